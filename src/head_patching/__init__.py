@@ -1,0 +1,1 @@
+"""A thesis chapter that computes itself: which attention heads do what, and why."""
