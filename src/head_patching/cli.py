@@ -1,0 +1,128 @@
+"""The command line: one subcommand for each rule of the workflow, and a demo."""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from head_patching import provenance
+from head_patching.commands.cache_activations import cache_activations
+from head_patching.commands.check_patching import check_patching
+from head_patching.commands.classify_roles import classify_roles
+from head_patching.commands.make_pairs import make_pairs
+from head_patching.commands.measure_behaviour import measure_behaviour
+from head_patching.commands.measure_evidence import measure_evidence
+from head_patching.commands.patch import patch
+from head_patching.commands.prepare_model import prepare_model
+from head_patching.commands.record_provenance import record_provenance
+from head_patching.commands.summarise_effects import summarise_effects
+from head_patching.commands.typeset import typeset
+
+# Parameters that name what is written begin so; every other path is read.
+OUTPUTS = ("out", "summary")
+
+
+class OneLineErrors(TyperGroup):
+    """A group whose expected errors are one line, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ValueError, OSError) as error:
+            if ctx.params.get("traceback"):
+                raise
+            print(f"error: {_message(error)}", file=sys.stderr)
+            raise typer.Exit(1) from None
+
+
+class Recorded(TyperCommand):
+    """A subcommand that leaves a run record beside its result."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        result = super().invoke(ctx)
+        settings = {k: v for k, v in ctx.params.items() if not _paths(v)}
+        inputs = {k: v for k, v in ctx.params.items() if not k.startswith(OUTPUTS)}
+        record = provenance.run_record(
+            command_line(ctx),
+            [path for value in inputs.values() for path in _paths(value)],
+            {k: _plain(v) for k, v in settings.items() if v is not None},
+        )
+        provenance.write_json(record, provenance.record_path(ctx.params["out"]))
+        return result
+
+
+app = typer.Typer(
+    name="head-patching",
+    cls=OneLineErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def head_patching(
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show where an error arose.")
+    ] = False,
+) -> None:
+    """Which attention heads do what, by activation patching."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+app.command()(prepare_model)
+app.command(cls=Recorded)(make_pairs)
+app.command(cls=Recorded)(measure_behaviour)
+app.command()(cache_activations)
+app.command(cls=Recorded)(patch)
+app.command(cls=Recorded)(check_patching)
+app.command(cls=Recorded)(summarise_effects)
+app.command(cls=Recorded)(measure_evidence)
+app.command(cls=Recorded)(classify_roles)
+app.command()(record_provenance)
+app.command()(typeset)
+
+
+def command_line(ctx: click.Context) -> str:
+    """The command that was run, every setting in it, as it can be run again."""
+    words = ["head-patching", str(ctx.info_name)]
+    last: list[str] = []
+    for parameter in ctx.command.params:
+        value = ctx.params.get(parameter.name)
+        values = value if isinstance(value, list | tuple) else [value]
+        shown = [str(_plain(item)) for item in values if item is not None]
+        if isinstance(parameter, click.Argument):
+            last += shown
+        elif isinstance(value, bool):
+            words += [parameter.opts[0]] if value else []
+        else:
+            words += [word for item in shown for word in (parameter.opts[0], item)]
+    return shlex.join(words + last)
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    """The paths in a parameter's value: itself, its items, or none."""
+    values = value if isinstance(value, list | tuple) else [value]
+    return iter([item for item in values if isinstance(item, Path)])
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON and a shell have it."""
+    if isinstance(value, Enum):
+        return value.value
+    return provenance.relative(value) if isinstance(value, Path) else value
+
+
+def _message(error: Exception) -> str:
+    """One line; an error of the file system names the file first."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    return " ".join(str(error).split()) or type(error).__name__

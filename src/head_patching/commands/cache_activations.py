@@ -1,0 +1,34 @@
+"""head-patching cache-activations: what later rules read of clean and corrupt runs."""
+
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import (
+    ModelFolder,
+    Out,
+    Pairs,
+    Threads,
+    use_threads,
+)
+
+
+def cache_activations(
+    model_folder: ModelFolder,
+    pairs: Pairs,
+    out: Out,
+    first: Annotated[int, typer.Option(min=0, help="Index of the first pair.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="Pairs at most.")] = 1_000_000,
+    threads: Threads = 0,
+) -> None:
+    """Run some pairs and store their activations, with a manifest beside them."""
+    from head_patching.models.loading import load_model
+    from head_patching.patching.cache import write_shard
+    from head_patching.tasks.pairs import PromptPairs
+
+    use_threads(threads)
+    read = PromptPairs.read(pairs)
+    indices = range(first, min(first + count, len(read)))
+    if not indices:
+        raise ValueError(f"first is {first}, but {pairs} has {len(read)} pairs")
+    write_shard(out, load_model(model_folder), read, indices)

@@ -1,0 +1,46 @@
+"""head-patching measure-evidence: what each head attends to, writes and copies."""
+
+from head_patching.commands.options import (
+    Effects,
+    ModelFolder,
+    Out,
+    Pairs,
+    Resamples,
+    Seed,
+    Shards,
+    Threads,
+    use_threads,
+)
+
+
+def measure_evidence(
+    cache: Shards,
+    model_folder: ModelFolder,
+    pairs: Pairs,
+    effects: Effects,
+    resamples: Resamples,
+    seed: Seed,
+    out: Out,
+    threads: Threads = 0,
+) -> None:
+    """Measure attention, direct effect, copying and induction scores of every head."""
+    from itertools import chain
+
+    import pandas as pd
+
+    from head_patching.models.loading import load_model
+    from head_patching.patching.cache import read_shard
+    from head_patching.results import write_csv
+    from head_patching.roles import evidence
+    from head_patching.tasks.pairs import PromptPairs
+
+    use_threads(threads)
+    table = evidence.measure_evidence(
+        load_model(model_folder),
+        PromptPairs.read(pairs),
+        chain.from_iterable(map(read_shard, cache)),
+        pd.read_csv(effects),
+        n_resamples=resamples,
+        seed=seed,
+    )
+    write_csv(table, out)

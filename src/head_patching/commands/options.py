@@ -1,0 +1,37 @@
+"""Options that several subcommands share, each described once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelFolder = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="Prepared model (prepare-model).")
+]
+Pairs = Annotated[
+    Path, typer.Option(metavar="JSONL", help="Prompt pairs (make-pairs).")
+]
+Shards = Annotated[
+    list[Path],
+    typer.Argument(metavar="CACHE...", help="Cached activations of all the pairs."),
+]
+Effects = Annotated[
+    Path, typer.Option(metavar="CSV", help="Effects of all heads (summarise-effects).")
+]
+Out = Annotated[Path, typer.Option(metavar="FILE", help="File to write.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the random draws.")]
+Resamples = Annotated[
+    int, typer.Option(min=1, help="Resamples of the bootstrap over templates.")
+]
+Level = Annotated[float, typer.Option(help="Coverage of the intervals, between 0, 1.")]
+Threads = Annotated[
+    int, typer.Option(min=0, help="Threads of the arithmetic; 0: as many as cores.")
+]
+
+
+def use_threads(threads: int) -> None:
+    """Set the threads of this process's tensor arithmetic; 0 leaves the default."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)

@@ -1,0 +1,19 @@
+"""head-patching prepare-model: from a model's name to a checked folder."""
+
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import Out, Threads, use_threads
+
+
+def prepare_model(
+    model: Annotated[str, typer.Option(help="Registered name, folder or hub id.")],
+    out: Out,
+    threads: Threads = 0,
+) -> None:
+    """Fetch, fold and check a model, and write it into a folder."""
+    from head_patching.models import loading
+
+    use_threads(threads)
+    loading.prepare_model(model, out)

@@ -1,0 +1,30 @@
+"""head-patching record-provenance: the records of all runs in one file."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from head_patching import provenance
+from head_patching.commands.options import Out
+
+
+def record_provenance(
+    records: Annotated[
+        list[Path],
+        typer.Argument(metavar="RECORD...", help="Run records (*.run.json)."),
+    ],
+    model: Annotated[
+        list[Path], typer.Option(metavar="JSON", help="A prepared model's model.json.")
+    ],
+    settings: Annotated[
+        str, typer.Option(metavar="JSON", help="The config of the run.")
+    ],
+    out: Out,
+) -> None:
+    """Collect where the results come from, for the chapter's provenance table."""
+    config = json.loads(settings)
+    if not isinstance(config, dict):
+        raise ValueError(f"settings must be a JSON object, got {settings}")
+    provenance.write_json(provenance.collect(records, model, config), out)

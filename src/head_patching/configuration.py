@@ -1,0 +1,108 @@
+"""The check of the config: one line that names the key, the value and what is allowed.
+
+Snakemake's own `validate` prints the whole schema and says nothing of a near miss.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+
+def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
+    """Nothing, when `config` is as the JSON schema in `schema_file` wants it.
+
+    Raises
+    ------
+    ValueError
+        With one line per fault, sorted.
+    """
+    schema = yaml.safe_load(schema_file.read_text(encoding="utf-8"))
+    faults = Draft202012Validator(schema).iter_errors(config)
+    lines = {line for fault in faults for line in _explain(fault)}
+    lines |= set(_not_finite(config))
+    if lines:
+        raise ValueError("\n".join(sorted(lines)))
+
+
+def _explain(fault: ValidationError) -> Iterator[str]:
+    """The lines that say what is wrong; one per key for unknown and missing keys."""
+    place = ".".join(str(part) for part in fault.absolute_path)
+    known = fault.schema.get("properties", {})
+    match fault.validator:
+        case "additionalProperties":
+            for key in fault.instance:
+                if key not in known:
+                    yield _unknown(f"{place}.{key}" if place else key, key, known)
+        case "required":
+            for key in fault.validator_value:
+                if key not in fault.instance:
+                    yield f"config: {f'{place}.{key}' if place else key} is missing"
+        case _:
+            yield (
+                f"config: {place or 'the file'} is {_shown(fault.instance)}, "
+                f"but must be {_allowed(fault)}"
+            )
+
+
+def _unknown(place: str, key: object, known: Mapping[str, Any]) -> str:
+    near = get_close_matches(str(key), list(known), n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"config: unknown key {place}, allowed here: {', '.join(known)}{hint}"
+
+
+def _allowed(fault: ValidationError) -> str:
+    """What the violated part of the schema allows, in words."""
+    value = fault.validator_value
+    match fault.validator:
+        case "enum":
+            near = get_close_matches(str(fault.instance), map(str, value), n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            return f"one of {', '.join(map(_shown, value))}{hint}"
+        case "type":
+            kinds = {"object": "a mapping", "array": "a list", "string": "a text"}
+            return kinds.get(value, f"a number of type {value}{_hint(fault.instance)}")
+        case "minimum":
+            return f"at least {value}"
+        case "maximum":
+            return f"at most {value}"
+        case "exclusiveMinimum":
+            return f"greater than {value}"
+        case "exclusiveMaximum":
+            return f"less than {value}"
+        case "minItems" | "minProperties":
+            return f"a list of at least {value}"
+        case "uniqueItems":
+            return "a list without repetitions"
+        case "pattern":
+            return "made of letters, digits, '.', '_' and '-' only"
+        case _:
+            return f"valid: {fault.message}"
+
+
+def _hint(value: object) -> str:
+    """YAML's trap: 1e-4 is a text to it, 1.0e-4 a number."""
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value):
+        return f"; YAML reads {value} as a text, write a decimal point"
+    return ""
+
+
+def _not_finite(value: object, place: str = "") -> Iterator[str]:
+    """Lines for NaN and infinity, which pass every comparison of a schema."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _not_finite(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"config: {place} is {value}, but must be a finite number"
+
+
+def _shown(value: object) -> str:
+    """The value as YAML would have it, cut to a readable length."""
+    text = value if isinstance(value, str) and value else json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,177 @@
+"""Where a result comes from: checksums, versions, settings and the command itself.
+
+A run record stands beside each result (`effects.csv`, `effects.run.json`) and says
+nothing that differs between two equal runs: no time, no host, no absolute path.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+# The packages whose version can change a number, a figure or the typesetting.
+PACKAGES = (
+    "head-patching",
+    "h5netcdf",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "safetensors",
+    "scipy",
+    "snakemake",
+    "tokenizers",
+    "torch",
+    "transformer-lens",
+    "transformers",
+    "xarray",
+)
+
+
+def sha256_file(path: Path | str) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def package_versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Installed version of each package, Python first; absent packages are left out."""
+    versions = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def relative(path: Path | str) -> str:
+    """The path from the working directory, or its name alone when it lies outside."""
+    path = Path(path)
+    if not path.is_absolute():
+        return path.as_posix()
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.name
+
+
+def run_record(
+    command: str,
+    inputs: Iterable[Path | str],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What made a result, ready to be written as JSON.
+
+    Parameters
+    ----------
+    command
+        The command line that can be run again.
+    inputs
+        Files that were read. A prepared model is a folder: its `model.json`, which
+        holds the checksums of the weights, stands for it.
+    settings
+        The part of the config that the command was given.
+    """
+    files = (
+        path / "model.json" if path.is_dir() else path for path in map(Path, inputs)
+    )
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "inputs": {relative(path): sha256_file(path) for path in files},
+        "settings": dict(settings),
+        "packages": package_versions(),
+    }
+
+
+def record_path(result: Path | str) -> Path:
+    """Where the record of a result stands: `x/effects.csv` -> `x/effects.run.json`."""
+    return Path(result).with_suffix(".run.json")
+
+
+def write_json(record: Mapping[str, Any], path: Path | str) -> None:
+    """Write JSON with sorted keys, under a temporary name until it is complete."""
+    path = Path(path)
+    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.partial")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """The object in a JSON file; ValueError names a file that is not one."""
+    try:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"{path} holds {type(record).__name__}, expected an object")
+    return record
+
+
+def collect(
+    records: Iterable[Path | str],
+    models: Iterable[Path | str],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The provenance of a whole run, for the chapter's table.
+
+    Returns
+    -------
+    dict
+        `models`: name -> source, license, checksums and check of each prepared model;
+        `settings`: the config, one dotted key per value (`tasks.ioi.seed`);
+        `packages`: name -> version; `runs`: result -> its record, less the packages.
+
+    Raises
+    ------
+    ValueError
+        When two results were made with different versions of a package.
+    """
+    runs: dict[str, Any] = {}
+    packages = package_versions()
+    for path in map(Path, records):
+        record = read_json(path)
+        made_with = record.pop("packages", {})
+        for name, made in made_with.items():
+            if packages.get(name) != made:
+                raise ValueError(
+                    f"{path} was made with {name} {made}, but {packages.get(name)} is "
+                    "installed: build the results anew (snakemake --forceall)"
+                )
+        runs[relative(path)] = record
+    described = {}
+    for path in map(Path, models):
+        provenance = read_json(path)["provenance"]
+        described[provenance["name"]] = provenance
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "models": described,
+        "settings": flat(settings),
+        "packages": packages,
+        "runs": runs,
+    }
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings with one dotted key per value.
+
+    Examples
+    --------
+    >>> flat({"tasks": {"ioi": {"seed": 1}}, "threads": 2})
+    {'tasks.ioi.seed': 1, 'threads': 2}
+    """
+    result: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{prefix}{key}.")
+        else:
+            result[f"{prefix}{key}"] = value
+    return result

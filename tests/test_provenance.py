@@ -1,0 +1,77 @@
+"""What a run record says, and what it must not say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from head_patching import provenance
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A record written in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    Path("pairs.jsonl").write_text("{}\n")
+    path = provenance.record_path("x/effects.csv")
+    made = provenance.run_record("head-patching patch", ["pairs.jsonl"], {"seed": 1})
+    provenance.write_json(made, path)
+    return path
+
+
+def test_sha256_of_a_known_text(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert provenance.sha256_file(tmp_path / "abc") == expected
+
+
+def test_record_stands_beside_its_result(record: Path) -> None:
+    assert record == Path("x/effects.run.json")
+    content = json.loads(record.read_text())
+    assert content["inputs"] == {"pairs.jsonl": provenance.sha256_file("pairs.jsonl")}
+    assert content["settings"] == {"seed": 1}
+    assert content["packages"]["torch"].startswith("2.13.0")
+
+
+def test_record_names_no_place_and_no_time(record: Path, tmp_path: Path) -> None:
+    inside = provenance.run_record("c", [tmp_path / "pairs.jsonl"], {})
+    outside = provenance.run_record("c", [Path(__file__)], {})
+    assert list(inside["inputs"]) == ["pairs.jsonl"]
+    assert list(outside["inputs"]) == [Path(__file__).name]
+    assert str(tmp_path) not in record.read_text()
+    again = provenance.run_record("head-patching patch", ["pairs.jsonl"], {"seed": 1})
+    assert json.loads(record.read_text()) == again
+
+
+def test_model_folder_is_recorded_by_its_description(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_text("{}")
+    made = provenance.run_record("c", [tmp_path], {})
+    assert list(made["inputs"]) == ["model.json"]
+
+
+def test_collect_joins_models_settings_and_runs(record: Path) -> None:
+    described = {"provenance": {"name": "tiny", "files": {"a": "b"}}}
+    Path("model.json").write_text(json.dumps(described))
+    joined = provenance.collect(
+        [record], ["model.json"], {"tasks": {"ioi": {"seed": 1}}}
+    )
+    assert joined["models"]["tiny"]["files"] == {"a": "b"}
+    assert joined["settings"] == {"tasks.ioi.seed": 1}
+    assert joined["runs"]["x/effects.run.json"]["command"] == "head-patching patch"
+    assert "packages" not in joined["runs"]["x/effects.run.json"]
+
+
+def test_collect_refuses_results_of_other_versions(record: Path) -> None:
+    content = json.loads(record.read_text())
+    content["packages"]["numpy"] = "1.0"
+    provenance.write_json(content, record)
+    with pytest.raises(ValueError, match=r"was made with numpy 1\.0.*forceall"):
+        provenance.collect([record], [], {})
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "\x00"])
+def test_damaged_json_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "model.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"model\.json"):
+        provenance.read_json(path)
