@@ -13,6 +13,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from head_patching import provenance
+from head_patching.commands.build_numbers import build_numbers
+from head_patching.commands.build_tables import build_tables
 from head_patching.commands.cache_activations import cache_activations
 from head_patching.commands.check_patching import check_patching
 from head_patching.commands.classify_roles import classify_roles
@@ -88,6 +90,8 @@ app.command(cls=Recorded)(summarise_effects)
 app.command(cls=Recorded)(measure_evidence)
 app.command(cls=Recorded)(classify_roles)
 app.command()(record_provenance)
+app.command()(build_tables)
+app.command()(build_numbers)
 app.command()(typeset)
 
 

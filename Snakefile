@@ -1,0 +1,56 @@
+# From a model's name to a typeset chapter. Every number, table and figure is the output
+# of a rule; a rule's recipe is the command that it prints.
+#
+# Paths, written here once:
+#   results/{model}/model/                            the prepared model
+#   results/{model}/{task}/{corruption}/              one experiment:
+#       pairs.jsonl                                     prompt pairs
+#       behaviour.csv                                   what the model answers
+#       cache/{shard}.safetensors + .json               clean and corrupt activations
+#       patching/{direction}_{patch_type}.nc            logit_diff of every patched run
+#       self_check.csv + .json                          against TransformerLens's hooks
+#       effects.csv                                     effect of every head
+#       evidence.csv, roles.csv, role_criteria.csv      what the heads do
+#   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them
+#   results/tables/{table}.tex, results/numbers.tex   what the text includes
+#   results/provenance.json                           checksums, versions, settings
+#   results/paper/chapter.pdf                         the chapter
+#   x.run.json beside x                               the record of the run that made x
+#   logs/{rule}/...                                   what a job printed
+
+
+configfile: "config/config.yaml"
+
+
+# Never used without `--sdm apptainer`: the environment is the one Snakemake runs in.
+container: "docker://python:3.11-bookworm"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/tasks.smk"
+include: "workflow/rules/patching.smk"
+include: "workflow/rules/roles.smk"
+include: "workflow/rules/reporting.smk"
+
+
+localrules:
+    all,
+    figures,
+    tables,
+    paper,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.paper.input,
+        rules.figures.input,
+        rules.tables.input,
+        CHECKS,
+
+
+onsuccess:
+    print("chapter  results/paper/chapter.pdf")
+    print("figures  results/figures/")
+    print("tables   results/tables/")

@@ -1,0 +1,34 @@
+"""The results of one experiment, found in its folder under their usual names."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from head_patching.reporting.sources import Results
+
+Experiment = Annotated[
+    Path,
+    typer.Option(metavar="FOLDER", help="Folder with effects.csv, roles.csv, ..."),
+]
+Provenance = Annotated[
+    Path, typer.Option(metavar="JSON", help="Collected records (record-provenance).")
+]
+
+TABLES = ("behaviour", "effects", "evidence", "roles", "role_criteria", "self_check")
+
+
+def read_experiment(
+    experiment: Path, model_folder: Path, provenance: Path
+) -> "Results":
+    """Everything that tables and numbers are made from."""
+    from head_patching.reporting.sources import read_results
+
+    return read_results(
+        **{name: experiment / f"{name}.csv" for name in TABLES},
+        self_check_summary=experiment / "self_check.json",
+        pairs=experiment / "pairs.jsonl",
+        model=model_folder / "model.json",
+        provenance=provenance,
+    )

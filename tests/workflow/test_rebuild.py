@@ -1,0 +1,113 @@
+"""The whole quick workflow, and what a change makes it build again."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import Workspace, copy_of_tracked_files
+
+pytestmark = pytest.mark.workflow
+
+TYPESET = {"typeset_chapter"}
+NUMBERS = {"build_numbers", "build_tables"} | TYPESET
+ROLES = {"classify_roles", "record_provenance", "draw_figure"} | NUMBERS
+EFFECTS = {"summarise_effects", "measure_evidence"} | ROLES
+PAIRS = EFFECTS | {
+    "make_pairs",
+    "measure_behaviour",
+    "cache_activations",
+    "patch_heads",
+    "check_patching",
+}
+
+
+def test_chapter_figures_and_tables_are_there(built: Workspace) -> None:
+    results = built.results()
+    assert results["paper/chapter.pdf"].read_bytes().startswith(b"%PDF")
+    figures = {Path(name).stem for name in results if name.startswith("figures/")}
+    for figure in figures:
+        for kind in ("pdf", "png", "csv"):
+            assert results[f"figures/{figure}.{kind}"].stat().st_size > 0
+    assert any(name.startswith("tables/") for name in results)
+    assert not [name for name in results if "partial" in name or "tmp" in name]
+
+
+def test_chapter_has_no_open_reference(built: Workspace) -> None:
+    pdf = built.folder / "results/paper/chapter.pdf"
+    try:
+        text = subprocess.run(
+            ["pdftotext", str(pdf), "-"], capture_output=True, text=True, check=True
+        ).stdout
+    except FileNotFoundError:
+        pytest.skip("pdftotext is not installed")
+    assert "??" not in text
+    assert "(?)" not in text
+
+
+def test_second_run_has_nothing_to_do(built: Workspace) -> None:
+    assert "Nothing to be done" in built.run()
+    assert built.planned() == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "rules"),
+    [
+        ("config/config.yaml", "seed: 20221101", "seed: 7", PAIRS),
+        ("config/config.yaml", "threshold: 0.02", "threshold: 0.03", EFFECTS),
+        ("config/roles.yaml", "threshold: ", "threshold: 1", ROLES),
+        (
+            "figures/head_effects.py",
+            "def draw",
+            "# moved\ndef draw",
+            {"draw_figure"} | TYPESET,
+        ),
+        ("paper/chapter.tex", "\\section", "Another sentence.\n\\section", TYPESET),
+        ("README.md", "thesis", "Thesis", set()),
+        ("src/head_patching/cli.py", '"""The', '"""This is the', set()),
+    ],
+    ids=["seed", "threshold", "role", "figure", "sentence", "readme", "unrelated"],
+)
+def test_a_change_reruns_its_dependants_only(
+    built: Workspace, file: str, old: str, new: str, rules: set[str]
+) -> None:
+    with built.edited(file, old, new):
+        assert built.planned() == rules
+    assert built.planned() == set()
+
+
+def test_a_figure_module_reruns_one_figure(built: Workspace) -> None:
+    with built.edited("figures/head_effects.py", "def draw", "# moved\ndef draw"):
+        plan = built.run("--dry-run")
+    drawn = [line for line in plan.splitlines() if "Draw figure" in line]
+    assert len(drawn) == 1
+    assert "head_effects" in drawn[0]
+
+
+@pytest.mark.parametrize("target", ["figures", "tables", "paper"])
+def test_named_target_is_up_to_date(built: Workspace, target: str) -> None:
+    assert built.planned(target) == set()
+
+
+def test_a_build_elsewhere_gives_the_same_bytes(
+    built: Workspace, tmp_path: Path
+) -> None:
+    again = copy_of_tracked_files(tmp_path)
+    again.run()
+    first, second = built.results(), again.results()
+    assert list(first) == list(second)
+    different = [
+        name for name in first if first[name].read_bytes() != second[name].read_bytes()
+    ]
+    assert different == []
+
+
+def test_results_name_no_place(built: Workspace) -> None:
+    """Neither the folder nor the user appears in what is published."""
+    place = str(built.folder).encode()
+    holding = [
+        name
+        for name, path in built.results().items()
+        if path.suffix != ".safetensors" and place in path.read_bytes()
+    ]
+    assert holding == []

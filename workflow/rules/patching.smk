@@ -1,0 +1,118 @@
+rule cache_activations:
+    """Store what later rules read of the clean and the corrupt run of some pairs."""
+    input:
+        model="results/{model}/model/model.json",
+        weights="results/{model}/model/weights.safetensors",
+        pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
+        sources=sources("cache-activations"),
+    output:
+        tensors="results/{model}/{task}/{corruption}/cache/{shard}.safetensors",
+        manifest="results/{model}/{task}/{corruption}/cache/{shard}.json",
+    log:
+        "logs/cache_activations/{model}_{task}_{corruption}_{shard}.log",
+    threads: config["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        folder=subpath(input.model, parent=True),
+        first=first_pair,
+        n_pairs=lookup(within=config, dpath="pairs_per_shard"),
+    message:
+        "Cache activations of {wildcards.model} on {wildcards.task}, from pair {params.first}"
+    shell:
+        "head-patching cache-activations --model-folder {params.folder}"
+        " --pairs {input.pairs} --first {params.first} --count {params.n_pairs}"
+        " --threads {threads} --out {output.tensors} > {log} 2>&1"
+
+
+rule patch_heads:
+    """Patch every head in turn and keep the logit_diff of every pair."""
+    input:
+        model="results/{model}/model/model.json",
+        weights="results/{model}/model/weights.safetensors",
+        pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
+        cache=cache,
+        sources=sources("patch"),
+    output:
+        patched="results/{model}/{task}/{corruption}/patching/{direction}_{patch_type}.nc",
+        record="results/{model}/{task}/{corruption}/patching/{direction}_{patch_type}.run.json",
+    log:
+        "logs/patch_heads/{model}_{task}_{corruption}_{direction}_{patch_type}.log",
+    threads: config["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=30,
+    params:
+        folder=subpath(input.model, parent=True),
+    message:
+        "Patch {wildcards.patch_type} of every head, {wildcards.direction}"
+    shell:
+        "head-patching patch --model-folder {params.folder} --pairs {input.pairs}"
+        " --patch-type {wildcards.patch_type} --direction {wildcards.direction}"
+        " --threads {threads} --out {output.patched} {input.cache} > {log} 2>&1"
+
+
+rule check_patching:
+    """Compare the engine with TransformerLens's own patching on a sample of heads."""
+    input:
+        model="results/{model}/model/model.json",
+        weights="results/{model}/model/weights.safetensors",
+        checkpoint="results/{model}/model/checkpoint/model.safetensors",
+        pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
+        sources=sources("check-patching"),
+    output:
+        heads="results/{model}/{task}/{corruption}/self_check.csv",
+        summary="results/{model}/{task}/{corruption}/self_check.json",
+        record="results/{model}/{task}/{corruption}/self_check.run.json",
+    log:
+        "logs/check_patching/{model}_{task}_{corruption}.log",
+    threads: config["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=20,
+    params:
+        folder=subpath(input.model, parent=True),
+        heads=lookup(within=config, dpath="self_check/heads"),
+        tolerance=lookup(within=config, dpath="self_check/tolerance"),
+        seed=lookup(within=config, dpath="self_check/seed"),
+    message:
+        "Check patching of {params.heads} heads against TransformerLens"
+    shell:
+        "head-patching check-patching --model-folder {params.folder}"
+        " --pairs {input.pairs} --sample-heads {params.heads}"
+        " --tolerance {params.tolerance} --seed {params.seed} --threads {threads}"
+        " --out {output.heads} --summary {output.summary} > {log} 2>&1"
+
+
+rule summarise_effects:
+    """Turn patched logit_diffs into effects with intervals, and say which matter."""
+    input:
+        patched=expand(
+            "results/{{model}}/{{task}}/{{corruption}}/patching/{direction}_{patch_type}.nc",
+            direction=config["directions"],
+            patch_type=config["patch_types"],
+        ),
+        sources=sources("summarise-effects"),
+    output:
+        effects="results/{model}/{task}/{corruption}/effects.csv",
+        record="results/{model}/{task}/{corruption}/effects.run.json",
+    log:
+        "logs/summarise_effects/{model}_{task}_{corruption}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        threshold=lookup(within=config, dpath="importance/threshold"),
+        rate=lookup(within=config, dpath="importance/false_discovery_rate"),
+        resamples=lookup(within=config, dpath="statistics/resamples"),
+        level=lookup(within=config, dpath="statistics/level"),
+        seed=lookup(within=config, dpath="statistics/seed"),
+    message:
+        "Summarise effects of {wildcards.model}'s heads on {wildcards.task}"
+    shell:
+        "head-patching summarise-effects --threshold {params.threshold}"
+        " --false-discovery-rate {params.rate} --resamples {params.resamples}"
+        " --level {params.level} --seed {params.seed}"
+        " --out {output.effects} {input.patched} > {log} 2>&1"

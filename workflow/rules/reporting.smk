@@ -1,0 +1,143 @@
+rule record_provenance:
+    """Collect checksums, versions and settings of the whole run."""
+    input:
+        models=expand("results/{model}/model/model.json", model=config["models"]),
+        records=RECORDS,
+        sources=sources("record-provenance"),
+    output:
+        provenance="results/provenance.json",
+    log:
+        "logs/record_provenance.log",
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=2,
+    params:
+        models=model_options,
+        settings=json.dumps(config, sort_keys=True),
+    message:
+        "Record provenance"
+    shell:
+        "head-patching record-provenance {params.models} --settings {params.settings:q}"
+        " --out {output.provenance} {input.records} > {log} 2>&1"
+
+
+rule draw_figure:
+    """Draw one figure, with its PNG twin and the numbers in it."""
+    input:
+        unpack(figure_tables),
+        sources=figure_sources,
+    output:
+        pdf="results/figures/{figure}.pdf",
+        png="results/figures/{figure}.png",
+        numbers="results/figures/{figure}.csv",
+    log:
+        "logs/draw_figure/{figure}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        options=figure_options,
+    message:
+        "Draw figure {wildcards.figure}"
+    shell:
+        "python -m figures.{wildcards.figure} {params.options} --out {output.pdf}"
+        " > {log} 2>&1"
+
+
+rule build_tables:
+    """Write the tables of the chapter."""
+    input:
+        unpack(chapter_results),
+        sources=sources("build-tables"),
+    output:
+        tables=TABLES,
+    log:
+        "logs/build_tables.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        experiment=subpath(input.effects, parent=True),
+        model=subpath(input.model, parent=True),
+        folder=output_folder,
+    message:
+        "Build tables"
+    shell:
+        "head-patching build-tables --experiment {params.experiment}"
+        " --model-folder {params.model} --provenance {input.provenance}"
+        " --out {params.folder} > {log} 2>&1"
+
+
+rule build_numbers:
+    """Write every number that the text uses as a macro."""
+    input:
+        unpack(chapter_results),
+        sources=sources("build-numbers"),
+    output:
+        numbers="results/numbers.tex",
+    log:
+        "logs/build_numbers.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        experiment=subpath(input.effects, parent=True),
+        model=subpath(input.model, parent=True),
+    message:
+        "Build numbers"
+    shell:
+        "head-patching build-numbers --experiment {params.experiment}"
+        " --model-folder {params.model} --provenance {input.provenance}"
+        " --out {output.numbers} > {log} 2>&1"
+
+
+rule typeset_chapter:
+    """Typeset the chapter from its text, the numbers, the tables and the figures."""
+    input:
+        main="paper/standalone.tex",
+        text=TEXT,
+        numbers="results/numbers.tex",
+        tables=TABLES,
+        figures=expand("results/figures/{figure}.pdf", figure=FIGURES),
+        sources=sources("typeset"),
+    output:
+        pdf="results/paper/chapter.pdf",
+    log:
+        "logs/typeset_chapter.log",
+    shadow:
+        "minimal"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    message:
+        "Typeset the chapter"
+    shell:
+        "head-patching typeset --main {input.main} --out {output.pdf} > {log} 2>&1"
+
+
+rule figures:
+    """All figures."""
+    input:
+        expand(
+            "results/figures/{figure}.{kind}",
+            figure=FIGURES,
+            kind=["pdf", "png", "csv"],
+        ),
+
+
+rule tables:
+    """All tables, and the numbers of the text."""
+    input:
+        TABLES,
+        "results/numbers.tex",
+
+
+rule paper:
+    """The chapter as a PDF."""
+    input:
+        rules.typeset_chapter.output.pdf,
