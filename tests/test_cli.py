@@ -1,4 +1,4 @@
-"""The command line: errors in one line, records that can be run again, no slow start."""
+"""The command line: one-line errors, records that can be run again, a quick start."""
 
 import json
 import subprocess

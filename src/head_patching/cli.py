@@ -3,12 +3,10 @@
 import os
 import shlex
 import sys
-from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperCommand, TyperGroup
 
@@ -31,10 +29,11 @@ from head_patching.commands.typeset import typeset
 OUTPUTS = ("out", "summary")
 
 
+# Typer carries its own copy of click: a context's type is private, hence `Any` below.
 class OneLineErrors(TyperGroup):
     """A group whose expected errors are one line, without a traceback."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except (ValueError, OSError) as error:
@@ -47,7 +46,7 @@ class OneLineErrors(TyperGroup):
 class Recorded(TyperCommand):
     """A subcommand that leaves a run record beside its result."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         result = super().invoke(ctx)
         settings = {k: v for k, v in ctx.params.items() if not _paths(v)}
         inputs = {k: v for k, v in ctx.params.items() if not k.startswith(OUTPUTS)}
@@ -95,7 +94,7 @@ app.command()(build_numbers)
 app.command()(typeset)
 
 
-def command_line(ctx: click.Context) -> str:
+def command_line(ctx: Any) -> str:
     """The command that was run, every setting in it, as it can be run again."""
     words = ["head-patching", str(ctx.info_name)]
     last: list[str] = []
@@ -103,7 +102,7 @@ def command_line(ctx: click.Context) -> str:
         value = ctx.params.get(parameter.name)
         values = value if isinstance(value, list | tuple) else [value]
         shown = [str(_plain(item)) for item in values if item is not None]
-        if isinstance(parameter, click.Argument):
+        if parameter.param_type_name == "argument":
             last += shown
         elif isinstance(value, bool):
             words += [parameter.opts[0]] if value else []
@@ -112,10 +111,10 @@ def command_line(ctx: click.Context) -> str:
     return shlex.join(words + last)
 
 
-def _paths(value: Any) -> Iterator[Path]:
+def _paths(value: Any) -> list[Path]:
     """The paths in a parameter's value: itself, its items, or none."""
     values = value if isinstance(value, list | tuple) else [value]
-    return iter([item for item in values if isinstance(item, Path)])
+    return [item for item in values if isinstance(item, Path)]
 
 
 def _plain(value: Any) -> Any:
