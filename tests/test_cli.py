@@ -99,8 +99,8 @@ def test_the_command_line_starts_without(slow: str) -> None:
 def test_missing_model_folder_is_one_line() -> None:
     result = run(
         cli.app,
-        ["measure-behaviour", "--model-folder", "none", "--pairs", "a b.jsonl"]
-        + ["--resamples", "100", "--seed", "1", "--out", "behaviour.csv"],
+        ["cache-activations", "--model-folder", "none", "--pairs", "a b.jsonl"]
+        + ["--out", "cache/000.safetensors"],
     )
     assert result.exit_code == 1
     assert result.stderr.startswith("error: ")

@@ -15,7 +15,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("pairs.jsonl").write_text("{}\n")
     path = provenance.record_path("x/effects.csv")
     made = provenance.run_record("head-patching patch", ["pairs.jsonl"], {"seed": 1})
-    provenance.write_json(made, path)
+    provenance.write_record(made, "x/effects.csv")
     return path
 
 
@@ -49,6 +49,13 @@ def test_model_folder_is_recorded_by_its_description(tmp_path: Path) -> None:
     assert list(made["inputs"]) == ["model.json"]
 
 
+def test_cached_activations_are_recorded_by_their_manifest(tmp_path: Path) -> None:
+    (tmp_path / "000.safetensors").write_text("large")
+    (tmp_path / "000.json").write_text("{}")
+    made = provenance.run_record("c", [tmp_path / "000.safetensors"], {})
+    assert list(made["inputs"]) == ["000.json"]
+
+
 def test_collect_joins_models_settings_and_runs(record: Path) -> None:
     described = {"provenance": {"name": "tiny", "files": {"a": "b"}}}
     Path("model.json").write_text(json.dumps(described))
@@ -64,7 +71,7 @@ def test_collect_joins_models_settings_and_runs(record: Path) -> None:
 def test_collect_refuses_results_of_other_versions(record: Path) -> None:
     content = json.loads(record.read_text())
     content["packages"]["numpy"] = "1.0"
-    provenance.write_json(content, record)
+    record.write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"was made with numpy 1\.0.*forceall"):
         provenance.collect([record], [], {})
 

@@ -55,7 +55,7 @@ class Recorded(TyperCommand):
             [path for value in inputs.values() for path in _paths(value)],
             {k: _plain(v) for k, v in settings.items() if v is not None},
         )
-        provenance.write_json(record, provenance.record_path(ctx.params["out"]))
+        provenance.write_record(record, ctx.params["out"])
         return result
 
 
@@ -76,7 +76,10 @@ def head_patching(
     ] = False,
 ) -> None:
     """Which attention heads do what, by activation patching."""
+    # Before anything imports them: neither warnings about packages that are not needed
+    # nor progress bars in a log.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TQDM_DISABLE", "1")
 
 
 app.command()(prepare_model)

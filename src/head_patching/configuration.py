@@ -39,7 +39,8 @@ def _explain(fault: ValidationError) -> Iterator[str]:
         case "additionalProperties":
             for key in fault.instance:
                 if key not in known:
-                    yield _unknown(f"{place}.{key}" if place else key, key, known)
+                    name = _shown(key)
+                    yield _unknown(f"{place}.{name}" if place else name, key, known)
         case "required":
             for key in fault.validator_value:
                 if key not in fault.instance:
@@ -103,6 +104,7 @@ def _not_finite(value: object, place: str = "") -> Iterator[str]:
 
 
 def _shown(value: object) -> str:
-    """The value as YAML would have it, cut to a readable length."""
-    text = value if isinstance(value, str) and value else json.dumps(value, default=str)
+    """The value as YAML would have it, on one line, cut to a readable length."""
+    is_plain = isinstance(value, str) and value.isprintable() and value
+    text = value if is_plain else json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."

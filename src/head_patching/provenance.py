@@ -6,7 +6,6 @@ nothing that differs between two equal runs: no time, no host, no absolute path.
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -61,6 +60,18 @@ def relative(path: Path | str) -> str:
         return path.name
 
 
+def description(path: Path | str) -> Path:
+    """The small file that stands for an input and holds the checksums of large ones.
+
+    That is a prepared model's `model.json` and the manifest beside cached activations.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return path / "model.json"
+    manifest = path.with_suffix(".json")
+    return manifest if path.suffix == ".safetensors" and manifest.is_file() else path
+
+
 def run_record(
     command: str,
     inputs: Iterable[Path | str],
@@ -73,18 +84,16 @@ def run_record(
     command
         The command line that can be run again.
     inputs
-        Files that were read. A prepared model is a folder: its `model.json`, which
-        holds the checksums of the weights, stands for it.
+        Files that were read, or folders of prepared models.
     settings
         The part of the config that the command was given.
     """
-    files = (
-        path / "model.json" if path.is_dir() else path for path in map(Path, inputs)
-    )
     return {
         "schema_version": SCHEMA_VERSION,
         "command": command,
-        "inputs": {relative(path): sha256_file(path) for path in files},
+        "inputs": {
+            relative(path): sha256_file(path) for path in map(description, inputs)
+        },
         "settings": dict(settings),
         "packages": package_versions(),
     }
@@ -95,14 +104,11 @@ def record_path(result: Path | str) -> Path:
     return Path(result).with_suffix(".run.json")
 
 
-def write_json(record: Mapping[str, Any], path: Path | str) -> None:
-    """Write JSON with sorted keys, under a temporary name until it is complete."""
-    path = Path(path)
-    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+def write_record(record: dict[str, Any], result: Path | str) -> None:
+    """Write a run record beside its result."""
+    from head_patching.results import write_json  # slow to import: it reads tables
+
+    write_json(record_path(result), record)
 
 
 def read_json(path: Path | str) -> dict[str, Any]:

@@ -30,28 +30,25 @@ rule make_pairs:
 rule measure_behaviour:
     """Measure how well the model does the task on clean and on corrupt prompts."""
     input:
-        model="results/{model}/model/model.json",
-        weights="results/{model}/model/weights.safetensors",
         pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
+        cache=cache,
         sources=sources("measure-behaviour"),
     output:
         behaviour="results/{model}/{task}/{corruption}/behaviour.csv",
         record="results/{model}/{task}/{corruption}/behaviour.run.json",
     log:
         "logs/measure_behaviour/{model}_{task}_{corruption}.log",
-    threads: config["threads"]
+    threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=2000,
         runtime=5,
     params:
-        folder=subpath(input.model, parent=True),
         resamples=lookup(within=config, dpath="statistics/resamples"),
         level=lookup(within=config, dpath="statistics/level"),
         seed=lookup(within=config, dpath="statistics/seed"),
     message:
         "Measure behaviour of {wildcards.model} on {wildcards.task}"
     shell:
-        "head-patching measure-behaviour --model-folder {params.folder}"
-        " --pairs {input.pairs} --resamples {params.resamples}"
-        " --level {params.level} --seed {params.seed} --threads {threads}"
-        " --out {output.behaviour} > {log} 2>&1"
+        "head-patching measure-behaviour --pairs {input.pairs}"
+        " --resamples {params.resamples} --level {params.level} --seed {params.seed}"
+        " --out {output.behaviour} {input.cache} > {log} 2>&1"

@@ -27,8 +27,4 @@ def cache_activations(
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
-    read = PromptPairs.read(pairs)
-    indices = range(first, min(first + count, len(read)))
-    if not indices:
-        raise ValueError(f"first is {first}, but {pairs} has {len(read)} pairs")
-    write_shard(out, load_model(model_folder), read, indices)
+    write_shard(out, load_model(model_folder), PromptPairs.read(pairs), first, count)

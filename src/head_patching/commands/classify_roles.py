@@ -31,5 +31,5 @@ def classify_roles(
     roles, verdicts = classify(
         pd.read_csv(evidence), pd.read_csv(effects), read_criteria(criteria)
     )
-    write_csv(verdicts, out_criteria)
-    write_csv(roles, out)
+    write_csv(out_criteria, verdicts)
+    write_csv(out, roles)

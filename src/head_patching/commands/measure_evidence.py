@@ -24,8 +24,6 @@ def measure_evidence(
     threads: Threads = 0,
 ) -> None:
     """Measure attention, direct effect, copying and induction scores of every head."""
-    from itertools import chain
-
     import pandas as pd
 
     from head_patching.models.loading import load_model
@@ -35,12 +33,17 @@ def measure_evidence(
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
+    batches = (
+        (batch.indices, batch.clean, batch.corrupt)
+        for shard in cache
+        for batch in read_shard(shard)
+    )
     table = evidence.measure_evidence(
         load_model(model_folder),
         PromptPairs.read(pairs),
-        chain.from_iterable(map(read_shard, cache)),
+        batches,
         pd.read_csv(effects),
         n_resamples=resamples,
         seed=seed,
     )
-    write_csv(table, out)
+    write_csv(out, table)

@@ -12,16 +12,36 @@ from head_patching.commands.options import (
     Threads,
     use_threads,
 )
+from head_patching.commands.progress import progress
+
+PatchType = Annotated[
+    str, typer.Option(help="What is replaced: output, q, k, v or pattern.")
+]
 
 
 def patch(
     cache: Shards,
     model_folder: ModelFolder,
     pairs: Pairs,
-    patch_type: Annotated[str, typer.Option(help="What of a head is replaced.")],
+    patch_type: PatchType,
     direction: Annotated[str, typer.Option(help="denoising or noising.")],
     out: Out,
-    positions: Annotated[str, typer.Option(help="Where it is replaced.")] = "all",
     threads: Threads = 0,
 ) -> None:
     """Patch every head in turn and write the logit_diff of every pair."""
+    from head_patching.models.loading import load_model
+    from head_patching.patching.cache import read_shard
+    from head_patching.patching.experiment import HeadPatcher
+    from head_patching.results import write_dataset
+    from head_patching.tasks.pairs import PromptPairs
+
+    use_threads(threads)
+    with progress(f"Patching {patch_type}, {direction}") as advance:
+        dataset = HeadPatcher(load_model(model_folder)).run(
+            PromptPairs.read(pairs),
+            patch_type=patch_type,
+            direction=direction,
+            batches=(batch for shard in cache for batch in read_shard(shard)),
+            on_progress=advance,
+        )
+    write_dataset(out, dataset)

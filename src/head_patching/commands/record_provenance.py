@@ -24,7 +24,9 @@ def record_provenance(
     out: Out,
 ) -> None:
     """Collect where the results come from, for the chapter's provenance table."""
+    from head_patching.results import write_json
+
     config = json.loads(settings)
     if not isinstance(config, dict):
         raise ValueError(f"settings must be a JSON object, got {settings}")
-    provenance.write_json(provenance.collect(records, model, config), out)
+    write_json(out, provenance.collect(records, model, config))

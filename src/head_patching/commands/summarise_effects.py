@@ -1,11 +1,17 @@
 """head-patching summarise-effects: from patched logit_diffs to effects of heads."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from head_patching.commands.options import Level, Out, Resamples, Seed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+KEYS = ["patch_type", "direction", "layer", "head"]
 
 
 def summarise_effects(
@@ -22,3 +28,51 @@ def summarise_effects(
     level: Level = 0.95,
 ) -> None:
     """Write the effect of every head, with its interval and whether it is important."""
+    import pandas as pd
+
+    from head_patching.results import read_dataset, write_csv
+
+    tables = [effects(read_dataset(path), resamples, seed, level) for path in patched]
+    table = pd.concat(tables)
+    strong = table["effect"].abs() >= threshold
+    table["important"] = (strong & (table["q_value"] <= false_discovery_rate)) * 1
+    columns = [column for column in table if column != "n_pairs"]
+    write_csv(out, table[[*columns, "n_pairs"]].sort_values(KEYS))
+
+
+def effects(
+    dataset: "xr.Dataset", resamples: int, seed: int, level: float
+) -> "pd.DataFrame":
+    """The effect of every head in one set of patched runs.
+
+    The heads of one patch type and direction are one family of tests: q_value is the
+    smallest false-discovery rate at which a head's effect is told from zero.
+    """
+    from head_patching.metrics import effect_contributions
+    from head_patching.statistics import (
+        benjamini_hochberg,
+        bootstrap_ratio,
+        sign_flip_p,
+    )
+
+    numerator, scale = effect_contributions(dataset)
+    contribution = numerator.transpose("layer", "head", "pair")
+    values, groups = contribution.to_numpy(), dataset["template"].to_numpy()
+    estimate, low, high = bootstrap_ratio(
+        values, scale.to_numpy(), groups, resamples, seed, level
+    )
+    p_value = sign_flip_p(values, groups, resamples, seed)
+    measured = {
+        "effect": estimate,
+        "ci_low": low,
+        "ci_high": high,
+        "p_value": p_value,
+        "q_value": benjamini_hochberg(p_value),
+    }
+    layers_heads = contribution.isel(pair=0, drop=True)
+    table = layers_heads.to_series().index.to_frame(index=False)
+    for key in ("direction", "patch_type"):
+        table.insert(0, key, dataset.attrs[key])
+    for column, array in measured.items():
+        table[column] = array.ravel()
+    return table.assign(n_pairs=dataset.sizes["pair"])
