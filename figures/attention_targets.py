@@ -1,0 +1,117 @@
+"""Where the heads with a role look: mean attention from END, S2 and S1+1."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.command import figure_command
+from figures.style import (
+    ROLE_COLORS,
+    TEXT_WIDTH,
+    UNDECIDED_ROLES,
+    first_roles,
+    text_color,
+)
+from figures.top_heads import role_handles
+from head_patching.reporting.rounding import head_name
+
+TARGETS = {
+    "attention.END.IO": ("END", "IO"),
+    "attention.END.S1": ("END", "S1"),
+    "attention.END.S2": ("END", "S2"),
+    "attention.S2.S1": ("S2", "S1"),
+    "attention.S2.S1+1": ("S2", "S1+1"),
+    "attention.S1+1.S1": ("S1+1", "S1"),
+}
+
+
+def attention_rows(
+    evidence: pd.DataFrame, roles: pd.DataFrame, max_heads: int
+) -> pd.DataFrame:
+    """Attention of the heads with a role, role by role, then by layer and head.
+
+    When more than `max_heads` heads have a role, those with the most attention to any
+    one target are kept. When none has, the heads with the most attention are shown.
+    """
+    shown = evidence[evidence["criterion"].isin(TARGETS)]
+    if shown.empty:
+        raise ValueError("evidence has no attention criteria")
+    heads = first_roles(roles)
+    decided = heads[~heads["role"].isin(UNDECIDED_ROLES)]
+    if decided.empty:
+        decided = heads
+        max_heads = min(max_heads, 15)
+    strength = shown.groupby(["layer", "head"], as_index=False)["value"].max()
+    decided = decided.merge(strength, on=["layer", "head"])
+    decided = decided.sort_values(
+        ["value", "layer", "head"], ascending=[False, True, True]
+    ).head(max_heads)
+    order = {role: number for number, role in enumerate(ROLE_COLORS)}
+    rows = decided.drop(columns="value").assign(order=decided["role"].map(order))
+    rows = rows.merge(shown, on=["layer", "head"]).sort_values(
+        ["order", "layer", "head", "criterion"]
+    )
+    return rows[
+        ["role", "layer", "head", "criterion", "value", "ci_low", "ci_high", "n"]
+    ]
+
+
+def attention_heatmap(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Heads by targets, the mean attention written into each cell."""
+    ax = plt.gca() if ax is None else ax
+    heads = rows.drop_duplicates(["layer", "head"])
+    table = rows.pivot(index=["layer", "head"], columns="criterion", values="value")
+    keys = list(zip(heads["layer"], heads["head"], strict=True))
+    grid = table.reindex(index=keys, columns=list(TARGETS)).to_numpy()
+    image = ax.imshow(grid, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(grid):
+        if np.isfinite(value):
+            ax.text(
+                column,
+                row,
+                f"{value:.2f}",
+                ha="center",
+                va="center_baseline",
+                fontsize=6.5,
+                color=text_color(image.cmap(image.norm(value))),
+            )
+    for row, role in enumerate(heads["role"]):
+        ax.plot(
+            -0.62,
+            row,
+            marker="s",
+            markersize=4.5,
+            color=ROLE_COLORS[role],
+            markeredgecolor="black",
+            markeredgewidth=0.4,
+            clip_on=False,
+        )
+    ax.set_xticks(range(len(TARGETS)), [f"{q}→{k}" for q, k in TARGETS.values()])
+    ax.set_yticks(range(len(keys)), [head_name(*key) for key in keys])
+    ax.tick_params(length=0)
+    ax.tick_params(axis="y", pad=9)
+    ax.xaxis.tick_top()
+    ax.spines[:].set_visible(False)
+    ax.set_xticks(np.arange(len(TARGETS) - 1) + 0.5, minor=True)
+    ax.set_yticks(np.arange(len(keys) - 1) + 0.5, minor=True)
+    ax.grid(which="minor", color="white", linewidth=1)
+    ax.tick_params(which="minor", length=0)
+    return ax
+
+
+def draw(
+    evidence: pd.DataFrame, roles: pd.DataFrame, max_heads: int = 24
+) -> tuple[Figure, pd.DataFrame]:
+    """Mean attention of the heads with a role to the named positions."""
+    rows = attention_rows(evidence, roles, max_heads)
+    n_rows = len(rows.drop_duplicates(["layer", "head"]))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.4 + 0.165 * max(n_rows, 10)))
+    attention_heatmap(rows, ax=ax)
+    fig.legend(handles=role_handles(rows["role"]), loc="outside right upper")
+    return fig, rows
+
+
+if __name__ == "__main__":
+    figure_command(draw)

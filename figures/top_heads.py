@@ -1,0 +1,119 @@
+"""The strongest heads with intervals: denoising and noising side by side."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from figures.command import figure_command
+from figures.head_effects import strongest
+from figures.style import (
+    DIRECTION_MARKERS,
+    ROLE_COLORS,
+    TEXT_WIDTH,
+    first_roles,
+)
+from head_patching.reporting.rounding import head_name
+
+
+def top_head_effects(
+    effects: pd.DataFrame, roles: pd.DataFrame, top: int, patch_type: str
+) -> pd.DataFrame:
+    """Both directions' effects of the heads strongest in denoising, strongest first."""
+    shown = effects[effects["patch_type"] == patch_type]
+    ranked = strongest(shown[shown["direction"] == "denoising"], top)
+    if ranked.empty:
+        raise ValueError(f"no denoising effects of patch type {patch_type!r}")
+    ranked = ranked[["layer", "head"]].assign(rank=range(1, len(ranked) + 1))
+    rows = ranked.merge(shown, on=["layer", "head"])
+    rows = rows.merge(first_roles(roles), on=["layer", "head"], how="left")
+    rows["role"] = rows["role"].fillna("no role")
+    columns = ["rank", "layer", "head", "role", "direction"]
+    return rows.sort_values(["rank", "direction"])[
+        [*columns, "effect", "ci_low", "ci_high", "n_pairs"]
+    ]
+
+
+def effect_dots(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """One line per head, one dot with its interval per direction."""
+    ax = plt.gca() if ax is None else ax
+    for offset, (direction, marker) in zip(
+        (-0.17, 0.17), DIRECTION_MARKERS.items(), strict=True
+    ):
+        panel = rows[rows["direction"] == direction]
+        ax.hlines(
+            panel["rank"] + offset,
+            panel["ci_low"],
+            panel["ci_high"],
+            color="#444444",
+            linewidth=0.8,
+        )
+        ax.scatter(
+            panel["effect"],
+            panel["rank"] + offset,
+            c=[ROLE_COLORS[role] for role in panel["role"]],
+            marker=marker,
+            s=20 if marker == "o" else 15,
+            edgecolors="black",
+            linewidths=0.5,
+            zorder=3,
+        )
+    heads = rows.drop_duplicates("rank")
+    ax.axvline(0, color="black", linewidth=0.5, zorder=0)
+    ax.set_yticks(
+        heads["rank"],
+        [head_name(*pair) for pair in zip(heads["layer"], heads["head"], strict=True)],
+    )
+    ax.set_ylim(heads["rank"].max() + 0.6, 0.4)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x")
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel("effect of patching the head's output, with interval")
+    return ax
+
+
+def direction_handles() -> list[Line2D]:
+    """Legend entries of the two directions, in no role's colour."""
+    style = {"linestyle": "none", "markeredgecolor": "black", "markeredgewidth": 0.5}
+    return [
+        Line2D([], [], marker=marker, color="white", label=direction, **style)
+        for direction, marker in DIRECTION_MARKERS.items()
+    ]
+
+
+def role_handles(roles: pd.Series, marker: str = "s") -> list[Line2D]:
+    """Legend entries of the roles that occur, in the fixed order of the colours."""
+    present = set(roles)
+    style = {"linestyle": "none", "markeredgecolor": "black", "markeredgewidth": 0.5}
+    return [
+        Line2D([], [], marker=marker, color=color, label=role, **style)
+        for role, color in ROLE_COLORS.items()
+        if role in present
+    ]
+
+
+def draw(
+    effects: pd.DataFrame,
+    roles: pd.DataFrame,
+    top: int = 15,
+    patch_type: str = "output",
+) -> tuple[Figure, pd.DataFrame]:
+    """Effects of the strongest heads, both directions, coloured by role."""
+    rows = top_head_effects(effects, roles, top, patch_type)
+    n_rows = rows["rank"].nunique()
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.7 + 0.22 * max(n_rows, 8)))
+    effect_dots(rows, ax=ax)
+    limit = np.nanmax(np.abs(rows[["effect", "ci_low", "ci_high"]].to_numpy()))
+    ax.set_xlim(min(0, rows["ci_low"].min(), rows["effect"].min()) - 0.04 * limit, None)
+    fig.legend(
+        handles=direction_handles() + role_handles(rows["role"]),
+        loc="outside right upper",
+        handletextpad=0.3,
+    )
+    return fig, rows
+
+
+if __name__ == "__main__":
+    figure_command(draw)

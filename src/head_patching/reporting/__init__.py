@@ -1,0 +1,1 @@
+"""From result files to the chapter's tables, numbers and terminal output."""

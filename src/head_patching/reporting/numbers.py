@@ -1,0 +1,175 @@
+r"""Every number, head name and condition that the chapter's text uses.
+
+A flat table from key to LaTeX, written as sorted `\defresult{key}{value}` lines. The
+text reads them with `\result{key}`, and chooses sentences with `\ifresult{key}{}{}` on
+the keys whose value is `true` or `false`; an unknown key stops the build.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from head_patching.reporting.head_numbers import (
+    Numbers,
+    agreement_numbers,
+    effect_numbers,
+    flag,
+    role_numbers,
+    slug,
+)
+from head_patching.reporting.rounding import (
+    escape,
+    format_interval,
+    format_number,
+    format_percent,
+    math_mode,
+    scientific,
+)
+from head_patching.reporting.sources import Results
+from head_patching.results import atomic
+
+CORRUPTIONS = ("s2_io_flip", "s2_random", "abc", "s1_io_flip")
+
+
+def build_numbers(results: Results) -> Numbers:
+    """All numbers of the chapter, by key."""
+    task = results.task
+    numbers: Numbers = {}
+    numbers |= model_numbers(results)
+    numbers |= setting_numbers(results)
+    numbers |= check_numbers(results)
+    for part in (
+        data_numbers(results),
+        behaviour_numbers(results),
+        effect_numbers(results),
+        agreement_numbers(results),
+        role_numbers(results),
+    ):
+        numbers |= {f"{task}/{key}": value for key, value in part.items()}
+    return dict(sorted(numbers.items()))
+
+
+def write_numbers(numbers: Mapping[str, str], path: Path) -> None:
+    r"""Write the numbers as `\defresult` lines, sorted by key."""
+    lines = [rf"\defresult{{{key}}}{{{numbers[key]}}}" for key in sorted(numbers)]
+    with atomic(path) as temporary:
+        text = "\n".join(lines) + "\n"
+        Path(temporary).write_text(text, encoding="utf-8", newline="\n")
+
+
+def model_numbers(results: Results) -> Numbers:
+    """The model's shape and where its weights come from."""
+    config, about = results.model["config"], results.model["provenance"]
+    name = config["name"]
+    n_heads, n_groups = config["n_heads"], config["n_key_value_heads"]
+    return {
+        "model/name": escape(name),
+        "model/n-layers": str(config["n_layers"]),
+        "model/n-heads": str(n_heads),
+        "model/n-heads-total": str(config["n_layers"] * n_heads),
+        "model/n-key-value-heads": str(n_groups),
+        "model/d-model": str(config["d_model"]),
+        "model/d-head": str(config["d_head"]),
+        "model/license": escape(about.get("license") or "not stated"),
+        "model/source": escape(about.get("source") or "not stated"),
+        "model/grouped-query": flag(n_groups < n_heads),
+        "model/rms-norm": flag(config["normalization"] == "RMS"),
+        "model/quantised": flag(any(f.endswith(".gguf") for f in about["files"])),
+        "model/is-smollm2": flag("smollm2" in name.lower()),
+        "model/is-gpt2-small": flag(name.lower() in ("gpt-2 small", "gpt2")),
+    }
+
+
+def setting_numbers(results: Results) -> Numbers:
+    """The settings that the text names."""
+    settings = results.provenance["settings"]
+    threshold = settings["importance.threshold"]
+    rate = settings["importance.false_discovery_rate"]
+    return {
+        "settings/resamples": str(settings["statistics.resamples"]),
+        "settings/statistics-seed": str(settings["statistics.seed"]),
+        "settings/level": format_percent(settings["statistics.level"]),
+        "settings/threshold": f"{threshold:g}",
+        "settings/threshold-percent": f"{100 * threshold:g}",
+        "settings/false-discovery-rate": f"{rate:g}",
+        "settings/false-discovery-percent": f"{100 * rate:g}",
+    }
+
+
+def check_numbers(results: Results) -> Numbers:
+    """How far the engine is from the reference, and from doing nothing at all."""
+    summary = results.self_check_summary
+    return {
+        "check/max-abs-diff": math_mode(scientific(summary["max_abs_diff"])),
+        "check/tolerance": math_mode(scientific(summary["tolerance"])),
+        "check/identity-max": math_mode(scientific(summary["identity_max"])),
+        "check/n-heads": str(summary["n_heads"]),
+        "check/n-values": str(len(results.self_check)),
+    }
+
+
+def data_numbers(results: Results) -> Numbers:
+    """The prompts: how many, how long, and one example."""
+    header, pairs = results.pairs_header, results.pairs
+    lengths = [len(pair["clean_tokens"]) for pair in pairs]
+    groups = pd.Series([pair["template"] for pair in pairs]).value_counts()
+    example = pairs[0]
+    numbers = {
+        "data/n-pairs": str(len(pairs)),
+        "data/n-groups": str(len(groups)),
+        "data/pairs-per-group": _span(int(groups.min()), int(groups.max())),
+        "data/length": _span(min(lengths), max(lengths)),
+        "data/seed": str(header["seed"]),
+        "data/prepend-bos": flag(header["prepend_bos"]),
+        "data/example-clean": escape(example["clean"]),
+        "data/example-corrupt": escape(example["corrupt"]),
+        "data/example-answer": escape(example["answer"].strip()),
+        "data/example-wrong-answer": escape(example["wrong_answer"].strip()),
+    }
+    for name in CORRUPTIONS:
+        numbers[f"data/corruption-is/{slug(name)}"] = flag(header["corruption"] == name)
+    return numbers
+
+
+def behaviour_numbers(results: Results) -> Numbers:
+    """Logit difference, accuracy and probability of both runs over all pairs."""
+    table = results.behaviour.set_index(["group", "run", "metric"])
+    numbers = {}
+    for run in ("clean", "corrupt"):
+        for metric in ("logit_diff", "accuracy", "probability"):
+            row = table.loc[("all", run, metric)]
+            sign = metric == "logit_diff"
+            key = f"behaviour/{run}-{slug(metric)}"
+            if metric == "logit_diff":
+                numbers[key] = math_mode(format_number(row["mean"], 2, sign=True))
+            else:
+                numbers[key] = format_percent(row["mean"])
+            scale = 1 if sign else 100
+            bounds = (scale * row["ci_low"], scale * row["ci_high"])
+            numbers[f"{key}-interval"] = math_mode(
+                format_interval(*bounds, 2 if sign else 0, sign=sign)
+            )
+    clean = table.loc[("all", "clean", "logit_diff")]
+    corrupt = table.loc[("all", "corrupt", "logit_diff")]
+    numbers["behaviour/does-task"] = flag(clean["ci_low"] > 0)
+    numbers["behaviour/corrupt-reversed"] = flag(corrupt["ci_high"] < 0)
+    numbers["behaviour/difference"] = math_mode(
+        format_number(clean["mean"] - corrupt["mean"], 2)
+    )
+    single = results.behaviour.query(
+        "group != 'all' and run == 'clean' and metric == 'logit_diff'"
+    )
+    if not single.empty:
+        low, high = single["mean"].min(), single["mean"].max()
+        numbers["behaviour/lowest-group"] = math_mode(format_number(low, 2, sign=True))
+        numbers["behaviour/highest-group"] = math_mode(
+            format_number(high, 2, sign=True)
+        )
+        numbers["behaviour/every-group-positive"] = flag(low > 0)
+    return numbers
+
+
+def _span(low: int, high: int) -> str:
+    """One number, or the range from low to high."""
+    return str(low) if low == high else f"{low}--{high}"

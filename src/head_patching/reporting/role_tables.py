@@ -1,0 +1,113 @@
+"""Tables of roles: which heads have them, by which measurements, asked by whom."""
+
+import pandas as pd
+
+from head_patching.reporting.rounding import (
+    EFFECT_DIGITS,
+    MISSING,
+    escape,
+    format_number,
+    head_name,
+    join_names,
+    math_mode,
+)
+from head_patching.reporting.sources import NO_ROLE, ROLES, UNDECIDED, Results
+from head_patching.reporting.tabular import (
+    COMPARISONS,
+    cell,
+    condition_text,
+    criterion_name,
+    number_column,
+    tabular,
+)
+
+
+def roles_table(results: Results) -> str:
+    """How many heads have each role, and which; strongest denoising effect first."""
+    order = results.heads_by_strength()
+    by_head = results.roles_by_head()
+    rows = []
+    for role in (*ROLES, UNDECIDED, NO_ROLE):
+        heads = [head for head in order if role in by_head.get(head, [])]
+        shown = MISSING if role == NO_ROLE else _head_list(heads)
+        rows.append([escape(role), str(len(heads)), shown])
+    table = pd.DataFrame(rows, columns=["Role", "Heads", "Which"])
+    return tabular(table, r"@{}lr>{\raggedright\arraybackslash}p{9.6cm}@{}")
+
+
+def role_evidence_table(results: Results, most: int = 24) -> str:
+    """What gave each head its role: value and demand of every criterion met.
+
+    Roles in circuit order; within a role by |denoising effect|, layer, head. At most
+    `most` heads; the weakest are left out.
+    """
+    criteria = results.role_criteria[results.role_criteria["verdict"] == 1]
+    by_head = results.roles_by_head()
+    rows = []
+    for strength, head in enumerate(results.effects_of("denoising").itertuples()):
+        for role in by_head.get((head.layer, head.head), []):
+            if role not in ROLES:
+                continue
+            met = criteria[
+                (criteria["layer"] == head.layer)
+                & (criteria["head"] == head.head)
+                & (criteria["role"] == role)
+            ]
+            shown = met.drop_duplicates("criterion")
+            shown = shown[shown["criterion"] != "important effect"]
+            values = "; ".join(
+                f"{criterion_name(row.criterion)} "
+                f"{math_mode(format_number(row.value, 2))}"
+                for row in shown.itertuples()
+            )
+            line = [escape(role), head_name(head.layer, head.head)]
+            effect = cell(head.effect, EFFECT_DIGITS, sign=True)
+            rows.append((strength, role, head.effect, [*line, effect, values]))
+    rows = sorted(sorted(rows)[:most], key=lambda row: (ROLES.index(row[1]), row[0]))
+    columns = ["Role", "Head", "Effect", "Measured"]
+    if not rows:
+        rows = [(0, "", 0.0, ["none", "{--}", "{--}", MISSING])]
+    table = pd.DataFrame([row[3] for row in rows], columns=columns)
+    effect = number_column([row[2] for row in rows], EFFECT_DIGITS, True)
+    wide = r">{\raggedright\arraybackslash}p{8.1cm}"
+    return tabular(table, rf"@{{}}ll{effect}{wide}@{{}}")
+
+
+def criteria_table(results: Results) -> str:
+    """What a head must show to have each role, and how many heads do.
+
+    Rows in the order in which the roles and their criteria were tested.
+    """
+    keys = ["role", "criterion", "comparison", "threshold"]
+    tested = results.role_criteria
+    met = tested.groupby(keys, sort=False, as_index=False).agg(
+        heads=("verdict", "sum"), **_bound(tested)
+    )
+    rows, previous, space = [], None, r"\addlinespace[2pt] "
+    for row in met.itertuples():
+        condition = condition_text(row.comparison, row.threshold)
+        if row.comparison.startswith("robust z"):
+            sign = COMPARISONS[row.comparison[-2:]]
+            condition += f" (value ${sign} {format_number(row.bound, 3)}$)"
+        first = escape(row.role) if previous is None else space + escape(row.role)
+        rows.append(
+            [
+                first if row.role != previous else "",
+                criterion_name(row.criterion),
+                condition,
+                str(int(row.heads)),
+            ]
+        )
+        previous = row.role
+    table = pd.DataFrame(rows, columns=["Role", "Criterion", "Demand", "Heads"])
+    return tabular(table, "@{}lllr@{}")
+
+
+def _bound(tested: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """The threshold in the units of the value, where the file has that column."""
+    return {"bound": ("bound" if "bound" in tested else "threshold", "first")}
+
+
+def _head_list(heads: list[tuple[int, int]]) -> str:
+    """Names of heads, or a dash when there are none."""
+    return join_names([head_name(*head) for head in heads], most=24) or MISSING

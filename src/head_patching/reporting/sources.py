@@ -1,0 +1,154 @@
+"""The result files that tables and numbers are made from, read and checked."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+HEAD = ["layer", "head"]
+
+# Also the order in which roles are listed; circuit order, from the answer backwards.
+ROLES = (
+    "name mover",
+    "backup name mover",
+    "negative name mover",
+    "S-inhibition",
+    "induction",
+    "duplicate token",
+    "previous token",
+)
+UNDECIDED = "undecided"
+NO_ROLE = "no role"
+
+COLUMNS = {
+    "behaviour": ["group", "run", "metric", "mean", "ci_low", "ci_high", "n_pairs"],
+    "effects": ["patch_type", "direction", *HEAD, "effect", "ci_low", "ci_high"]
+    + ["p_value", "q_value", "important", "n_pairs"],
+    "evidence": [*HEAD, "criterion", "value", "ci_low", "ci_high", "n"],
+    "roles": [*HEAD, "role", "important", "missing"],
+    "role_criteria": [*HEAD, "role", "criterion", "value", "ci_low", "ci_high"]
+    + ["comparison", "threshold", "verdict"],
+    "self_check": ["patch_type", "direction", *HEAD, "pair", "abs_diff"],
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything measured on one model, task and corruption."""
+
+    behaviour: pd.DataFrame
+    effects: pd.DataFrame
+    evidence: pd.DataFrame
+    roles: pd.DataFrame
+    role_criteria: pd.DataFrame
+    self_check: pd.DataFrame
+    self_check_summary: Mapping[str, Any]
+    pairs: tuple[Mapping[str, Any], ...]
+    pairs_header: Mapping[str, Any]
+    model: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+
+    @property
+    def task(self) -> str:
+        """The task's name, with which the keys of its numbers begin."""
+        return self.pairs_header["task"]
+
+    def effects_of(
+        self, direction: str, patch_type: str = "output", *, rows: int | None = None
+    ) -> pd.DataFrame:
+        """Effects of one direction and patch type, largest absolute effect first.
+
+        Ties are broken by layer, then head.
+        """
+        chosen = self.effects[
+            (self.effects["direction"] == direction)
+            & (self.effects["patch_type"] == patch_type)
+        ]
+        ranked = chosen.assign(size=chosen["effect"].abs()).sort_values(
+            ["size", *HEAD], ascending=[False, True, True], kind="stable"
+        )
+        return ranked.drop(columns="size").head(rows or len(ranked))
+
+    def heads_by_strength(self) -> list[tuple[int, int]]:
+        """All heads by |denoising effect| of the output, then layer, then head."""
+        ranked = self.effects_of("denoising")
+        return list(zip(ranked["layer"].tolist(), ranked["head"].tolist(), strict=True))
+
+    def roles_by_head(self) -> dict[tuple[int, int], list[str]]:
+        """The roles of every head, in the order of `ROLES`."""
+        order = {role: number for number, role in enumerate([*ROLES, UNDECIDED])}
+        by_head: dict[tuple[int, int], list[str]] = {}
+        for row in self.roles.itertuples():
+            by_head.setdefault((row.layer, row.head), []).append(row.role)
+        return {
+            head: sorted(roles, key=lambda role: order.get(role, len(order)))
+            for head, roles in by_head.items()
+        }
+
+
+def read_results(
+    *,
+    behaviour: Path,
+    effects: Path,
+    evidence: Path,
+    roles: Path,
+    role_criteria: Path,
+    self_check: Path,
+    self_check_summary: Path,
+    pairs: Path,
+    model: Path,
+    provenance: Path,
+) -> Results:
+    """The results in the files the workflow made.
+
+    Parameters
+    ----------
+    model
+        The prepared model's `model.json`.
+    provenance
+        What `head_patching.provenance.collect` gave, as JSON.
+
+    Raises
+    ------
+    ValueError
+        When a table lacks a column or has no rows.
+    """
+    paths = {
+        "behaviour": behaviour,
+        "effects": effects,
+        "evidence": evidence,
+        "roles": roles,
+        "role_criteria": role_criteria,
+        "self_check": self_check,
+    }
+    tables = {name: _read_table(path, COLUMNS[name]) for name, path in paths.items()}
+    tables["roles"]["missing"] = tables["roles"]["missing"].fillna("")
+    lines = Path(pairs).read_text(encoding="utf-8").splitlines()
+    header, *records = [json.loads(line) for line in lines]
+    return Results(
+        **tables,
+        self_check_summary=_read_json(self_check_summary),
+        pairs=tuple(records),
+        pairs_header=header,
+        model=_read_json(model),
+        provenance=_read_json(provenance),
+    )
+
+
+def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
+    """The CSV file, which has at least these columns and one row."""
+    table = pd.read_csv(path)
+    for column in columns:
+        if column not in table.columns:
+            raise ValueError(f"{path}: column {column!r} is missing")
+    if table.empty:
+        raise ValueError(f"{path}: there are no rows")
+    return table
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """The JSON file's content."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))

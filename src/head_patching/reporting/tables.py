@@ -1,0 +1,199 @@
+"""The chapter's tables, without float, caption or label.
+
+Each function returns the LaTeX of one table; its docstring says how rows are sorted.
+Captions and labels stand in the chapter, beside the text that reads the table.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from head_patching.reporting.role_tables import (
+    criteria_table,
+    role_evidence_table,
+    roles_table,
+)
+from head_patching.reporting.rounding import (
+    EFFECT_DIGITS,
+    MISSING,
+    escape,
+    format_number,
+    head_name,
+    math_mode,
+    scientific,
+)
+from head_patching.reporting.sources import HEAD, NO_ROLE, Results
+from head_patching.reporting.tabular import (
+    breakable,
+    cell,
+    interval_cell,
+    number_column,
+    tabular,
+)
+from head_patching.results import atomic
+
+# An interval stands close to its estimate. (pandas cuts a column format at ; and :)
+INTERVAL = r"@{\hspace{0.4em}}l"
+METRICS = ("logit_diff", "accuracy", "probability")
+PACKAGES_SHOWN = (
+    "python",
+    "torch",
+    "transformer-lens",
+    "transformers",
+    "numpy",
+    "scipy",
+    "pandas",
+    "xarray",
+    "matplotlib",
+    "snakemake",
+)
+
+
+def top_heads_table(results: Results, top: int = 15) -> str:
+    """The strongest heads of output patching; by |denoising effect|, layer, head."""
+    ranked = results.effects_of("denoising", rows=top)
+    noising = results.effects_of("noising").set_index(HEAD)
+    direct = _criterion(results, "direct_effect")
+    by_head = results.roles_by_head()
+    digits = EFFECT_DIGITS
+    rows, numbers = [], {"denoising": [], "noising": [], "direct": []}
+    for row in ranked.itertuples():
+        key = (row.layer, row.head)
+        other = noising.loc[key] if key in noising.index else None
+        values = (
+            row.effect,
+            other["effect"] if other is not None else float("nan"),
+            direct.get(key, float("nan")),
+        )
+        for name, value in zip(numbers, values, strict=True):
+            numbers[name].append(value)
+        rows.append(
+            [
+                head_name(*key),
+                escape(", ".join(by_head.get(key, [NO_ROLE]))),
+                cell(values[0], digits, sign=True),
+                interval_cell(row.ci_low, row.ci_high, digits, sign=True),
+                cell(values[1], digits, sign=True),
+                MISSING
+                if other is None
+                else interval_cell(
+                    other["ci_low"], other["ci_high"], digits, sign=True
+                ),
+                cell(values[2], 2, sign=True),
+            ]
+        )
+    columns = ["Head", "Role", "Denoising", "interval", "Noising", "interval "]
+    table = pd.DataFrame(rows, columns=[*columns, "Direct"])
+    formats = [
+        number_column(numbers["denoising"], digits, True) + INTERVAL,
+        number_column(numbers["noising"], digits, True) + INTERVAL,
+        number_column(numbers["direct"], 2, True),
+    ]
+    role = r">{\raggedright\arraybackslash}p{3.3cm}"
+    return tabular(table, "@{}l" + role + "".join(formats) + "@{}")
+
+
+def behaviour_table(results: Results) -> str:
+    """Clean and corrupt behaviour over all pairs, each metric with its interval."""
+    overall = results.behaviour[results.behaviour["group"] == "all"]
+    overall = overall.set_index(["run", "metric"])
+    rows = []
+    for run in ("clean", "corrupt"):
+        line = [run]
+        for metric in METRICS:
+            found = overall.loc[(run, metric)]
+            sign = metric == "logit_diff"
+            bounds = found["ci_low"], found["ci_high"]
+            line.append(math_mode(format_number(found["mean"], 2, sign=sign)))
+            line.append(interval_cell(*bounds, 2, sign=sign))
+        rows.append([*line, str(int(overall.loc[(run, METRICS[0])]["n_pairs"]))])
+    names = ["Run", "Logit difference", "interval", "Accuracy", "interval "]
+    table = pd.DataFrame(rows, columns=[*names, "P(answer)", "interval  ", "Pairs"])
+    return tabular(table, "@{}l" + 3 * ("r" + INTERVAL) + "r@{}")
+
+
+def self_check_table(results: Results) -> str:
+    """The engine against the reference; by patch type, then direction."""
+    checked = results.self_check
+    rows = []
+    for (patch_type, direction), part in checked.groupby(["patch_type", "direction"]):
+        rows.append(
+            [
+                escape(patch_type),
+                escape(direction),
+                str(len(part.drop_duplicates(HEAD))),
+                str(len(part)),
+                math_mode(scientific(part["abs_diff"].max())),
+            ]
+        )
+    names = ["Patch type", "Direction", "Heads", "Compared values"]
+    table = pd.DataFrame(rows, columns=[*names, "Largest difference"])
+    return tabular(table, "@{}llrrr@{}")
+
+
+def provenance_table(results: Results) -> str:
+    """Model, settings and package versions; each part by name."""
+    about = results.model["provenance"]
+    rows = [("model", "name", escape(about["name"]))]
+    rows += [
+        ("model", key, escape(about[key]))
+        for key in ("source", "license", "convention")
+        if about.get(key)
+    ]
+    rows += [
+        ("model", "file", rf"{escape(name)} \newline SHA-256 {breakable(checksum)}")
+        for name, checksum in sorted(about["files"].items())
+    ]
+    settings = results.provenance["settings"]
+    rows += [
+        ("settings", escape(key), escape(_plain(settings[key])))
+        for key in sorted(settings)
+    ]
+    packages = results.provenance["packages"]
+    shown = [name for name in PACKAGES_SHOWN if name in packages]
+    versions = ", ".join(f"{name} {packages[name]}" for name in shown)
+    rows.append(("software", "packages", escape(versions)))
+    lines, previous = [], None
+    for part, key, value in rows:
+        lines.append([part if part != previous else "", key, value])
+        previous = part
+    table = pd.DataFrame(lines, columns=["", "Item", "Value"])
+    wide = r">{\raggedright\arraybackslash}p{8.0cm}"
+    return tabular(table, rf"@{{}}ll{wide}@{{}}")
+
+
+TABLES: Mapping[str, Callable[[Results], str]] = {
+    "behaviour": behaviour_table,
+    "criteria": criteria_table,
+    "provenance": provenance_table,
+    "role_evidence": role_evidence_table,
+    "roles": roles_table,
+    "self_check": self_check_table,
+    "top_heads": top_heads_table,
+}
+
+
+def write_tables(results: Results, folder: Path) -> list[Path]:
+    """Write every table of `TABLES` as `{name}.tex`; returns the paths."""
+    written = []
+    for name, table in TABLES.items():
+        path = Path(folder) / f"{name}.tex"
+        with atomic(path) as temporary:
+            Path(temporary).write_text(table(results), encoding="utf-8", newline="\n")
+        written.append(path)
+    return written
+
+
+def _criterion(results: Results, name: str) -> dict[tuple[int, int], float]:
+    """One criterion's value per head; empty when it was not measured."""
+    rows = results.evidence[results.evidence["criterion"] == name]
+    return {(row.layer, row.head): row.value for row in rows.itertuples()}
+
+
+def _plain(value: Any) -> str:
+    """A setting as text: lists without brackets, booleans as in the config."""
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,73 @@
+"""The form that all tables share: booktabs tabulars with aligned numbers."""
+
+import pandas as pd
+
+from head_patching.reporting.rounding import (
+    MISSING,
+    escape,
+    format_interval,
+    format_number,
+    math_mode,
+)
+
+COMPARISONS = {">=": r"\ge", "<=": r"\le"}
+QUANTITIES = {"": "", "|x|": "size", "robust z": r"robust $z$", "interval": "interval"}
+
+
+def tabular(rows: pd.DataFrame, column_format: str) -> str:
+    """The rows as a booktabs tabular that ends with a newline.
+
+    Cells are LaTeX already; headings are put in braces where a column aligns numbers.
+    """
+    styler = rows.style.hide(axis="index")
+    text = styler.to_latex(hrules=True, siunitx=True, column_format=column_format)
+    return text.rstrip("\n") + "\n"
+
+
+def number_column(values: pd.Series | list[float], digits: int, sign: bool) -> str:
+    """The siunitx column that fits these numbers and prints their signs."""
+    finite = [abs(value) for value in values if pd.notna(value)]
+    whole = len(f"{max(finite, default=0.0):.0f}")
+    plus = "retain-explicit-plus, table-format=+" if sign else "table-format="
+    return f"S[{plus}{whole}.{digits}]"
+
+
+def cell(value: float, digits: int, *, sign: bool = False) -> str:
+    """A number for a siunitx column; a missing one is a dash that is not parsed."""
+    text = format_number(value, digits, sign=sign)
+    return f"{{{text}}}" if text == MISSING else text
+
+
+def interval_cell(low: float, high: float, digits: int, *, sign: bool = False) -> str:
+    """An interval in math mode."""
+    return math_mode(format_interval(low, high, digits, sign=sign))
+
+
+def criterion_name(criterion: str) -> str:
+    """A criterion in the words of the text, as LaTeX.
+
+    Examples
+    --------
+    >>> criterion_name("attention.END.IO"), criterion_name("copy_score")
+    ('attention END$\\\\to$IO', 'copy score')
+    """
+    parts = criterion.split(".", 2)
+    if parts[0] == "attention" and len(parts) == 3:
+        return rf"attention {escape(parts[1])}$\to${escape(parts[2])}"
+    if parts[0] == "effect" and len(parts) == 3:
+        return escape(f"{parts[1]} effect ({parts[2]})")
+    return escape(criterion.replace("_", " "))
+
+
+def condition_text(comparison: str, threshold: float) -> str:
+    r"""What is asked of a criterion, as LaTeX: `|x| >=` 0.5 is size $\ge 0.5$."""
+    quantity, _, sign = comparison.rpartition(" ")
+    demand = rf"${COMPARISONS[sign]} {threshold:g}$"
+    return f"{QUANTITIES[quantity]} {demand}".strip()
+
+
+def breakable(checksum: str, every: int = 16) -> str:
+    """A checksum in typewriter that may be broken between its parts."""
+    parts = [checksum[i : i + every] for i in range(0, len(checksum), every)]
+    broken = r"\allowbreak ".join(parts)
+    return rf"\texttt{{{broken}}}"
