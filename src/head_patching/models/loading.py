@@ -1,0 +1,269 @@
+"""From a model's name to a `Model`, by way of TransformerLens.
+
+`prepare_model` runs once per model: it fetches the checkpoint, lets TransformerLens
+fold it (`enable_compatibility_mode`), checks our forward pass against TransformerLens's
+and writes a folder. `load_model` reads that folder in well under a second and needs
+neither TransformerLens nor transformers' model code.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from head_patching.models.checkpoints import (
+    fetch_checkpoint,
+    license_of,
+    origin_of,
+    title_of,
+)
+from head_patching.models.checks import check_against_bridge
+from head_patching.models.registry import find_source
+from head_patching.models.transformer import (
+    ACTIVATION_FUNCTIONS,
+    LayerWeights,
+    Model,
+    ModelConfig,
+)
+
+SCHEMA_VERSION = 1
+CONVENTION = (
+    "TransformerLens compatibility mode: norms folded, writing weights and "
+    "unembedding centred, fp32"
+)
+
+
+def load_model(folder: Path | str) -> Model:
+    """The model that `prepare_model` wrote into `folder`.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder was not prepared.
+    ValueError
+        When it was written by another schema version or a weight is not finite.
+    """
+    folder = Path(folder)
+    description = folder / "model.json"
+    if not description.is_file():
+        raise FileNotFoundError(
+            f"{folder} is not a prepared model (no model.json): run "
+            f"`head-patching prepare-model --model NAME --out {folder}`"
+        )
+    record = json.loads(description.read_text(encoding="utf-8"))
+    if record.get("schema_version") != SCHEMA_VERSION:
+        raise ValueError(
+            f"{description}: schema version {record.get('schema_version')} cannot be "
+            f"read, expected {SCHEMA_VERSION}; prepare the model again"
+        )
+    with safe_open(folder / "weights.safetensors", framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{folder}: weight {name} holds NaN or infinite values")
+    config = ModelConfig(**record["config"])
+    return build_model(
+        config, tensors, load_tokenizer(folder / "checkpoint"), record["provenance"]
+    )
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a checkpoint folder."""
+    quiet_transformers()
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+
+
+def build_model(
+    config: ModelConfig,
+    tensors: dict[str, Tensor],
+    tokenizer: Any = None,
+    provenance: dict[str, Any] | None = None,
+) -> Model:
+    """A `Model` from tensors under TransformerLens's names (`blocks.0.attn.W_Q`)."""
+    layers = []
+    for index in range(config.n_layers):
+        part = {
+            name.rsplit(".", 1)[1]: tensor
+            for name, tensor in tensors.items()
+            if name.startswith(f"blocks.{index}.")
+        }
+        layers.append(fuse_layer(config, part))
+    return Model(
+        config=config,
+        layers=layers,
+        W_E=tensors["embed.W_E"],
+        W_pos=tensors.get("pos_embed.W_pos"),
+        rotary_cos=tensors.get("rotary.cos"),
+        rotary_sin=tensors.get("rotary.sin"),
+        W_U=tensors["unembed.W_U"].contiguous(),
+        b_U=tensors["unembed.b_U"],
+        tokenizer=tokenizer,
+        provenance=provenance or {},
+    )
+
+
+def fuse_layer(config: ModelConfig, part: dict[str, Tensor]) -> LayerWeights:
+    """One layer's weights with the matrices that read the same input side by side."""
+    reading = [part[name].transpose(0, 1).flatten(1) for name in ("W_Q", "W_K", "W_V")]
+    biases = [part[name].flatten() for name in ("b_Q", "b_K", "b_V") if name in part]
+    entering = [part[name] for name in ("W_gate", "W_in") if name in part]
+    b_in = [part[name] for name in ("b_gate", "b_in") if name in part]
+    return LayerWeights(
+        config=config,
+        W_QKV=torch.cat(reading, dim=1).contiguous(),
+        b_QKV=torch.cat(biases) if biases else None,
+        W_O=part["W_O"].contiguous(),
+        b_O=part.get("b_O"),
+        W_in=torch.cat(entering, dim=1).contiguous(),
+        b_in=torch.cat(b_in) if b_in else None,
+        W_out=part["W_out"].contiguous(),
+        b_out=part.get("b_out"),
+    )
+
+
+def prepare_model(name: str, folder: Path | str) -> dict[str, Any]:
+    """Fetch, fold, check and write one model; returns what `model.json` holds.
+
+    Raises
+    ------
+    ValueError
+        When the name is unknown or the architecture lacks a part the engine reads.
+    FileNotFoundError
+        When the weights cannot be had.
+    """
+    folder = Path(folder)
+    source = find_source(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    quiet_transformers()
+    origin = fetch_checkpoint(source, folder / "checkpoint")
+    bridge = load_bridge(folder / "checkpoint")
+    config = config_of(bridge, title_of(source))
+    tensors = tensors_of(bridge, config)
+    model = build_model(config, tensors)
+    check = check_against_bridge(model, bridge)
+    save_file(tensors, folder / "weights.safetensors.partial")
+    os.replace(folder / "weights.safetensors.partial", folder / "weights.safetensors")
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "config": asdict(config),
+        "provenance": {
+            "name": name,
+            "title": title_of(source),
+            "source": origin_of(source),
+            "license": license_of(source),
+            "convention": CONVENTION,
+            "files": checksums(origin),
+            "check": check,
+        },
+    }
+    text = json.dumps(record, indent=2, sort_keys=True) + "\n"
+    (folder / "model.json.partial").write_text(text, encoding="utf-8")
+    os.replace(folder / "model.json.partial", folder / "model.json")
+    return record
+
+
+def quiet_transformers() -> None:
+    """Silence what importing transformers prints about optional packages."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    warnings.filterwarnings("ignore", module="transformer_lens")
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+
+
+def load_bridge(checkpoint: Path | str) -> Any:
+    """TransformerLens's model of a checkpoint folder, in the folded convention."""
+    quiet_transformers()
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    bridge = TransformerBridge.boot_transformers(
+        str(checkpoint), device="cpu", dtype=torch.float32
+    )
+    bridge.enable_compatibility_mode()
+    return bridge
+
+
+def config_of(bridge: Any, title: str) -> ModelConfig:
+    """The shape of TransformerLens's model, in our dataclass."""
+    cfg = bridge.cfg
+    if cfg.act_fn not in ACTIVATION_FUNCTIONS:
+        raise ValueError(
+            f"{title}: activation function {cfg.act_fn!r} is not supported, expected "
+            f"one of {', '.join(ACTIVATION_FUNCTIONS)}"
+        )
+    return ModelConfig(
+        name=title,
+        architecture=cfg.architecture,
+        n_layers=cfg.n_layers,
+        n_heads=cfg.n_heads,
+        n_key_value_heads=cfg.n_key_value_heads or cfg.n_heads,
+        d_model=cfg.d_model,
+        d_head=cfg.d_head,
+        d_mlp=cfg.d_mlp,
+        d_vocab=cfg.d_vocab,
+        n_ctx=cfg.n_ctx,
+        normalization="RMS" if cfg.uses_rms_norm else "LN",
+        eps=float(cfg.eps),
+        act_fn=cfg.act_fn,
+        gated_mlp=bool(cfg.gated_mlp),
+        parallel_attn_mlp=bool(cfg.parallel_attn_mlp),
+    )
+
+
+@torch.no_grad()
+def tensors_of(bridge: Any, config: ModelConfig) -> dict[str, Tensor]:
+    """The folded weights of TransformerLens's model, under its names.
+
+    Rotary cosines and sines are read off the model itself, so that no formula for
+    them has to be trusted.
+    """
+    tensors: dict[str, Tensor] = {
+        "embed.W_E": bridge.W_E,
+        "unembed.W_U": bridge.W_U,
+        "unembed.b_U": bridge.b_U,
+    }
+    if hasattr(bridge, "pos_embed"):
+        tensors["pos_embed.W_pos"] = bridge.W_pos[: config.n_ctx]
+    if hasattr(bridge, "rotary_emb"):
+        positions = torch.arange(config.n_ctx)[None]
+        like = torch.zeros(1, config.n_ctx, config.d_model)
+        cos, sin = bridge.rotary_emb(like, positions)
+        tensors["rotary.cos"], tensors["rotary.sin"] = cos[0], sin[0]
+    for index, block in enumerate(bridge.blocks):
+        for part, names in {
+            block.attn: ("W_Q", "W_K", "W_V", "W_O", "b_Q", "b_K", "b_V", "b_O"),
+            block.mlp: ("W_in", "W_gate", "W_out", "b_in", "b_gate", "b_out"),
+        }.items():
+            for name in names:
+                tensor = getattr(part, name, None)
+                if tensor is not None:
+                    room = "attn" if part is block.attn else "mlp"
+                    tensors[f"blocks.{index}.{room}.{name}"] = tensor
+    return {
+        name: tensor.detach().to(torch.float32).contiguous().clone()
+        for name, tensor in tensors.items()
+    }
+
+
+def checksums(origin: Path) -> dict[str, str]:
+    """SHA-256 of the files the weights came from."""
+    files = [origin] if origin.is_file() else sorted(origin.glob("*.safetensors"))
+    return {file.name: _sha256(file) for file in files}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

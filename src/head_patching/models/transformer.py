@@ -1,0 +1,322 @@
+"""One readable forward pass of a decoder-only transformer, in pieces.
+
+The pieces cover GPT-2 (learned positions, LayerNorm, gelu), GPT-NeoX (parallel
+attention and MLP, partial rotary positions) and Llama (rotary positions, RMSNorm,
+gated MLP, grouped-query attention). Weights are in TransformerLens's folded
+convention: norms have no weights of their own, writing weights are centred where the
+norm subtracts a mean, and the unembedding is centred.
+
+`tests/models/test_transformer.py` compares every residual and the logits with
+TransformerLens on all three architectures.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+ACTIVATION_FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "gelu_new": lambda x: functional.gelu(x, approximate="tanh"),
+    "gelu_pytorch_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "relu": functional.relu,
+    "silu": functional.silu,
+}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a model, in TransformerLens's names."""
+
+    name: str
+    architecture: str
+    n_layers: int
+    n_heads: int
+    n_key_value_heads: int
+    d_model: int
+    d_head: int
+    d_mlp: int
+    d_vocab: int
+    n_ctx: int
+    normalization: str  # "LN" subtracts the mean, "RMS" does not
+    eps: float
+    act_fn: str
+    gated_mlp: bool
+    parallel_attn_mlp: bool  # GPT-NeoX: attention and MLP both read resid_pre
+
+    @property
+    def group_size(self) -> int:
+        """Query heads that share one key-value head (1 without grouping)."""
+        return self.n_heads // self.n_key_value_heads
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """One layer; the matrices that read the same input lie side by side.
+
+    Fused matrices make one large product where two or three small ones would be; the
+    properties give the parts under their usual names, as views.
+    """
+
+    config: ModelConfig
+    W_QKV: Float[Tensor, "d_model qkv"]
+    b_QKV: Float[Tensor, " qkv"] | None
+    W_O: Float[Tensor, "head d_head d_model"]
+    b_O: Float[Tensor, " d_model"] | None
+    W_in: Float[Tensor, "d_model d_mlp_in"]  # gate first, then up, when gated
+    b_in: Float[Tensor, " d_mlp_in"] | None
+    W_out: Float[Tensor, "d_mlp d_model"]
+    b_out: Float[Tensor, " d_model"] | None
+
+    @property
+    def W_Q(self) -> Float[Tensor, "head d_model d_head"]:
+        return self._reading_heads(0, self.config.n_heads)
+
+    @property
+    def W_K(self) -> Float[Tensor, "kv_head d_model d_head"]:
+        return self._reading_heads(self.config.n_heads, self.config.n_key_value_heads)
+
+    @property
+    def W_V(self) -> Float[Tensor, "kv_head d_model d_head"]:
+        first = self.config.n_heads + self.config.n_key_value_heads
+        return self._reading_heads(first, self.config.n_key_value_heads)
+
+    @property
+    def b_V(self) -> Float[Tensor, "kv_head d_head"] | None:
+        if self.b_QKV is None:
+            return None
+        kv_heads = self.config.n_key_value_heads
+        return self.b_QKV.view(-1, self.config.d_head)[-kv_heads:]
+
+    def _reading_heads(self, first: int, count: int) -> Tensor:
+        by_head = self.W_QKV.view(self.config.d_model, -1, self.config.d_head)
+        return by_head[:, first : first + count].transpose(0, 1)
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What one forward pass over equal-length prompts leaves for later steps.
+
+    `q` and `k` are taken after the rotary embedding; `final_logits` are the logits at
+    END, the last position.
+    """
+
+    resid_pre: Float[Tensor, "layer batch position d_model"]
+    q: Float[Tensor, "layer batch position head d_head"]
+    k: Float[Tensor, "layer batch position kv_head d_head"]
+    v: Float[Tensor, "layer batch position kv_head d_head"]
+    pattern: Float[Tensor, "layer batch head query_pos key_pos"]
+    z: Float[Tensor, "layer batch position head d_head"]
+    final_logits: Float[Tensor, "batch d_vocab"]
+
+    def __len__(self) -> int:
+        return self.final_logits.shape[0]
+
+    @property
+    def n_positions(self) -> int:
+        """Tokens per prompt."""
+        return self.resid_pre.shape[2]
+
+    def select(self, rows: slice | list[int]) -> "Activations":
+        """The activations of some prompts of the batch, in the given order."""
+        logits = self.final_logits[rows]
+        parts = {name: tensor[:, rows] for name, tensor in self.by_layer()}
+        return Activations(**parts, final_logits=logits)
+
+    def by_layer(self) -> Iterator[tuple[str, Tensor]]:
+        """Name and tensor of everything whose first axis is the layer."""
+        for entry in fields(self):
+            if entry.name != "final_logits":
+                yield entry.name, getattr(self, entry.name)
+
+
+@dataclass
+class Model:
+    """Weights, tokenizer and provenance of one language model."""
+
+    config: ModelConfig
+    layers: list[LayerWeights]
+    W_E: Float[Tensor, "d_vocab d_model"]
+    W_pos: Float[Tensor, "n_ctx d_model"] | None
+    rotary_cos: Float[Tensor, "n_ctx rotary_dim"] | None
+    rotary_sin: Float[Tensor, "n_ctx rotary_dim"] | None
+    W_U: Float[Tensor, "d_model d_vocab"]
+    b_U: Float[Tensor, " d_vocab"]
+    tokenizer: Any = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        return self.W_E.device
+
+    @torch.no_grad()
+    def run(self, tokens: Int[Tensor, "batch position"]) -> Activations:
+        """The activations of one forward pass."""
+        return forward(self, tokens)
+
+
+def normalise(
+    x: Float[Tensor, "... d_model"], config: ModelConfig
+) -> Float[Tensor, "... d_model"]:
+    """The residual stream, scaled to unit size (and centred, for LayerNorm)."""
+    if config.normalization == "LN":
+        return functional.layer_norm(x, (config.d_model,), eps=config.eps)
+    return functional.rms_norm(x, (config.d_model,), eps=config.eps)
+
+
+def rotate(
+    x: Float[Tensor, "... position heads d_head"],
+    cos: Float[Tensor, "position rotary_dim"] | None,
+    sin: Float[Tensor, "position rotary_dim"] | None,
+) -> Float[Tensor, "... position heads d_head"]:
+    """Queries or keys turned by their position (Su et al. 2021, arXiv 2104.09864).
+
+    Halves are paired (x_i with x_{i + rotary_dim/2}); dimensions from `rotary_dim` on
+    are left alone. Without tables the input comes back unchanged.
+    """
+    if cos is None or sin is None:
+        return x
+    rotary_dim = cos.shape[-1]
+    turned, rest = x[..., :rotary_dim], x[..., rotary_dim:]
+    first, second = turned.chunk(2, dim=-1)
+    swapped = torch.cat((-second, first), dim=-1)
+    turned = turned * cos[:, None] + swapped * sin[:, None]
+    return torch.cat((turned, rest), dim=-1) if rest.shape[-1] else turned
+
+
+def project_qkv(
+    x: Float[Tensor, "... position d_model"], layer: LayerWeights, model: Model
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values [... position heads d_head] of a normalised input."""
+    config = layer.config
+    flat = x @ layer.W_QKV
+    if layer.b_QKV is not None:
+        flat = flat + layer.b_QKV
+    heads = flat.unflatten(-1, (-1, config.d_head))
+    n_heads, n_kv = config.n_heads, config.n_key_value_heads
+    q, k, v = heads.split((n_heads, n_kv, n_kv), dim=-2)
+    cos, sin = rotary_tables(model, 0, x.shape[-2])
+    return rotate(q, cos, sin), rotate(k, cos, sin), v
+
+
+def rotary_tables(
+    model: Model, first: int, count: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """Cosines and sines of `count` positions from `first` on (None if not rotary)."""
+    if model.rotary_cos is None or model.rotary_sin is None:
+        return None, None
+    rows = slice(first, first + count)
+    return model.rotary_cos[rows], model.rotary_sin[rows]
+
+
+def per_query_head(
+    kv: Float[Tensor, "... kv_head d_head"], config: ModelConfig
+) -> Float[Tensor, "... head d_head"]:
+    """Keys or values with one copy per query head (grouped-query attention)."""
+    return kv.repeat_interleave(config.group_size, dim=-2)
+
+
+def attention_pattern(
+    q: Float[Tensor, "batch query_pos head d_head"],
+    k: Float[Tensor, "batch key_pos head d_head"],
+) -> Float[Tensor, "batch head query_pos key_pos"]:
+    """Causal attention; the last query stands at the last key."""
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / q.shape[-1] ** 0.5
+    n_query, n_key = scores.shape[-2:]
+    allowed = torch.ones(n_query, n_key, dtype=torch.bool, device=q.device)
+    allowed = allowed.tril(n_key - n_query)
+    return scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1)
+
+
+def head_outputs(
+    pattern: Float[Tensor, "batch head query_pos key_pos"],
+    v: Float[Tensor, "batch key_pos head d_head"],
+) -> Float[Tensor, "batch query_pos head d_head"]:
+    """z: the values each head has mixed, before W_O."""
+    return torch.einsum("bhqk,bkhd->bqhd", pattern, v)
+
+
+def attention_write(
+    z: Float[Tensor, "... head d_head"], layer: LayerWeights
+) -> Float[Tensor, "... d_model"]:
+    """What all heads of a layer write into the residual stream together."""
+    write = z.flatten(-2) @ layer.W_O.flatten(0, 1)
+    return write if layer.b_O is None else write + layer.b_O
+
+
+def mlp_write(
+    x: Float[Tensor, "... d_model"], layer: LayerWeights
+) -> Float[Tensor, "... d_model"]:
+    """What the MLP writes, given its normalised input."""
+    config = layer.config
+    hidden = x @ layer.W_in
+    if layer.b_in is not None:
+        hidden = hidden + layer.b_in
+    activation = ACTIVATION_FUNCTIONS[config.act_fn]
+    if config.gated_mlp:
+        gate, up = hidden.chunk(2, dim=-1)
+        hidden = activation(gate) * up
+    else:
+        hidden = activation(hidden)
+    write = hidden @ layer.W_out
+    return write if layer.b_out is None else write + layer.b_out
+
+
+def embed(
+    model: Model, tokens: Int[Tensor, "batch position"]
+) -> Float[Tensor, "batch position d_model"]:
+    """The residual stream before the first layer."""
+    if tokens.shape[1] > model.config.n_ctx:
+        raise ValueError(
+            f"prompts have {tokens.shape[1]} tokens; {model.config.name} takes at "
+            f"most {model.config.n_ctx}"
+        )
+    resid = model.W_E[tokens]
+    if model.W_pos is not None:
+        resid = resid + model.W_pos[: tokens.shape[1]]
+    return resid
+
+
+def unembed(
+    model: Model, resid: Float[Tensor, "... d_model"]
+) -> Float[Tensor, "... d_vocab"]:
+    """Logits of a final residual stream."""
+    return normalise(resid, model.config) @ model.W_U + model.b_U
+
+
+def forward(
+    model: Model,
+    tokens: Int[Tensor, "batch position"],
+    added: Float[Tensor, "layer batch position d_model"] | None = None,
+) -> Activations:
+    """One forward pass, keeping what later steps read.
+
+    `added` is added to the residual stream where attention writes: one vector per
+    layer, prompt and position. It is how a patch looks without any short cut, and
+    the gradient with respect to it is what attribution patching needs.
+    """
+    kept: dict[str, list[Tensor]] = {
+        name: [] for name in ("resid_pre", "q", "k", "v", "pattern", "z")
+    }
+    resid = embed(model, tokens)
+    for index, layer in enumerate(model.layers):
+        x = normalise(resid, model.config)
+        q, k, v = project_qkv(x, layer, model)
+        pattern = attention_pattern(q, per_query_head(k, model.config))
+        z = head_outputs(pattern, per_query_head(v, model.config))
+        for name, tensor in zip(kept, (resid, q, k, v, pattern, z), strict=True):
+            kept[name].append(tensor)
+        resid_mid = resid + attention_write(z, layer)
+        if added is not None:
+            resid_mid = resid_mid + added[index]
+        if model.config.parallel_attn_mlp:
+            resid = resid_mid + mlp_write(x, layer)
+        else:
+            x = normalise(resid_mid, model.config)
+            resid = resid_mid + mlp_write(x, layer)
+    stacked = {name: torch.stack(tensors) for name, tensors in kept.items()}
+    return Activations(**stacked, final_logits=unembed(model, resid[:, -1]))

@@ -1,0 +1,291 @@
+"""Head patching experiments: a model and prompt pairs in, effects per pair out."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from head_patching.models.transformer import Model
+from head_patching.patching.cache import PairBatch, run_pairs
+from head_patching.patching.deltas import PATCH_TYPES, PatchType
+from head_patching.patching.findings import (
+    HeadResult,
+    find_important_heads,
+    head_results,
+    results_to_heatmap,
+)
+from head_patching.patching.propagate import final_residual
+from head_patching.patching.sweep import METRICS, read_out, sweep_heads
+from head_patching.tasks.ioi import IOIDataset
+from head_patching.tasks.pairs import PromptPairs
+
+Direction = Literal["denoising", "noising"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+Positions = Literal["all", "each"] | Sequence[str | int]
+Label = str | int | None  # a position's name or number; None: all positions at once
+
+UNITS = {"logit_diff": "logit", "probability": "1", "kl": "nat"}
+
+# Memory for the residual streams of the patches under way.
+DEFAULT_MEMORY_MIB = 512
+
+
+@dataclass(frozen=True)
+class HeadPatcher:
+    """Patches every head of a model, one at a time, on many prompt pairs at once."""
+
+    model: Model
+    memory_mib: int = DEFAULT_MEMORY_MIB
+
+    def run(
+        self,
+        pairs: PromptPairs,
+        patch_type: PatchType = "output",
+        direction: Direction = "denoising",
+        positions: Positions = "all",
+        metrics: Sequence[str] = ("logit_diff",),
+        batches: Iterable[PairBatch] | None = None,
+        on_progress: Callable[[float], None] = lambda share: None,
+    ) -> xr.Dataset:
+        """What the model says with each head patched, for every pair.
+
+        Parameters
+        ----------
+        patch_type
+            What of a head is replaced: `output` (z), `q`, `k`, `v` or `pattern`; with
+            grouped-query attention `k` and `v` per query head (see `deltas`).
+        direction
+            `denoising` puts clean activations into the corrupt run (sufficiency),
+            `noising` corrupt ones into the clean run (necessity).
+        positions
+            `all`: every position at once. `each`: one result per position. A list of
+            names (`IO`, `END`) or numbers: one result per entry.
+        metrics
+            `logit_diff`, and with it `probability` (of the answer) and `kl`
+            (D(clean || patched), in nats).
+        batches
+            The pairs' cached activations; computed here when None.
+        on_progress
+            Called with the share of the whole work that was just done.
+
+        Returns
+        -------
+        xarray.Dataset
+            Dimensions (layer, head, pair) and, unless all positions are patched at
+            once, position: one variable per metric of the patched runs, and
+            `clean_logit_diff` and `corrupt_logit_diff` per pair. A position that a
+            pair does not have is NaN.
+
+        Raises
+        ------
+        ValueError
+            When an option is unknown; the message says what is allowed.
+        """
+        check_option("patch type", patch_type, PATCH_TYPES)
+        check_option("direction", direction, DIRECTIONS)
+        for metric in metrics:
+            check_option("metric", metric, METRICS)
+        labels = position_labels(pairs, positions)
+        if batches is None:
+            batches = run_pairs(self.model, pairs, self.pairs_per_batch(pairs))
+
+        results = empty_results(self.model, pairs, labels, metrics)
+        results.attrs |= {
+            "patch_type": patch_type,
+            "direction": direction,
+            "positions": positions if isinstance(positions, str) else "listed",
+        }
+        with torch.inference_mode():
+            for batch in (part for whole in batches for part in self.split(whole)):
+                read_unpatched(self.model, pairs, batch, results)
+                for column, label in enumerate(labels):
+                    share = len(batch.indices) / len(pairs) / len(labels)
+                    patch_batch(
+                        self.model, pairs, batch, label, column, results,
+                        lambda part, share=share: on_progress(part * share),
+                    )  # fmt: skip
+        return results if positions != "all" else results.isel(position=0, drop=True)
+
+    def run_all_heads_experiment(
+        self,
+        dataset: IOIDataset,
+        pair_indices: Sequence[int] | None = None,
+        patch_type: PatchType = "output",
+        on_progress: Callable[[float], None] = lambda share: None,
+    ) -> list[HeadResult]:
+        """Denoise every head on some pairs of a dataset; one result per head."""
+        pairs = dataset.get_clean_corrupt_pairs()
+        if pair_indices is not None:
+            pairs = pairs.select(pair_indices)
+        return head_results(self.run(pairs, patch_type, on_progress=on_progress))
+
+    results_to_heatmap = staticmethod(results_to_heatmap)
+    find_important_heads = staticmethod(find_important_heads)
+
+    def pairs_per_batch(self, pairs: PromptPairs) -> int:
+        """How many pairs of the longest prompts fit the memory setting."""
+        longest = max(len(pair.clean_tokens) for pair in pairs)
+        config = self.model.config
+        items = config.n_layers * config.n_heads
+        per_pair = 4 * items * longest * config.d_model
+        return max(1, self.memory_mib * 2**20 // per_pair)
+
+    def split(self, batch: PairBatch) -> Iterable[PairBatch]:
+        """The batch in parts whose patches under way fit the memory setting."""
+        config = self.model.config
+        suffix = batch.clean.n_positions - batch.first
+        per_pair = 4 * config.n_layers * config.n_heads * suffix * config.d_model
+        step = max(1, self.memory_mib * 2**20 // per_pair)
+        for start in range(0, len(batch.indices), step):
+            yield batch.select(slice(start, start + step))
+
+
+def check_option(what: str, value: str, allowed: Sequence[str]) -> None:
+    """Refuse an unknown option in one line, naming the nearest right one."""
+    if value not in allowed:
+        near = get_close_matches(str(value), allowed, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"unknown {what} {value!r}: expected one of {', '.join(allowed)}{hint}"
+        )
+
+
+def position_labels(pairs: PromptPairs, positions: Positions) -> list[Label]:
+    """One label per result: None for all positions at once, else a name or number."""
+    longest = max(len(pair.clean_tokens) for pair in pairs)
+    if positions == "all":
+        return [None]
+    if positions == "each":
+        return list(range(longest))
+    if isinstance(positions, str):
+        check_option("positions", positions, ("all", "each"))
+    for position in positions:
+        if isinstance(position, str):
+            check_option("position", position, pairs.position_names)
+        elif not 0 <= position < longest:
+            raise ValueError(
+                f"position {position}: expected 0 to {longest - 1}, the last token "
+                "of the longest prompt"
+            )
+    return list(positions)
+
+
+def empty_results(
+    model: Model, pairs: PromptPairs, labels: list[Label], metrics: Sequence[str]
+) -> xr.Dataset:
+    """The result with its axes, coordinates and units, still without values."""
+    config = model.config
+    axes = ("layer", "head", "pair", "position")
+    shape = (config.n_layers, config.n_heads, len(pairs), len(labels))
+    coordinates = {
+        "layer": np.arange(config.n_layers),
+        "head": np.arange(config.n_heads),
+        "pair": np.arange(len(pairs)),
+        "position": [str(label) for label in labels],
+        "template": ("pair", list(pairs.templates)),
+    }
+    patched = {
+        name: (axes, np.full(shape, np.nan, np.float32), {"units": UNITS[name]})
+        for name in METRICS
+        if name in metrics or name == "logit_diff"
+    }
+    unpatched = {
+        f"{run}_logit_diff": ("pair", np.empty(len(pairs), np.float32), units)
+        for run in ("clean", "corrupt")
+        for units in [{"units": UNITS["logit_diff"]}]
+    }
+    attributes = {
+        "model": config.name,
+        "task": pairs.task,
+        "corruption": pairs.corruption,
+        "prepend_bos": str(pairs.prepend_bos),
+    }
+    return xr.Dataset(patched | unpatched, coordinates, attributes)
+
+
+def read_unpatched(
+    model: Model, pairs: PromptPairs, batch: PairBatch, results: xr.Dataset
+) -> None:
+    """Fill in logit_diff of the clean and the corrupt run."""
+    answer, wrong_answer = answer_tokens(model, pairs, batch)
+    for name, run in (("clean", batch.clean), ("corrupt", batch.corrupt)):
+        final = final_residual(model, run)[None]
+        read = read_out(
+            model, final, answer, wrong_answer, run.final_logits, ("logit_diff",)
+        )
+        values = results[f"{name}_logit_diff"].values
+        values[batch.indices] = read["logit_diff"][0].cpu().numpy()
+
+
+def patch_batch(
+    model: Model,
+    pairs: PromptPairs,
+    batch: PairBatch,
+    label: Label,
+    column: int,
+    results: xr.Dataset,
+    on_progress: Callable[[float], None],
+) -> None:
+    """Fill in one position's results for the pairs of one batch."""
+    n_layers = model.config.n_layers
+    metrics = [name for name in METRICS if name in results]
+    for position, rows in rows_by_position(pairs, batch, label).items():
+        part = batch.select(rows)
+        base, source = part.corrupt, part.clean
+        if results.attrs["direction"] == "noising":
+            base, source = source, base
+        mask, first = None, part.first
+        if label is not None:
+            # Before the first difference both runs are equal: such a patch adds
+            # nothing, and the sweep returns the base run's own values.
+            first = max(position, part.first)
+            mask = torch.zeros(len(rows), base.n_positions, dtype=torch.bool)
+            mask[:, position] = True
+        share = len(rows) / len(batch.indices)
+        final = sweep_heads(
+            model, base, source, results.attrs["patch_type"], first, mask,
+            on_layer=lambda layer, share=share: on_progress(
+                share * (2 * layer + 1) / n_layers**2
+            ),
+        )  # fmt: skip
+        answer, wrong_answer = answer_tokens(model, pairs, part)
+        clean_logits = part.clean.final_logits
+        read = read_out(
+            model, final.flatten(0, 1), answer, wrong_answer, clean_logits, metrics
+        )
+        for name, values in read.items():
+            by_head = values.unflatten(0, final.shape[:2]).cpu().numpy()
+            results[name].values[:, :, part.indices, column] = by_head
+
+
+def rows_by_position(
+    pairs: PromptPairs, batch: PairBatch, label: Label
+) -> dict[int, list[int]]:
+    """Rows of the batch by the position patched; pairs without it are left out.
+
+    Each row is patched at its own pair's position only, never at the union of the
+    batch's positions.
+    """
+    if label is None:
+        return {batch.first: list(range(len(batch.indices)))}
+    rows: dict[int, list[int]] = {}
+    for row, index in enumerate(batch.indices):
+        position = pairs[index].positions[label] if isinstance(label, str) else label
+        if position < len(pairs[index].clean_tokens):
+            rows.setdefault(position, []).append(row)
+    return rows
+
+
+def answer_tokens(
+    model: Model, pairs: PromptPairs, batch: PairBatch
+) -> tuple[Tensor, Tensor]:
+    """Answer and wrong-answer tokens of the pairs of a batch."""
+    chosen = [pairs[index] for index in batch.indices]
+    tokens = [(pair.answer_token, pair.wrong_answer_token) for pair in chosen]
+    answer, wrong_answer = torch.tensor(tokens, device=model.device).T
+    return answer, wrong_answer

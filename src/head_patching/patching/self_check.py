@@ -1,0 +1,115 @@
+"""The self-check of every build: stored effects against TransformerLens's own hooks."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+
+from head_patching.metrics import logit_diff
+from head_patching.models.transformer import Model
+from head_patching.patching.cache import PairBatch, group_pairs, run_batch
+from head_patching.patching.experiment import HeadPatcher
+from head_patching.patching.reference import reference_logits, run_tokens
+from head_patching.tasks.pairs import PromptPairs
+
+# Pairs on which the sampled heads are compared, of one prompt length.
+N_PAIRS = 4
+
+
+def check_effects(
+    bridge: Any,
+    pairs: PromptPairs,
+    effects: xr.Dataset,
+    n_heads: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Engine and reference logit_diff of sampled heads, one row per head and pair.
+
+    `effects` is a stored result of `HeadPatcher.run` at all positions. Half the sample
+    are the heads that moved logit_diff most, where an error would matter, the rest is
+    drawn at random.
+    """
+    indices = max(group_pairs(pairs).values(), key=len)[:N_PAIRS]
+    direction, patch_type = effects.attrs["direction"], effects.attrs["patch_type"]
+    base = effects.corrupt_logit_diff
+    if direction == "noising":
+        base = effects.clean_logit_diff
+    moved = np.abs((effects.logit_diff - base).mean("pair").values)
+    heads = sample_heads(moved, n_heads, seed)
+
+    base_tokens, source_tokens = run_tokens(pairs, indices, direction)
+    logits = reference_logits(bridge, base_tokens, source_tokens, heads, patch_type)
+    answer = torch.tensor([pairs[index].answer_token for index in indices])
+    wrong_answer = torch.tensor([pairs[index].wrong_answer_token for index in indices])
+    reference = logit_diff(logits, answer, wrong_answer).numpy()
+    rows = [
+        {
+            "patch_type": patch_type,
+            "direction": direction,
+            "layer": layer,
+            "head": head,
+            "pair": pair,
+            "engine": float(effects.logit_diff[layer, head, pair]),
+            "reference": float(reference[number, column]),
+        }
+        for number, (layer, head) in enumerate(heads)
+        for column, pair in enumerate(indices)
+    ]
+    frame = pd.DataFrame(rows)
+    return frame.assign(abs_diff=(frame.engine - frame.reference).abs())
+
+
+def sample_heads(moved: np.ndarray, n_heads: int, seed: int) -> list[tuple[int, int]]:
+    """Half the heads that moved most, half drawn from the others, sorted."""
+    order = np.argsort(-moved, axis=None, kind="stable")
+    n_heads = min(n_heads, order.size)
+    top, rest = order[: n_heads // 2], order[n_heads // 2 :]
+    generator = np.random.default_rng(seed)
+    drawn = generator.choice(rest, n_heads - len(top), replace=False)
+    chosen = np.sort(np.concatenate([top, drawn]))
+    layers, heads = np.unravel_index(chosen, moved.shape)
+    return list(zip(layers.tolist(), heads.tolist(), strict=True))
+
+
+def identity_change(model: Model, pairs: PromptPairs, patch_type: str) -> float:
+    """Largest change of logit_diff when runs are patched with their own activations.
+
+    Zero unless the engine itself disturbs a run; the sampled heads of `check_effects`
+    show that it does not simply do nothing.
+    """
+    (_, first), members = next(iter(group_pairs(pairs).items()))
+    batch = run_batch(model, pairs, members[:N_PAIRS], first)
+    own = PairBatch(batch.indices, first, clean=batch.clean, corrupt=batch.clean)
+    patched = HeadPatcher(model).run(pairs, patch_type, batches=[own])
+    change = patched.logit_diff - patched.clean_logit_diff
+    return float(np.abs(change.values[:, :, batch.indices]).max())
+
+
+def summarise(
+    frame: pd.DataFrame, identity: float, tolerance: float
+) -> dict[str, float | int]:
+    """The check in a few numbers, for the chapter.
+
+    Raises
+    ------
+    ValueError
+        When engine and reference differ by more than the tolerance, or nothing moved.
+    """
+    worst = frame.loc[frame.abs_diff.idxmax()]
+    if not worst.abs_diff <= tolerance or not identity <= tolerance:
+        raise ValueError(
+            f"engine and TransformerLens differ by {worst.abs_diff:.2e} logit (L"
+            f"{worst.layer}H{worst['head']}, {worst.patch_type}, {worst.direction}, "
+            f"pair {worst.pair}; identity patch {identity:.2e}): at most "
+            f"{tolerance:.0e} is allowed"
+        )
+    return {
+        "max_abs_diff": float(worst.abs_diff),
+        "tolerance": tolerance,
+        "identity_max": identity,
+        "n_heads": len(frame[["layer", "head"]].drop_duplicates()),
+        "n_pairs": len(frame.pair.unique()),
+        "n_comparisons": len(frame),
+    }

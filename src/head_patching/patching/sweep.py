@@ -1,0 +1,81 @@
+"""One sweep: every head of the model patched in turn, for one batch of prompts."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from head_patching.metrics import answer_probability, kl_from_clean
+from head_patching.models.transformer import Activations, Model, normalise, unembed
+from head_patching.patching.deltas import PatchType, head_deltas
+from head_patching.patching.propagate import BLOCK_ROWS, Joining, propagate
+
+METRICS = ("logit_diff", "probability", "kl")
+
+# Rows unembedded together over the whole vocabulary (a few tens of MB of logits).
+UNEMBED_ROWS = 256
+
+
+def sweep_heads(
+    model: Model,
+    base: Activations,
+    source: Activations,
+    patch_type: PatchType,
+    first: int,
+    positions: Bool[Tensor, "batch position"] | None = None,
+    on_layer: Callable[[int], None] = lambda layer: None,
+    block_rows: int = BLOCK_ROWS,
+) -> Float[Tensor, "layer head batch d_model"]:
+    """The final residual at END with each head of `base` patched alone from `source`.
+
+    A head whose patch adds exactly nothing is not propagated: its row is the base
+    run's own. `tests/patching/test_sweep.py` compares every head with
+    TransformerLens's hooks.
+    """
+    config = model.config
+
+    def joining(layer: int) -> Joining:
+        on_layer(layer)
+        W_O = model.layers[layer].W_O
+        delta = head_deltas(
+            config, W_O, base, source, layer, patch_type, first, positions
+        )
+        heads = delta.flatten(1).any(dim=1).nonzero()[:, 0].tolist()
+        items = [layer * config.n_heads + head for head in heads]
+        return Joining(items, delta if len(heads) == len(delta) else delta[heads])
+
+    n_items = config.n_layers * config.n_heads
+    final = propagate(model, base, first, joining, n_items, block_rows=block_rows)
+    return final.unflatten(0, (config.n_layers, config.n_heads))
+
+
+def read_out(
+    model: Model,
+    final: Float[Tensor, "item batch d_model"],
+    answer: Int[Tensor, " batch"],
+    wrong_answer: Int[Tensor, " batch"],
+    clean_logits: Float[Tensor, "batch d_vocab"],
+    metrics: Sequence[str],
+) -> dict[str, Float[Tensor, "item batch"]]:
+    """The metrics asked for, from final residuals at END.
+
+    logit_diff alone needs two columns of the unembedding; probability and KL need
+    all of them.
+    """
+    direction = (model.W_U[:, answer] - model.W_U[:, wrong_answer]).T
+    offset = model.b_U[answer] - model.b_U[wrong_answer]
+    along = normalise(final, model.config) * direction
+    read = {"logit_diff": along.sum(dim=-1) + offset}
+    if set(metrics) != {"logit_diff"}:
+        names = [name for name in METRICS if name in metrics and name != "logit_diff"]
+        read |= {name: torch.empty_like(read["logit_diff"]) for name in names}
+        step = max(1, UNEMBED_ROWS // final.shape[1])
+        for start in range(0, len(final), step):
+            logits = unembed(model, final[start : start + step])
+            rows = slice(start, start + step)
+            if "probability" in read:
+                read["probability"][rows] = answer_probability(logits, answer)
+            if "kl" in read:
+                read["kl"][rows] = kl_from_clean(clean_logits, logits)
+    return read

@@ -1,0 +1,46 @@
+"""The self-check finds a wrong effect, and passes right ones."""
+
+import pytest
+
+from head_patching.patching.experiment import HeadPatcher
+from head_patching.patching.self_check import (
+    check_effects,
+    identity_change,
+    sample_heads,
+    summarise,
+)
+from tests.architectures import random_pairs
+
+
+def test_right_effects_pass_and_a_wrong_one_is_named(prepared):
+    model, bridge = prepared
+    pairs = random_pairs(seed=5)
+    effects = HeadPatcher(model).run(pairs)
+    frame = check_effects(bridge, pairs, effects, n_heads=6, seed=0)
+    identity = identity_change(model, pairs, "output")
+    summary = summarise(frame, identity, tolerance=1e-4)
+    assert summary["n_heads"] == 6
+    assert summary["identity_max"] < 1e-5
+
+    layer, head, pair = frame.loc[0, ["layer", "head", "pair"]]
+    effects.logit_diff[layer, head, pair] += 0.01
+    frame = check_effects(bridge, pairs, effects, n_heads=6, seed=0)
+    with pytest.raises(ValueError, match=rf"L{layer}H{head}, output, denoising"):
+        summarise(frame, identity, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("patch_type", ["output", "q", "k", "v", "pattern"])
+def test_identity_patch_changes_nothing(prepared, patch_type):
+    model, _ = prepared
+    assert identity_change(model, random_pairs(seed=6), patch_type) < 1e-5
+
+
+def test_half_the_sample_are_the_heads_that_moved_most():
+    import numpy as np
+
+    moved = np.zeros((3, 4))
+    moved[1, 2], moved[2, 0] = 5.0, 4.0
+    sample = sample_heads(moved, n_heads=4, seed=0)
+    assert {(1, 2), (2, 0)} <= set(sample)
+    assert len(set(sample)) == 4
+    assert sample == sorted(sample)

@@ -1,0 +1,92 @@
+"""Every patched head against TransformerLens's hooks."""
+
+import numpy as np
+import pytest
+import torch
+
+from head_patching.patching.cache import group_pairs
+from head_patching.patching.deltas import PATCH_TYPES
+from head_patching.patching.experiment import DIRECTIONS, HeadPatcher
+from head_patching.patching.reference import reference_logits, run_tokens
+from tests.architectures import random_pairs
+
+TOLERANCE = 1e-4  # logit
+
+
+def reference_logit_diff(model, bridge, pairs, patch_type, direction, label=None):
+    """logit_diff [layer head pair] by hooks alone."""
+    config = model.config
+    heads = [(la, h) for la in range(config.n_layers) for h in range(config.n_heads)]
+    expected = np.empty((config.n_layers, config.n_heads, len(pairs)))
+    for members in group_pairs(pairs).values():
+        base, source = run_tokens(pairs, members, direction)
+        mask = None
+        if label is not None:
+            mask = torch.zeros_like(base, dtype=torch.bool)
+            for row, index in enumerate(members):
+                mask[row, pairs[index].positions[label]] = True
+        logits = reference_logits(bridge, base, source, heads, patch_type, mask)
+        for row, index in enumerate(members):
+            pair = pairs[index]
+            diff = logits[:, row, pair.answer_token]
+            diff = diff - logits[:, row, pair.wrong_answer_token]
+            expected[:, :, index] = diff.view(config.n_layers, config.n_heads).numpy()
+    return expected
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("patch_type", PATCH_TYPES)
+def test_every_head_equals_the_hooks(prepared, patch_type, direction):
+    model, bridge = prepared
+    pairs = random_pairs(seed=1, n_changed=2)
+    obtained = HeadPatcher(model).run(pairs, patch_type, direction)
+    expected = reference_logit_diff(model, bridge, pairs, patch_type, direction)
+    assert np.abs(obtained.logit_diff.values - expected).max() < TOLERANCE
+    base = obtained.corrupt_logit_diff if direction == "denoising" else None
+    base = obtained.clean_logit_diff if base is None else base
+    # A patch that does nothing would equal the base run: most heads must move it.
+    moved = np.abs(expected - base.values).max(axis=2) > 10 * TOLERANCE
+    assert moved.mean() > 0.5
+
+
+@pytest.mark.parametrize("label", ["S2", "END"])
+@pytest.mark.parametrize("patch_type", PATCH_TYPES)
+def test_only_each_prompts_own_position_is_patched(prepared, patch_type, label):
+    model, bridge = prepared
+    pairs = random_pairs(seed=2, n_changed=2)
+    obtained = HeadPatcher(model).run(pairs, patch_type, "denoising", [label])
+    expected = reference_logit_diff(
+        model, bridge, pairs, patch_type, "denoising", label
+    )
+    assert obtained.position.values.tolist() == [label]
+    difference = obtained.logit_diff.sel(position=label).values - expected
+    assert np.abs(difference).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("patch_type", ["output", "k"])
+def test_transformer_lens_own_patching_function(prepared, patch_type):
+    """`get_act_patch_attn_head_*_all_pos`, which patches whole groups for k."""
+    from transformer_lens import patching
+
+    model, bridge = prepared
+    config = model.config
+    if patch_type == "k" and config.group_size > 1:
+        pytest.skip("TransformerLens patches the keys of a whole group")
+    pairs = random_pairs(seed=4, lengths=(8, 8, 8))
+    corrupt, clean = run_tokens(pairs, range(3), "denoising")
+    answer = torch.tensor([pair.answer_token for pair in pairs])
+    wrong = torch.tensor([pair.wrong_answer_token for pair in pairs])
+    rows = torch.arange(3)
+
+    def metric(logits):
+        return (logits[rows, -1, answer] - logits[rows, -1, wrong]).mean()
+
+    _, clean_cache = bridge.run_with_cache(clean)
+    functions = {
+        "output": patching.get_act_patch_attn_head_out_all_pos,
+        "k": patching.get_act_patch_attn_head_k_all_pos,
+    }
+    with torch.no_grad():
+        expected = functions[patch_type](bridge, corrupt, clean_cache, metric)
+    obtained = HeadPatcher(model).run(pairs, patch_type).logit_diff.mean("pair")
+    assert np.abs(obtained.values - expected.numpy()).max() < TOLERANCE
