@@ -1,0 +1,131 @@
+"""The table that says what a head must show to have a role.
+
+Each row of `config/roles.yaml` asks one thing of one criterion. A role needs all of
+its rows. How a value is compared:
+
+- `>=`, `<=`: the value itself;
+- `|x| >=`, `|x| <=`: its size;
+- `robust z >=`, `robust z <=`: its distance from the median of all heads of the
+  model, in units of 1.4826 x the median absolute deviation (which is the standard
+  deviation for normal values), so that one threshold fits models of any size;
+- `interval >=`, `interval <=`: the whole confidence interval.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from jaxtyping import Bool, Float
+
+COMPARISONS = tuple(
+    f"{quantity} {sign}".strip()
+    for quantity in ("", "|x|", "robust z", "interval")
+    for sign in (">=", "<=")
+)
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One row of the table: what one role asks of one measured quantity."""
+
+    role: str
+    criterion: str
+    comparison: str
+    threshold: float
+    source: str
+
+
+def read_criteria(path: Path) -> list[Criterion]:
+    """The rows of a criteria file, in its order.
+
+    Raises
+    ------
+    ValueError
+        When a row lacks a key, has one too many or an impossible value, or stands
+        twice.
+    """
+    content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    rows = content.get("criteria") if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not rows:
+        raise ValueError(f"{path}: expected a list of rows under the key 'criteria'")
+    criteria = [
+        _parse_row(row, f"{path}, row {number}")
+        for number, row in enumerate(rows, start=1)
+    ]
+    _check_unique(criteria, path)
+    return criteria
+
+
+def _parse_row(row: Any, where: str) -> Criterion:
+    """One row of the file, checked."""
+    expected = [field.name for field in fields(Criterion)]
+    if not isinstance(row, dict) or set(row) != set(expected):
+        keys = ", ".join(map(str, row)) if isinstance(row, dict) else repr(row)
+        raise ValueError(f"{where} has {keys}; expected {', '.join(expected)}")
+    for key in ("role", "criterion", "source"):
+        if not isinstance(row[key], str) or not row[key]:
+            raise ValueError(f"{where}: {key} is {row[key]!r}, expected a text")
+    if row["comparison"] not in COMPARISONS:
+        allowed = ", ".join(repr(name) for name in COMPARISONS)
+        raise ValueError(
+            f"{where}: comparison is {row['comparison']!r}, expected one of {allowed}"
+        )
+    threshold = row["threshold"]
+    is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    if not is_number or not math.isfinite(threshold):
+        raise ValueError(f"{where}: threshold is {threshold!r}, expected a number")
+    return Criterion(**{**row, "threshold": float(threshold)})
+
+
+def _check_unique(criteria: Sequence[Criterion], path: Path) -> None:
+    """No role may compare one criterion twice in the same way."""
+    keys = [(row.role, row.criterion, row.comparison) for row in criteria]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"{path}: {' / '.join(key)} stands more than once")
+
+
+def verdicts(
+    value: Float[np.ndarray, " head"],
+    ci_low: Float[np.ndarray, " head"],
+    ci_high: Float[np.ndarray, " head"],
+    comparison: str,
+    threshold: float,
+) -> tuple[Bool[np.ndarray, " head"], float]:
+    """Which heads meet a threshold, and the threshold in the units of the value.
+
+    A value or bound that was not measured (NaN) meets nothing.
+    """
+    quantity, _, sign = comparison.rpartition(" ")
+    bound = threshold
+    if quantity == "|x|":
+        compared = np.abs(value)
+    elif quantity == "interval":
+        compared = ci_low if sign == ">=" else ci_high
+    elif quantity == "robust z":
+        compared, median, spread = robust_z(value)
+        bound = median + threshold * spread
+    else:
+        compared = value
+    met = compared >= threshold if sign == ">=" else compared <= threshold
+    return met, bound
+
+
+def robust_z(
+    value: Float[np.ndarray, " head"],
+) -> tuple[Float[np.ndarray, " head"], float, float]:
+    """Distances from the median in robust standard deviations; median; deviation.
+
+    When more than half of the heads agree exactly the deviation is 0; whatever
+    differs from the median is then infinitely far away, and the median at 0.
+    """
+    median = float(np.nanmedian(value))
+    distance = value - median
+    spread = 1.4826 * float(np.nanmedian(np.abs(distance)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(distance == 0, 0.0, distance / spread)
+    return z, median, spread

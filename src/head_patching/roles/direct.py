@@ -1,0 +1,71 @@
+"""Evidence from the residual stream: what a head writes straight onto the logits.
+
+The final norm divides the residual stream at END by its size, which depends on
+everything. With that size frozen at its value in the run, logit_diff is a sum over
+everything that writes into the residual stream (direct logit attribution), and a
+head's term is its direct effect. `tests/roles/test_direct.py` checks that the terms
+add up to the model's own logit_diff.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from head_patching.models.transformer import (
+    Activations,
+    Model,
+    attention_write,
+    mlp_write,
+    normalise,
+)
+
+
+@torch.no_grad()
+def direct_effects(
+    model: Model,
+    activations: Activations,
+    answers: Int[Tensor, " batch"],
+    wrong_answers: Int[Tensor, " batch"],
+) -> Float[Tensor, "layer head batch"]:
+    """Each head's term in logit_diff at END, in logits; positive: for the answer."""
+    direction = logit_diff_direction(model, answers, wrong_answers)  # [d_model batch]
+    direction = direction / final_scale(model, final_residual(model, activations))
+    by_layer = []
+    for layer, z in zip(model.layers, activations.z[:, :, -1], strict=True):
+        reads = layer.W_O @ direction  # [head d_head batch]
+        by_layer.append(torch.einsum("bhd,hdb->hb", z, reads))
+    return torch.stack(by_layer)
+
+
+def logit_diff_direction(
+    model: Model, answers: Int[Tensor, " batch"], wrong_answers: Int[Tensor, " batch"]
+) -> Float[Tensor, "d_model batch"]:
+    """The direction of the normed residual stream that logit_diff reads.
+
+    LayerNorm subtracts the mean of the residual stream, which is the same as reading
+    it with a direction whose mean is 0.
+    """
+    direction = model.W_U[:, answers] - model.W_U[:, wrong_answers]
+    if model.config.normalization == "LN":
+        direction = direction - direction.mean(dim=0)
+    return direction
+
+
+def final_residual(
+    model: Model, activations: Activations
+) -> Float[Tensor, "batch d_model"]:
+    """The residual stream at END after the last layer."""
+    layer = model.layers[-1]
+    resid = activations.resid_pre[-1][:, -1]
+    resid_mid = resid + attention_write(activations.z[-1][:, -1], layer)
+    read = resid if model.config.parallel_attn_mlp else resid_mid
+    return resid_mid + mlp_write(normalise(read, model.config), layer)
+
+
+def final_scale(
+    model: Model, resid: Float[Tensor, "batch d_model"]
+) -> Float[Tensor, " batch"]:
+    """What the final norm divides by."""
+    if model.config.normalization == "LN":
+        resid = resid - resid.mean(dim=-1, keepdim=True)
+    return (resid.square().mean(dim=-1) + model.config.eps).sqrt()

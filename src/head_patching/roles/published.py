@@ -1,0 +1,122 @@
+"""The literature's role tables as data: to compare with, never to decide.
+
+Wang et al. 2022, "Interpretability in the Wild: a Circuit for Indirect Object
+Identification in GPT-2 small" (ICLR 2023), names 26 heads of GPT-2 small. Its text and
+its released code do not agree everywhere; `DISCREPANCIES` says where.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+PAPER = "https://arxiv.org/abs/2211.00593"
+CODE = "https://github.com/redwoodresearch/Easy-Transformer/tree/ea15315"
+MODEL = "gpt2-small"
+
+Heads = tuple[tuple[int, int], ...]
+
+ROLES: dict[str, Heads] = {
+    "name mover": ((9, 6), (9, 9), (10, 0)),
+    "negative name mover": ((10, 7), (11, 10)),
+    "S-inhibition": ((7, 3), (7, 9), (8, 6), (8, 10)),
+    "duplicate token": ((0, 1), (0, 10), (3, 0)),
+    "induction": ((5, 5), (5, 8), (5, 9), (6, 9)),
+    "previous token": ((2, 2), (4, 11)),
+    "backup name mover": (
+        (9, 0),
+        (9, 7),
+        (10, 1),
+        (10, 2),
+        (10, 6),
+        (10, 10),
+        (11, 2),
+        (11, 9),
+    ),
+}
+
+SECTIONS: dict[str, str] = {
+    "name mover": "section 3.1",
+    "negative name mover": "section 3.1",
+    "S-inhibition": "section 3.2",
+    "duplicate token": "section 3.3, appendices C and I",
+    "induction": "section 3.3, appendices C and H",
+    "previous token": "appendices D and H",
+    "backup name mover": "section 3.4, appendix F",
+}
+
+# Heads the paper itself calls fuzzy: they do not pass all the tests of their role.
+FUZZY: Heads = ((0, 10), (5, 8), (5, 9))
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """One thing on which paper and released code differ."""
+
+    topic: str
+    paper: str
+    code: str
+
+
+DISCREPANCIES = (
+    Discrepancy("names", "100 English first names (appendix E)", "99 distinct names"),
+    Discrepancy(
+        "places and objects", "20 common words (appendix E)", "8 places and 8 objects"
+    ),
+    Discrepancy(
+        "templates",
+        "15, each in both orders (appendix E)",
+        "prompt_type 'mixed' uses the first 7 of each order",
+    ),
+    Discrepancy(
+        "mean logit difference",
+        "3.56 (section 2), 3.55 (figure 8)",
+        "not stored; 100 unseeded prompts by default",
+    ),
+    Discrepancy(
+        "three unrelated names (ABC)",
+        "unrelated to each other (section 2.1)",
+        "the replacements of S1 and S2 are not checked against the other names",
+    ),
+    Discrepancy(
+        "random tokens",
+        "100 tokens drawn from the vocabulary (appendix H)",
+        "ids 1000 to 9999",
+    ),
+    Discrepancy(
+        "name mover list",
+        "3 name movers and 8 backup name movers",
+        "one list of 11 heads",
+    ),
+    Discrepancy(
+        "duplicate token heads",
+        "0.1, 0.10 and 3.0",
+        "the same, and 7.1 in a comment, 'unclear'",
+    ),
+    Discrepancy(
+        "previous token heads",
+        "2.2 and 4.11",
+        "the same, and 2.9, 3.3, 3.6, 3.7, 4.3, 4.7, 5.6 in comments",
+    ),
+)
+
+
+def published_roles(model: str) -> pd.DataFrame:
+    """The published roles of a model's heads; no rows for a model nobody described.
+
+    Columns layer, head, role, fuzzy (0/1), section, source; sorted by layer and head.
+
+    Examples
+    --------
+    >>> table = published_roles("gpt2-small")
+    >>> len(table), int(table["fuzzy"].sum())
+    (26, 3)
+    """
+    rows = [
+        (layer, head, role, int((layer, head) in FUZZY), SECTIONS[role], PAPER)
+        for role, heads in ROLES.items()
+        for layer, head in heads
+        if model == MODEL
+    ]
+    columns = ["layer", "head", "role", "fuzzy", "section", "source"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values(["layer", "head"], ignore_index=True)

@@ -1,0 +1,130 @@
+"""Attention evidence on planted patterns."""
+
+import numpy as np
+import pytest
+import torch
+
+from head_patching.roles.attention import (
+    ATTENTION,
+    attention_between,
+    diagonal_scores,
+    random_tokens,
+    repeated_token_scores,
+)
+
+
+def numbered_pattern():
+    """Each entry says where it stands: layer, prompt, head, query, key."""
+    index = torch.arange(2 * 3 * 4 * 5 * 5).view(2, 3, 4, 5, 5)
+    return index.float()
+
+
+def test_each_prompt_is_read_at_its_own_positions_only():
+    pattern = numbered_pattern()
+    queries, keys = torch.tensor([4, 3, 2]), torch.tensor([[0], [1], [2]])
+    found = attention_between(pattern, queries, keys)
+    assert found.shape == (2, 4, 3)
+    for prompt, (query, key) in enumerate([(4, 0), (3, 1), (2, 2)]):
+        torch.testing.assert_close(
+            found[..., prompt], pattern[:, prompt, :, query, key]
+        )
+
+
+def test_attention_on_several_positions_adds_up():
+    pattern = numbered_pattern()
+    queries, keys = torch.tensor([4, 3, 4]), torch.tensor([[0, 2], [1, 3], [0, 1]])
+    found = attention_between(pattern, queries, keys)
+    torch.testing.assert_close(
+        found[..., 1], pattern[:, 1, :, 3, 1] + pattern[:, 1, :, 3, 3]
+    )
+
+
+def test_attention_on_all_positions_is_one(model):
+    pattern = model.run(torch.tensor([[1, 2, 3], [4, 5, 6]])).pattern
+    everywhere = torch.arange(3).expand(2, 3)
+    found = attention_between(pattern, torch.tensor([2, 1]), everywhere)
+    torch.testing.assert_close(found, torch.ones(3, 4, 2))
+
+
+def test_criteria_name_the_positions_they_read():
+    for criterion, (query, keys) in ATTENTION.items():
+        if len(keys) == 1:
+            assert criterion == f"attention.{query}.{keys[0]}"
+
+
+def test_diagonals_by_hand():
+    # Tokens a b c a b c: a perfect induction head attends from the second a (3) to
+    # the first b (1), from b (4) to c (2), from c (5) to a (3): the token after.
+    perfect = torch.zeros(3, 1, 6, 6)
+    for query, key in ((3, 1), (4, 2), (5, 3)):
+        perfect[0, 0, query, key] = 1
+    for query, key in ((3, 0), (4, 1), (5, 2)):
+        perfect[1, 0, query, key] = 1
+    for query in range(1, 6):
+        perfect[2, 0, query, query - 1] = 1
+    scores = diagonal_scores(perfect, 3)
+    # The induction diagonal also holds (2, 0), where no earlier copy exists: 3 of 4.
+    assert scores["induction_score"].ravel().tolist() == [0.75, 0, 0]
+    assert scores["duplicate_token_score"].ravel().tolist() == [0, 1, 0]
+    assert scores["previous_token_score"].ravel().tolist() == [0, 0, 1]
+
+
+def test_uniform_attention_scores_by_hand(build):
+    model = build(d_vocab=60)
+    for layer in model.layers:
+        layer.W_QKV.zero_()
+        layer.b_QKV.zero_()
+    scores = repeated_token_scores(model, n_tokens=3, n_sequences=2, seed=0)
+    # Query i gives 1 / (i + 1) to each key up to i.
+    expected = {
+        "previous_token_score": np.mean([1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 6]),
+        "duplicate_token_score": np.mean([1 / 4, 1 / 5, 1 / 6]),
+        "induction_score": np.mean([1 / 3, 1 / 4, 1 / 5, 1 / 6]),
+    }
+    for name, value in expected.items():
+        assert scores[name].shape == (3, 4, 2)
+        np.testing.assert_allclose(scores[name], value, rtol=1e-5)
+    # With a BOS in front every query has one key more, and no row is counted twice.
+    scores = repeated_token_scores(model, 3, 2, seed=0, bos_token=1)
+    expected = np.mean([1 / 5, 1 / 6, 1 / 7])
+    np.testing.assert_allclose(scores["duplicate_token_score"], expected, rtol=1e-5)
+
+
+def test_random_tokens_are_seeded_distinct_and_from_the_vocabulary():
+    vocabulary = range(10, 40)
+    tokens = random_tokens(vocabulary, 30, 4, seed=3)
+    assert tokens.shape == (4, 30)
+    for sequence in tokens:
+        assert sorted(sequence.tolist()) == list(vocabulary)
+    assert torch.equal(tokens, random_tokens(vocabulary, 30, 4, seed=3))
+    assert not torch.equal(tokens, random_tokens(vocabulary, 30, 4, seed=4))
+    assert not torch.equal(tokens[0], tokens[1])
+
+
+def test_a_small_vocabulary_repeats_tokens():
+    tokens = random_tokens([5, 6], 8, 2, seed=0)
+    assert set(tokens.ravel().tolist()) <= {5, 6}
+
+
+def test_special_tokens_are_not_drawn(build):
+    class Tokenizer:
+        all_special_ids = (0, 2)
+
+        def __len__(self):
+            return 6  # fewer than the 60 rows of the embedding
+
+    model = build()
+    model.tokenizer = Tokenizer()
+    ran = []
+    run = model.run
+    model.run = lambda tokens: ran.append(tokens) or run(tokens)
+    repeated_token_scores(model, n_tokens=4, n_sequences=2, seed=0)
+    for tokens in ran:
+        first, second = tokens[0, :4].tolist(), tokens[0, 4:].tolist()
+        assert sorted(first) == [1, 3, 4, 5]
+        assert first == second
+
+
+def test_too_long_sequences_are_refused(build):
+    with pytest.raises(ValueError, match="at most 64"):
+        repeated_token_scores(build(), n_tokens=50, n_sequences=1, seed=0)
