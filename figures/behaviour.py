@@ -49,7 +49,7 @@ def behaviour_dots(
         offset = 0.28 * (number - (len(orders) - 1) / 2)
         for run, color in RUN_COLORS.items():
             dots = rows[(rows["order"] == order) & (rows["run"] == run)]
-            height = dots["template"].map(place) + offset
+            height = dots["template"].map(place).astype(float) + offset
             ax.hlines(
                 height, dots["ci_low"], dots["ci_high"], color=color, linewidth=0.8
             )

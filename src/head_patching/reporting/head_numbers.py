@@ -78,8 +78,7 @@ def agreement_numbers(results: Results) -> Numbers:
     for name, side in sides.items():
         if side.empty:
             raise ValueError(f"there are no effects of {name} the output of heads")
-    both = sides["denoising"].join(sides["noising"], rsuffix="_noising", how="inner")
-    pair = both["effect"], both["effect_noising"]
+    pair = sides["denoising"]["effect"].align(sides["noising"]["effect"], join="inner")
     sets = {name: side[side["important"] == 1].index for name, side in sides.items()}
     shared = sets["denoising"].intersection(sets["noising"])
     top_heads = [side.index[0] for side in sides.values()]

@@ -1,8 +1,8 @@
 """Results in a terminal: a table of the strongest heads and a heat map in ASCII."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +18,7 @@ from head_patching.reporting.rounding import (
 BAR_WIDTH = 20
 
 
+@runtime_checkable
 class HeadResult(Protocol):
     """One head's effect; `ci_low` and `ci_high` may be there too."""
 
@@ -63,7 +64,7 @@ def print_head_results(
 
 
 def print_heatmap_ascii(
-    heatmap: Sequence[Sequence[float]],
+    heatmap: Iterable[Iterable[float]],
     n_layers: int,
     n_heads: int,
     console: Console | None = None,

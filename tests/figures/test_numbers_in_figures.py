@@ -1,0 +1,177 @@
+"""What figures show, from small tables worked out by hand."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from figures import (
+    attention_targets,
+    behaviour,
+    head_effects,
+    necessity_sufficiency,
+    role_map,
+    style,
+    top_heads,
+)
+from head_patching.reporting.sources import NO_ROLE, ROLES, UNDECIDED
+from tests.reporting.synthetic import synthetic_effects, synthetic_roles
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Figures do not outlive their test."""
+    yield
+    plt.close("all")
+
+
+def effects(rows: list[tuple]) -> pd.DataFrame:
+    """Effects of output patching from (direction, layer, head, effect)."""
+    table = pd.DataFrame(rows, columns=["direction", "layer", "head", "effect"])
+    return table.assign(
+        patch_type="output",
+        ci_low=table["effect"] - 0.1,
+        ci_high=table["effect"] + 0.1,
+        n_pairs=8,
+    )
+
+
+FOUR = effects(
+    [
+        ("denoising", 0, 0, 0.1),
+        ("denoising", 0, 1, -0.4),
+        ("denoising", 1, 0, 0.4),
+        ("denoising", 1, 1, 0.0),
+        ("noising", 0, 0, 0.2),
+        ("noising", 0, 1, 0.3),
+        ("noising", 1, 0, 0.0),
+        ("noising", 1, 1, 0.0),
+    ]
+)
+ROLES_OF_FOUR = pd.DataFrame(
+    {
+        "layer": [0, 0, 1, 1, 1],
+        "head": [0, 1, 0, 0, 1],
+        "role": ["undecided", "no role", "induction", "name mover", "no role"],
+    }
+)
+
+
+def test_every_role_has_one_colour():
+    assert tuple(style.ROLE_COLORS) == (*ROLES, UNDECIDED, NO_ROLE)
+    assert len(set(style.ROLE_COLORS.values())) == len(style.ROLE_COLORS)
+
+
+def test_an_unknown_role_is_named():
+    roles = ROLES_OF_FOUR.replace("induction", "inducton")
+    with pytest.raises(ValueError, match="role 'inducton' is none of name mover,"):
+        style.first_roles(roles)
+
+
+def test_of_several_roles_the_first_in_the_legend_counts():
+    first = style.first_roles(ROLES_OF_FOUR)
+    assert list(first["role"]) == ["undecided", "no role", "name mover", "no role"]
+
+
+def test_equal_effects_are_ordered_by_layer_and_head():
+    ranked = head_effects.strongest(FOUR[FOUR["direction"] == "denoising"], 3)
+    heads = list(zip(ranked["layer"], ranked["head"], strict=True))
+    assert heads == [(0, 1), (1, 0), (0, 0)]
+
+
+def test_layer_0_lies_at_the_bottom_and_colours_are_symmetric():
+    panel = FOUR[FOUR["direction"] == "denoising"]
+    ax = head_effects.effect_heatmap(panel, limit=0.4, top=1, ax=plt.subplot())
+    mesh = ax.collections[0]
+    assert mesh.norm.vmin == -mesh.norm.vmax == -0.4
+    assert ax.get_ylim()[0] < ax.get_ylim()[1]
+    np.testing.assert_allclose(mesh.get_array(), [[0.1, -0.4], [0.4, 0.0]])
+    assert [text.get_text() for text in ax.texts] == ["L0H1"]
+    assert ax.texts[0].get_position() == (1, 0)
+
+
+def test_both_directions_of_the_top_heads_stand_together():
+    rows = top_heads.top_head_effects(FOUR, ROLES_OF_FOUR, 2, "output")
+    assert list(rows["rank"]) == [1, 1, 2, 2]
+    assert list(rows["direction"]) == ["denoising", "noising"] * 2
+    assert list(rows["effect"]) == [-0.4, 0.3, 0.4, 0.0]
+    assert list(rows["role"].unique()) == ["no role", "name mover"]
+
+
+def test_templates_are_split_into_order_and_number():
+    table = pd.DataFrame(
+        {
+            "group": ["all", "BABA-02", "ABBA-02", "plain"],
+            "run": "clean",
+            "metric": "logit_diff",
+            "mean": [1.0, 2.0, 3.0, 4.0],
+            "ci_low": np.nan,
+            "ci_high": np.nan,
+            "n_pairs": 4,
+        }
+    )
+    rows = behaviour.template_rows(table)
+    assert list(rows["order"]) == ["ABBA", "BABA", "prompt"]
+    assert list(rows["template"]) == ["02", "02", "plain"]
+    fig, _ = behaviour.draw(table)  # intervals are missing: no error
+    assert fig.get_figwidth() == style.TEXT_WIDTH
+
+
+def test_heads_with_a_role_are_named_on_the_map():
+    ax = role_map.role_cells(style.first_roles(ROLES_OF_FOUR), ax=plt.subplot())
+    assert [text.get_text() for text in ax.texts] == ["L1H0"]
+    assert len(ax.patches) == 4
+
+
+def test_without_roles_the_most_attentive_heads_are_shown():
+    evidence = pd.DataFrame(
+        {
+            "layer": [0, 0, 1],
+            "head": [0, 1, 0],
+            "criterion": "attention.END.IO",
+            "value": [0.2, 0.9, 0.4],
+            "ci_low": 0.0,
+            "ci_high": 1.0,
+            "n": 8,
+        }
+    )
+    roles = ROLES_OF_FOUR.assign(role="no role")
+    rows = attention_targets.attention_rows(evidence, roles, 2)
+    assert list(zip(rows["layer"], rows["head"], strict=True)) == [(0, 1), (1, 0)]
+
+
+def test_each_head_is_paired_with_itself():
+    pairs = necessity_sufficiency.paired_effects(FOUR, ROLES_OF_FOUR, "output")
+    assert list(pairs["denoising_effect"]) == [0.1, -0.4, 0.4, 0.0]
+    assert list(pairs["noising_effect"]) == [0.2, 0.3, 0.0, 0.0]
+
+
+def test_names_do_not_cover_each_other_nor_the_crowd():
+    pairs = pd.DataFrame(
+        {
+            "layer": [0, 1, 2, 3],
+            "head": 0,
+            "denoising_effect": [0.8, 0.79, 0.1, 0.001],
+            "noising_effect": [0.5, 0.5, 0.6, 0.001],
+        }
+    )
+    names = necessity_sufficiency.placed_names(pairs, top=4, span=1.0)
+    assert [(name, on_right) for name, _, on_right in names] == [
+        ("L0H0", True),
+        ("L2H0", False),
+    ]
+
+
+def test_one_direction_alone_cannot_be_paired():
+    only = FOUR[FOUR["direction"] == "noising"]
+    with pytest.raises(ValueError, match="not there in both directions"):
+        necessity_sufficiency.paired_effects(only, ROLES_OF_FOUR, "output")
+
+
+def test_a_model_of_twelve_heads_can_be_drawn():
+    table = synthetic_effects(n_layers=12, n_heads=12)
+    fig, data = head_effects.draw(table)
+    assert len(data) == 2 * 144
+    assert fig.get_figwidth() == style.TEXT_WIDTH
+    fig, _ = role_map.draw(synthetic_roles(12, 12))
+    assert fig.get_figwidth() == style.TEXT_WIDTH

