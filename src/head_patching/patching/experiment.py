@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from head_patching.models.transformer import Model
 from head_patching.patching.cache import PairBatch, run_pairs
-from head_patching.patching.deltas import PATCH_TYPES, PatchType
+from head_patching.patching.deltas import PATCH_TYPES
 from head_patching.patching.findings import (
     HeadResult,
     find_important_heads,
@@ -22,6 +21,7 @@ from head_patching.patching.findings import (
 from head_patching.patching.propagate import final_residual
 from head_patching.patching.sweep import METRICS, read_out, sweep_heads
 from head_patching.tasks.ioi import IOIDataset
+from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPairs
 
 Direction = Literal["denoising", "noising"]
@@ -45,8 +45,8 @@ class HeadPatcher:
     def run(
         self,
         pairs: PromptPairs,
-        patch_type: PatchType = "output",
-        direction: Direction = "denoising",
+        patch_type: str = "output",
+        direction: str = "denoising",
         positions: Positions = "all",
         metrics: Sequence[str] = ("logit_diff",),
         batches: Iterable[PairBatch] | None = None,
@@ -86,10 +86,10 @@ class HeadPatcher:
         ValueError
             When an option is unknown; the message says what is allowed.
         """
-        check_option("patch type", patch_type, PATCH_TYPES)
-        check_option("direction", direction, DIRECTIONS)
+        find("patch type", patch_type, dict.fromkeys(PATCH_TYPES))
+        find("direction", direction, dict.fromkeys(DIRECTIONS))
         for metric in metrics:
-            check_option("metric", metric, METRICS)
+            find("metric", metric, dict.fromkeys(METRICS))
         labels = position_labels(pairs, positions)
         if batches is None:
             batches = run_pairs(self.model, pairs, self.pairs_per_batch(pairs))
@@ -115,7 +115,7 @@ class HeadPatcher:
         self,
         dataset: IOIDataset,
         pair_indices: Sequence[int] | None = None,
-        patch_type: PatchType = "output",
+        patch_type: str = "output",
         on_progress: Callable[[float], None] = lambda share: None,
     ) -> list[HeadResult]:
         """Denoise every head on some pairs of a dataset; one result per head."""
@@ -145,16 +145,6 @@ class HeadPatcher:
             yield batch.select(slice(start, start + step))
 
 
-def check_option(what: str, value: str, allowed: Sequence[str]) -> None:
-    """Refuse an unknown option in one line, naming the nearest right one."""
-    if value not in allowed:
-        near = get_close_matches(str(value), allowed, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"unknown {what} {value!r}: expected one of {', '.join(allowed)}{hint}"
-        )
-
-
 def position_labels(pairs: PromptPairs, positions: Positions) -> list[Label]:
     """One label per result: None for all positions at once, else a name or number."""
     longest = max(len(pair.clean_tokens) for pair in pairs)
@@ -163,10 +153,10 @@ def position_labels(pairs: PromptPairs, positions: Positions) -> list[Label]:
     if positions == "each":
         return list(range(longest))
     if isinstance(positions, str):
-        check_option("positions", positions, ("all", "each"))
+        find("positions", positions, dict.fromkeys(("all", "each")))
     for position in positions:
         if isinstance(position, str):
-            check_option("position", position, pairs.position_names)
+            find("position", position, dict.fromkeys(pairs.position_names))
         elif not 0 <= position < longest:
             raise ValueError(
                 f"position {position}: expected 0 to {longest - 1}, the last token "
