@@ -117,6 +117,22 @@ def test_values_of_one_pair_are_read_where_they_belong(model):
     )
 
 
+def test_exchanging_clean_and_corrupt_turns_every_change_around(model):
+    """The mirror image of a difference; a run against itself changes nothing."""
+    pairs = prompt_pairs()
+    measured = evidence_per_pair(model, pairs, batches(model, pairs))
+    mirrored = evidence_per_pair(
+        model, pairs, [(i, b, a) for i, a, b in batches(model, pairs)]
+    )
+    still = evidence_per_pair(
+        model, pairs, [(i, a, a) for i, a, _ in batches(model, pairs)]
+    )
+    for name in ("direct_change", "logit_diff_change"):
+        assert np.abs(measured[name]).max() > 0.01
+        np.testing.assert_allclose(mirrored[name], -measured[name], atol=1e-6)
+        np.testing.assert_array_equal(still[name], 0)
+
+
 def test_the_table(model):
     pairs = prompt_pairs()
     table = measure_evidence(
