@@ -7,7 +7,6 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor
 
 from head_patching.models.transformer import Model
 from head_patching.patching.cache import PairBatch, run_pairs
@@ -19,7 +18,7 @@ from head_patching.patching.findings import (
     results_to_heatmap,
 )
 from head_patching.patching.propagate import final_residual
-from head_patching.patching.sweep import METRICS, read_out, sweep_heads
+from head_patching.patching.sweep import METRICS, answer_tokens, read_out, sweep_heads
 from head_patching.tasks.ioi import IOIDataset
 from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPairs
@@ -202,7 +201,7 @@ def read_unpatched(
     model: Model, pairs: PromptPairs, batch: PairBatch, results: xr.Dataset
 ) -> None:
     """Fill in logit_diff of the clean and the corrupt run."""
-    answer, wrong_answer = answer_tokens(model, pairs, batch)
+    answer, wrong_answer = answer_tokens(model, pairs, batch.indices)
     for name, run in (("clean", batch.clean), ("corrupt", batch.corrupt)):
         final = final_residual(model, run)[None]
         read = read_out(
@@ -243,7 +242,7 @@ def patch_batch(
                 share * (2 * layer + 1) / n_layers**2
             ),
         )  # fmt: skip
-        answer, wrong_answer = answer_tokens(model, pairs, part)
+        answer, wrong_answer = answer_tokens(model, pairs, part.indices)
         clean_logits = part.clean.final_logits
         read = read_out(
             model, final.flatten(0, 1), answer, wrong_answer, clean_logits, metrics
@@ -269,13 +268,3 @@ def rows_by_position(
         if position < len(pairs[index].clean_tokens):
             rows.setdefault(position, []).append(row)
     return rows
-
-
-def answer_tokens(
-    model: Model, pairs: PromptPairs, batch: PairBatch
-) -> tuple[Tensor, Tensor]:
-    """Answer and wrong-answer tokens of the pairs of a batch."""
-    chosen = [pairs[index] for index in batch.indices]
-    tokens = [(pair.answer_token, pair.wrong_answer_token) for pair in chosen]
-    answer, wrong_answer = torch.tensor(tokens, device=model.device).T
-    return answer, wrong_answer

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from head_patching.models.transformer import (
@@ -52,11 +52,24 @@ class Joining:
 
 @dataclass(frozen=True)
 class Clamp:
-    """One head's output held at given values in one travelling patch."""
+    """One head's output held at given values in one travelling patch.
+
+    `positions` says where (None: everywhere in the suffix).
+    """
 
     item: int
     head: int
     z: Float[Tensor, "batch suffix d_head"]
+    positions: Bool[Tensor, "batch suffix"] | None = None
+
+    def hold(
+        self, own: Float[Tensor, "batch query d_head"], queries: slice
+    ) -> Float[Tensor, "batch query d_head"]:
+        """The head's output with the held values put in."""
+        z = self.z[:, queries]
+        if self.positions is None:
+            return z
+        return torch.where(self.positions[:, queries, None], z, own)
 
 
 def propagate(
@@ -133,7 +146,9 @@ class Crossing:
         normalised = normalise(x, config)
         z = self.suffix_attention(normalised)
         for clamp, row in held:
-            z[row, :, :, clamp.head] = clamp.z[:, self.queries]
+            z[row, :, :, clamp.head] = clamp.hold(
+                z[row, :, :, clamp.head], self.queries
+            )
         above = x[:, :, self.queries] + attention_write(z, layer)
         if config.parallel_attn_mlp:
             return above.add_(mlp_write(normalised[:, :, self.queries], layer))

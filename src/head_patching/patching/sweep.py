@@ -10,6 +10,7 @@ from head_patching.metrics import answer_probability, kl_from_clean
 from head_patching.models.transformer import Activations, Model, normalise, unembed
 from head_patching.patching.deltas import PatchType, head_deltas
 from head_patching.patching.propagate import BLOCK_ROWS, Joining, propagate
+from head_patching.tasks.pairs import PromptPairs
 
 METRICS = ("logit_diff", "probability", "kl")
 
@@ -79,3 +80,13 @@ def read_out(
             if "kl" in read:
                 read["kl"][rows] = kl_from_clean(clean_logits, logits)
     return read
+
+
+def answer_tokens(
+    model: Model, pairs: PromptPairs, indices: Sequence[int]
+) -> tuple[Int[Tensor, " batch"], Int[Tensor, " batch"]]:
+    """Answer and wrong-answer tokens of some pairs."""
+    chosen = [pairs[index] for index in indices]
+    tokens = [(pair.answer_token, pair.wrong_answer_token) for pair in chosen]
+    answer, wrong_answer = torch.tensor(tokens, device=model.device).T
+    return answer, wrong_answer
