@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 
 from figures.command import figure_command
 from figures.style import (
-    ROLE_COLORS,
     TEXT_WIDTH,
     UNDECIDED_ROLES,
     first_roles,
+    role_color,
+    role_order,
     text_color,
 )
 from figures.top_heads import role_handles
@@ -48,7 +49,7 @@ def attention_rows(
     decided = decided.sort_values(
         ["value", "layer", "head"], ascending=[False, True, True]
     ).head(max_heads)
-    order = {role: number for number, role in enumerate(ROLE_COLORS)}
+    order = {role: n for n, role in enumerate(role_order(decided["role"]))}
     rows = decided.drop(columns="value").assign(order=decided["role"].map(order))
     rows = rows.merge(shown, on=["layer", "head"]).sort_values(
         ["order", "layer", "head", "criterion"]
@@ -83,7 +84,7 @@ def attention_heatmap(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             row,
             marker="s",
             markersize=4.5,
-            color=ROLE_COLORS[role],
+            color=role_color(role),
             markeredgecolor="black",
             markeredgewidth=0.4,
             clip_on=False,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from figures.command import figure_command
-from figures.style import ROLE_COLORS, TEXT_WIDTH, first_roles
+from figures.style import TEXT_WIDTH, first_roles, role_color, role_order
 from figures.top_heads import role_handles
 from head_patching.reporting.rounding import head_name
 
@@ -58,12 +58,13 @@ def effect_scatter(
         linewidth=0.5,
         zorder=1,
     )
-    order = {role: number for number, role in enumerate(reversed(ROLE_COLORS))}
+    reverse = reversed(role_order(pairs["role"]))
+    order = {role: number for number, role in enumerate(reverse)}
     for row in sorted(pairs.itertuples(), key=lambda row: order[row.role]):
         ax.scatter(
             row.denoising_effect,
             row.noising_effect,
-            color=ROLE_COLORS[row.role],
+            color=role_color(row.role),
             s=18,
             edgecolors="black",
             linewidths=0.4,

@@ -9,11 +9,11 @@ from matplotlib.patches import Rectangle
 
 from figures.command import figure_command
 from figures.style import (
-    ROLE_COLORS,
     TEXT_WIDTH,
     UNDECIDED_ROLES,
     first_roles,
     head_axes,
+    role_color,
     text_color,
 )
 from figures.top_heads import role_handles
@@ -24,7 +24,7 @@ def role_cells(heads: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """One cell per head in its role's colour; a head with a role is named."""
     ax = plt.gca() if ax is None else ax
     for row in heads.itertuples():
-        color = ROLE_COLORS[row.role]
+        color = role_color(row.role)
         ax.add_patch(
             Rectangle(
                 (row.head - 0.5, row.layer - 0.5),

@@ -4,6 +4,7 @@ Figures are drawn at the width of the text and included unscaled, so that 9 pt i
 figure is 9 pt on paper. Nothing else in the project calls `savefig`.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -24,6 +25,7 @@ ROLE_COLORS = {
     "name mover": "#332288",
     "backup name mover": "#88CCEE",
     "negative name mover": "#882255",
+    "copy suppression of S": "#AA4499",
     "S-inhibition": "#117733",
     "induction": "#CC6677",
     "duplicate token": "#DDCC77",
@@ -31,6 +33,7 @@ ROLE_COLORS = {
     "undecided": "#AAAAAA",
     "no role": "#EEEEEE",
 }
+OTHER_ROLE_COLOR = "#999933"  # same scheme; for roles that a user adds
 UNDECIDED_ROLES = ("undecided", "no role")
 
 # Directions and runs are told apart by marker as well as by colour.
@@ -92,15 +95,25 @@ def head_axes(ax: Axes, n_layers: int, n_heads: int) -> None:
     ax.set_ylabel("layer")
 
 
-def first_roles(roles: pd.DataFrame) -> pd.DataFrame:
-    """One row (layer, head, role) per head; of several roles the first in the legend.
+def role_color(role: str) -> str:
+    """The fixed colour of a role."""
+    return ROLE_COLORS.get(role, OTHER_ROLE_COLOR)
 
-    Raises ValueError when a role has no colour.
+
+def role_order(roles: Iterable[str]) -> list[str]:
+    """These roles, each once, in the order of legends; those a user adds come last.
+
+    Heads without a role come after all roles.
     """
-    unknown = sorted(set(roles["role"]) - set(ROLE_COLORS))
-    if unknown:
-        raise ValueError(f"role {unknown[0]!r} is none of {', '.join(ROLE_COLORS)}")
-    order = {role: number for number, role in enumerate(ROLE_COLORS)}
+    known = [role for role in ROLE_COLORS if role not in UNDECIDED_ROLES]
+    found = set(roles)
+    added = sorted(found - set(ROLE_COLORS))
+    return [role for role in (*known, *added, *UNDECIDED_ROLES) if role in found]
+
+
+def first_roles(roles: pd.DataFrame) -> pd.DataFrame:
+    """One row (layer, head, role) per head; of several roles the first in order."""
+    order = {role: number for number, role in enumerate(role_order(roles["role"]))}
     ordered = roles.assign(order=roles["role"].map(order))
     ordered = ordered.sort_values(["layer", "head", "order"], kind="stable")
     return ordered.drop_duplicates(["layer", "head"])[["layer", "head", "role"]]

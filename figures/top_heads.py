@@ -11,9 +11,10 @@ from figures.command import figure_command
 from figures.head_effects import strongest
 from figures.style import (
     DIRECTION_MARKERS,
-    ROLE_COLORS,
     TEXT_WIDTH,
     first_roles,
+    role_color,
+    role_order,
 )
 from head_patching.reporting.rounding import head_name
 
@@ -53,7 +54,7 @@ def effect_dots(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.scatter(
             panel["effect"],
             panel["rank"] + offset,
-            c=[ROLE_COLORS[role] for role in panel["role"]],
+            c=[role_color(role) for role in panel["role"]],
             marker=marker,
             s=20 if marker == "o" else 15,
             edgecolors="black",
@@ -84,13 +85,11 @@ def direction_handles() -> list[Line2D]:
 
 
 def role_handles(roles: pd.Series, marker: str = "s") -> list[Line2D]:
-    """Legend entries of the roles that occur, in the fixed order of the colours."""
-    present = set(roles)
+    """Legend entries of the roles that occur."""
     style = {"linestyle": "none", "markeredgecolor": "black", "markeredgewidth": 0.5}
     return [
-        Line2D([], [], marker=marker, color=color, label=role, **style)
-        for role, color in ROLE_COLORS.items()
-        if role in present
+        Line2D([], [], marker=marker, color=role_color(role), label=role, **style)
+        for role in role_order(roles)
     ]
 
 

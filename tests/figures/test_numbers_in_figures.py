@@ -62,10 +62,10 @@ def test_every_role_has_one_colour():
     assert len(set(style.ROLE_COLORS.values())) == len(style.ROLE_COLORS)
 
 
-def test_an_unknown_role_is_named():
-    roles = ROLES_OF_FOUR.replace("induction", "inducton")
-    with pytest.raises(ValueError, match="role 'inducton' is none of name mover,"):
-        style.first_roles(roles)
+def test_a_role_that_a_user_adds_has_a_colour_and_a_place():
+    assert style.role_color("verb mover") not in style.ROLE_COLORS.values()
+    order = style.role_order(["no role", "verb mover", "induction", "induction"])
+    assert order == ["induction", "verb mover", "no role"]
 
 
 def test_of_several_roles_the_first_in_the_legend_counts():

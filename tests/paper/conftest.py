@@ -36,13 +36,6 @@ FIGURES = {
 }
 COMMAND = ["latexmk", "-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error"]
 COMMAND += ["-output-directory=results/paper"]
-    "latexmk",
-    "-norc",
-    "-pdf",
-    "-interaction=nonstopmode",
-    "-halt-on-error",
-    "-output-directory=results/paper",
-]
 
 
 def latexmk(folder: Path, main: str) -> subprocess.CompletedProcess:

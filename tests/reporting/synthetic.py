@@ -20,12 +20,14 @@ PLANTED = {
     (11, 3): ("induction", 0.09, 0.13),
     (7, 2): ("duplicate token", 0.06, 0.10),
     (3, 5): ("previous token", 0.04, 0.05),
+    (22, 3): ("copy suppression of S", 0.035, 0.03),
     (23, 6): ("undecided", 0.12, 0.03),
     (15, 1): ("undecided", 0.07, 0.09),
 }
 ATTENTION = {
     "name mover": {"attention.END.IO": 0.62, "attention.END.S1": 0.11},
     "negative name mover": {"attention.END.IO": 0.55, "attention.END.S1": 0.14},
+    "copy suppression of S": {"attention.END.S1": 0.48},
     "S-inhibition": {"attention.END.S2": 0.58},
     "induction": {"attention.S2.S1+1": 0.71},
     "duplicate token": {"attention.S2.S1": 0.66},
@@ -41,6 +43,10 @@ CRITERIA = {
         ("attention.END.IO", ">=", 0.3),
         ("negative_copy_score", ">=", 0.5),
         ("direct_effect", "<=", -0.02),
+    ],
+    "copy suppression of S": [
+        ("attention.END.S1", ">=", 0.3),
+        ("negative_copy_score", ">=", 0.5),
     ],
     "S-inhibition": [("attention.END.S2", ">=", 0.3)],
     "duplicate token": [

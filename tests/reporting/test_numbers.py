@@ -100,7 +100,7 @@ def test_roles_are_counted(results):
     numbers = build_numbers(results)
     assert numbers["ioi/roles/name-mover/heads"] == "L24H4 and L21H7"
     assert numbers["ioi/roles/backup-name-mover/n-words"] == "no"
-    assert numbers["ioi/roles/decided/n"] == "8"
+    assert numbers["ioi/roles/decided/n"] == "9"
     assert numbers["ioi/roles/several/found"] == "false"
     assert numbers["ioi/roles/name-mover/mean-layer"] == "22.5"
     assert numbers["ioi/roles/order-holds"] == "true"
@@ -112,7 +112,7 @@ def test_a_head_with_two_roles_counts_once(results):
     ].assign(role="induction")
     roles = pd.concat([results.roles, second])
     numbers = build_numbers(dataclasses.replace(results, roles=roles))
-    assert numbers["ioi/roles/decided/n"] == "8"
+    assert numbers["ioi/roles/decided/n"] == "9"
     assert numbers["ioi/roles/several/heads"] == "L24H4"
     # Induction heads then lie at layers 11 and 24, above no S-inhibition head.
     assert numbers["ioi/roles/induction/mean-layer"] == "17.5"

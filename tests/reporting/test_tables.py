@@ -21,6 +21,7 @@ from head_patching.reporting.tabular import (
     breakable,
     condition_text,
     criterion_name,
+    demand_text,
     number_column,
 )
 from tests.reporting.synthetic import PLANTED
@@ -75,7 +76,7 @@ def test_roles_are_counted_and_named_strongest_first(results):
     assert rows["S-inhibition"] == ["2", "L20H0 and L18H8"]
     assert rows["backup name mover"] == ["0", "--"]
     assert rows["undecided"] == ["2", "L23H6 and L15H1"]
-    assert rows["no role"] == ["260", "--"]
+    assert rows["no role"] == ["259", "--"]
 
 
 def test_role_evidence_lists_what_was_met(results):
@@ -103,6 +104,18 @@ def test_criteria_say_demand_and_number_of_heads(results):
     assert rows[0] == ["name mover", r"attention END$\to$IO", r"$\ge 0.3$", "3"]
     assert rows[1][0] == ""
     assert rows[5] == ["", "direct effect", r"$\le -0.02$", rows[5][3]]
+
+
+def test_roles_that_a_user_adds_are_listed_after_the_known_ones(results):
+    roles = results.roles.replace({"role": {"undecided": "verb mover"}})
+    rows = body(roles_table(dataclasses.replace(results, roles=roles)))
+    assert [row[0] for row in rows[-3:]] == ["verb mover", "undecided", "no role"]
+    assert rows[-3][1:] == ["2", "L23H6 and L15H1"]
+
+
+def test_importance_is_met_or_not():
+    assert demand_text("important effect", ">=", 1.0) == "yes"
+    assert demand_text("copy_score", ">=", 0.5) == r"$\ge 0.5$"
 
 
 def test_a_robust_z_is_given_in_units_of_the_value_too(results):

@@ -15,6 +15,7 @@ from head_patching.reporting.rounding import (
 )
 from head_patching.reporting.sources import (
     HEAD,
+    NO_ROLE,
     ROLES,
     UNDECIDED,
     Results,
@@ -100,12 +101,12 @@ def role_numbers(results: Results) -> Numbers:
     order = results.heads_by_strength()
     by_head = results.roles_by_head()
     numbers, mean_layer = {}, {}
-    for role in (*ROLES, UNDECIDED):
+    for role in (*results.role_names, UNDECIDED):
         heads = [head for head in order if role in by_head.get(head, [])]
         numbers |= counted(f"roles/{slug(role)}", _frame(heads))
         if heads:
             mean_layer[role] = sum(layer for layer, _ in heads) / len(heads)
-    held = {head: set(by_head.get(head, [])) & set(ROLES) for head in order}
+    held = {h: set(by_head.get(h, [])) - {UNDECIDED, NO_ROLE} for h in order}
     for name, least in (("decided", 1), ("several", 2)):
         heads = [head for head in order if len(held[head]) >= least]
         numbers |= counted(f"roles/{name}", _frame(heads))

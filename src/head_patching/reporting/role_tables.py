@@ -1,5 +1,7 @@
 """Tables of roles: which heads have them, by which measurements, asked by whom."""
 
+import math
+
 import pandas as pd
 
 from head_patching.reporting.rounding import (
@@ -11,12 +13,13 @@ from head_patching.reporting.rounding import (
     join_names,
     math_mode,
 )
-from head_patching.reporting.sources import NO_ROLE, ROLES, UNDECIDED, Results
+from head_patching.reporting.sources import NO_ROLE, UNDECIDED, Results
 from head_patching.reporting.tabular import (
     COMPARISONS,
+    IMPORTANT,
     cell,
-    condition_text,
     criterion_name,
+    demand_text,
     number_column,
     tabular,
 )
@@ -27,7 +30,7 @@ def roles_table(results: Results) -> str:
     order = results.heads_by_strength()
     by_head = results.roles_by_head()
     rows = []
-    for role in (*ROLES, UNDECIDED, NO_ROLE):
+    for role in (*results.role_names, UNDECIDED, NO_ROLE):
         heads = [head for head in order if role in by_head.get(head, [])]
         shown = MISSING if role == NO_ROLE else _head_list(heads)
         rows.append([escape(role), str(len(heads)), shown])
@@ -42,11 +45,11 @@ def role_evidence_table(results: Results, most: int = 24) -> str:
     `most` heads; the weakest are left out.
     """
     criteria = results.role_criteria[results.role_criteria["verdict"] == 1]
-    by_head = results.roles_by_head()
+    by_head, order = results.roles_by_head(), results.role_names
     rows = []
     for strength, head in enumerate(results.effects_of("denoising").itertuples()):
         for role in by_head.get((head.layer, head.head), []):
-            if role not in ROLES:
+            if role in (UNDECIDED, NO_ROLE):
                 continue
             met = criteria[
                 (criteria["layer"] == head.layer)
@@ -54,7 +57,7 @@ def role_evidence_table(results: Results, most: int = 24) -> str:
                 & (criteria["role"] == role)
             ]
             shown = met.drop_duplicates("criterion")
-            shown = shown[shown["criterion"] != "important effect"]
+            shown = shown[shown["criterion"] != IMPORTANT]
             values = "; ".join(
                 f"{criterion_name(row.criterion)} "
                 f"{math_mode(format_number(row.value, 2))}"
@@ -63,7 +66,7 @@ def role_evidence_table(results: Results, most: int = 24) -> str:
             line = [escape(role), head_name(head.layer, head.head)]
             effect = cell(head.effect, EFFECT_DIGITS, sign=True)
             rows.append((strength, role, head.effect, [*line, effect, values]))
-    rows = sorted(sorted(rows)[:most], key=lambda row: (ROLES.index(row[1]), row[0]))
+    rows = sorted(sorted(rows)[:most], key=lambda row: (order.index(row[1]), row[0]))
     columns = ["Role", "Head", "Effect", "Measured"]
     if not rows:
         rows = [(0, "", 0.0, ["none", "{--}", "{--}", MISSING])]
@@ -85,8 +88,8 @@ def criteria_table(results: Results) -> str:
     )
     rows, previous, space = [], None, r"\addlinespace[2pt] "
     for row in met.itertuples():
-        condition = condition_text(row.comparison, row.threshold)
-        if row.comparison.startswith("robust z"):
+        condition = demand_text(row.criterion, row.comparison, row.threshold)
+        if row.comparison.startswith("robust z") and math.isfinite(row.bound):
             sign = COMPARISONS[row.comparison[-2:]]
             condition += f" (value ${sign} {format_number(row.bound, 3)}$)"
         first = escape(row.role) if previous is None else space + escape(row.role)

@@ -10,11 +10,13 @@ import pandas as pd
 
 HEAD = ["layer", "head"]
 
-# Also the order in which roles are listed; circuit order, from the answer backwards.
+# The roles that the text speaks of, in the order in which they are listed: that of the
+# circuit, from the answer backwards. Other roles in the results are listed after them.
 ROLES = (
     "name mover",
     "backup name mover",
     "negative name mover",
+    "copy suppression of S",
     "S-inhibition",
     "induction",
     "duplicate token",
@@ -56,6 +58,12 @@ class Results:
         """The task's name, with which the keys of its numbers begin."""
         return self.pairs_header["task"]
 
+    @property
+    def role_names(self) -> tuple[str, ...]:
+        """`ROLES`, then any other role that was tested or given, by name."""
+        found = {*self.roles["role"], *self.role_criteria["role"]}
+        return (*ROLES, *sorted(found - {*ROLES, UNDECIDED, NO_ROLE}))
+
     def effects_of(
         self, direction: str, patch_type: str = "output", *, rows: int | None = None
     ) -> pd.DataFrame:
@@ -78,8 +86,8 @@ class Results:
         return list(zip(ranked["layer"].tolist(), ranked["head"].tolist(), strict=True))
 
     def roles_by_head(self) -> dict[tuple[int, int], list[str]]:
-        """The roles of every head, in the order of `ROLES`."""
-        order = {role: number for number, role in enumerate([*ROLES, UNDECIDED])}
+        """The roles of every head, in the order of `role_names`."""
+        order = {role: number for number, role in enumerate(self.role_names)}
         by_head: dict[tuple[int, int], list[str]] = {}
         for row in self.roles.itertuples():
             by_head.setdefault((row.layer, row.head), []).append(row.role)

@@ -10,6 +10,7 @@ from head_patching.reporting.rounding import (
     math_mode,
 )
 
+IMPORTANT = "important effect"  # a criterion that is 1 or 0
 COMPARISONS = {">=": r"\ge", "<=": r"\le"}
 QUANTITIES = {"": "", "|x|": "size", "robust z": r"robust $z$", "interval": "interval"}
 
@@ -57,6 +58,13 @@ def criterion_name(criterion: str) -> str:
     if parts[0] == "effect" and len(parts) == 3:
         return escape(f"{parts[1]} effect ({parts[2]})")
     return escape(criterion.replace("_", " "))
+
+
+def demand_text(criterion: str, comparison: str, threshold: float) -> str:
+    """What is asked of a head, as LaTeX; what can only be met or not is just asked."""
+    if criterion == IMPORTANT:
+        return "yes"
+    return condition_text(comparison, threshold)
 
 
 def condition_text(comparison: str, threshold: float) -> str:
