@@ -16,6 +16,7 @@ from head_patching.commands.build_tables import build_tables
 from head_patching.commands.cache_activations import cache_activations
 from head_patching.commands.check_patching import check_patching
 from head_patching.commands.classify_roles import classify_roles
+from head_patching.commands.demo import demo
 from head_patching.commands.make_pairs import make_pairs
 from head_patching.commands.measure_behaviour import measure_behaviour
 from head_patching.commands.measure_evidence import measure_evidence
@@ -95,6 +96,7 @@ app.command()(record_provenance)
 app.command()(build_tables)
 app.command()(build_numbers)
 app.command()(typeset)
+app.command()(demo)
 
 
 def command_line(ctx: Any) -> str:

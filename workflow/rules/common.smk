@@ -35,6 +35,13 @@ FIGURES = {
     "top_heads": ["effects", "roles"],
 }
 
+# The patched runs of one experiment.
+PATCHED = expand(
+    "results/{{model}}/{{task}}/{{corruption}}/patching/{direction}_{patch_type}.nc",
+    direction=config["directions"],
+    patch_type=config["patch_types"],
+)
+
 TABLES = expand(
     "results/tables/{table}.tex",
     table=[

@@ -60,6 +60,7 @@ rule check_patching:
         weights="results/{model}/model/weights.safetensors",
         checkpoint="results/{model}/model/checkpoint/model.safetensors",
         pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
+        patched=PATCHED,
         sources=sources("check-patching"),
     output:
         heads="results/{model}/{task}/{corruption}/self_check.csv",
@@ -82,17 +83,14 @@ rule check_patching:
         "head-patching check-patching --model-folder {params.folder}"
         " --pairs {input.pairs} --sample-heads {params.heads}"
         " --tolerance {params.tolerance} --seed {params.seed} --threads {threads}"
-        " --out {output.heads} --summary {output.summary} > {log} 2>&1"
+        " --out {output.heads} --summary {output.summary}"
+        " {input.patched} > {log} 2>&1"
 
 
 rule summarise_effects:
     """Turn patched logit_diffs into effects with intervals, and say which matter."""
     input:
-        patched=expand(
-            "results/{{model}}/{{task}}/{{corruption}}/patching/{direction}_{patch_type}.nc",
-            direction=config["directions"],
-            patch_type=config["patch_types"],
-        ),
+        patched=PATCHED,
         sources=sources("summarise-effects"),
     output:
         effects="results/{model}/{task}/{corruption}/effects.csv",

@@ -15,6 +15,9 @@ Shards = Annotated[
     list[Path],
     typer.Argument(metavar="CACHE...", help="Cached activations of all the pairs."),
 ]
+Patched = Annotated[
+    list[Path], typer.Argument(metavar="NC...", help="Patched runs (patch).")
+]
 Effects = Annotated[
     Path, typer.Option(metavar="CSV", help="Effects of all heads (summarise-effects).")
 ]

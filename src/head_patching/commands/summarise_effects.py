@@ -1,11 +1,10 @@
 """head-patching summarise-effects: from patched logit_diffs to effects of heads."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from head_patching.commands.options import Level, Out, Resamples, Seed
+from head_patching.commands.options import Level, Out, Patched, Resamples, Seed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,9 +14,7 @@ KEYS = ["patch_type", "direction", "layer", "head"]
 
 
 def summarise_effects(
-    patched: Annotated[
-        list[Path], typer.Argument(metavar="NC...", help="Patched runs (patch).")
-    ],
+    patched: Patched,
     threshold: Annotated[float, typer.Option(min=0, help="Least |effect|.")],
     false_discovery_rate: Annotated[
         float, typer.Option(help="Of the sign-flip tests over all heads.")

@@ -1,0 +1,147 @@
+"""head-patching demo: patch every head on a few prompts and show what was found."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from head_patching.commands.options import Threads, use_threads
+from head_patching.commands.patch import PatchType
+from head_patching.commands.progress import progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from head_patching.models.transformer import Model
+    from head_patching.patching.findings import HeadResult
+    from head_patching.tasks.pairs import PromptPairs
+
+NOTE = """\
+What was done: the corrupt prompt (second subject and indirect object exchanged) was
+run once per head, with that head's {patch_type} replaced by what it is on the clean
+prompt. This is denoising: an effect of +1 would say that the head alone suffices to
+restore the clean answer, 0 that it changes nothing. It does not say that the head is
+necessary; that is what noising asks. Intervals resample templates and are wide for a
+few pairs.
+
+  K. R. Wang, A. Variengien, A. Conmy, B. Shlegeris, J. Steinhardt: Interpretability
+  in the Wild: a Circuit for Indirect Object Identification in GPT-2 Small. ICLR 2023,
+  arXiv:2211.00593.
+  S. Heimersheim, N. Nanda: How to use and interpret activation patching. 2024,
+  arXiv:2404.15255."""
+
+
+def demo(
+    model: Annotated[str, typer.Option(help="Registered name, folder or hub id.")] = (
+        "smollm2-135m"
+    ),
+    pairs: Annotated[int, typer.Option(min=1, help="Prompt pairs.")] = 3,
+    patch_type: PatchType = "output",
+    top: Annotated[int, typer.Option(min=1, help="Heads in the table.")] = 15,
+    threshold: Annotated[float, typer.Option(min=0, help="Least |effect|.")] = 0.05,
+    criteria: Annotated[
+        Path, typer.Option(metavar="YAML", help="What each role asks of a head.")
+    ] = Path("config/roles.yaml"),
+    threads: Threads = 0,
+) -> None:
+    """Patch every head on a few IOI prompts; show the strongest and their roles."""
+    from rich.console import Console
+
+    from head_patching.models.loading import load_model
+    from head_patching.models.prepared import prepared_folder
+    from head_patching.patching.experiment import HeadPatcher
+    from head_patching.reporting.terminal import (
+        print_head_results,
+        print_heatmap_ascii,
+    )
+    from head_patching.tasks.ioi import IOIDataset
+
+    use_threads(threads)
+    console = Console(highlight=False)
+    loaded = load_model(prepared_folder(model))
+    shape = loaded.config
+    n_heads = shape.n_layers * shape.n_heads
+    console.print(
+        f"{shape.name}: {shape.n_layers} layers x {shape.n_heads} heads = {n_heads}"
+    )
+    dataset = IOIDataset(loaded, n_pairs=pairs)
+    first = dataset.get_clean_corrupt_pairs()[0]
+    console.print(f"{len(dataset)} IOI prompt pairs, such as")
+    console.print(f"  clean    {first.clean} ->{first.answer}", markup=False)
+    console.print(f"  corrupt  {first.corrupt} ->{first.wrong_answer}", markup=False)
+
+    patcher = HeadPatcher(loaded)
+    with progress(f"Patching {patch_type} of {n_heads} heads") as advance:
+        results = patcher.run_all_heads_experiment(
+            dataset=dataset, patch_type=patch_type, on_progress=advance
+        )
+    print_head_results(results, top_k=top, console=console)
+    heatmap = patcher.results_to_heatmap(results)
+    print_heatmap_ascii(heatmap, shape.n_layers, shape.n_heads, console=console)
+
+    important = patcher.find_important_heads(results, threshold=threshold)
+    console.print(f"\n{len(important)} heads with |effect| > {threshold:g}")
+    if important and criteria.is_file():
+        found = roles(loaded, dataset.get_clean_corrupt_pairs(), results, threshold,
+                      patch_type, criteria)  # fmt: skip
+        for result in important:
+            names = ", ".join(found[result.layer, result.head])
+            effect = f"{result.patching_effect:+.3f}"
+            console.print(f"  {result.name:7} {effect}  {names}")
+    elif important:
+        console.print(f"  (roles are not measured: {criteria} is not here)")
+    console.print("\n" + NOTE.format(patch_type=patch_type), markup=False)
+
+
+def roles(
+    model: "Model",
+    pairs: "PromptPairs",
+    results: "list[HeadResult]",
+    threshold: float,
+    patch_type: str,
+    criteria: Path,
+) -> dict[tuple[int, int], list[str]]:
+    """The roles of each head, measured on these prompts alone.
+
+    Too few prompts for a test of significance: a head counts as important when its
+    effect is beyond the threshold.
+    """
+    from head_patching.patching.cache import run_pairs
+    from head_patching.roles.classify import classify
+    from head_patching.roles.criteria import read_criteria
+    from head_patching.roles.evidence import measure_evidence
+
+    effects = effect_table(results, threshold, patch_type, len(pairs))
+    batches = (
+        (batch.indices, batch.clean, batch.corrupt)
+        for batch in run_pairs(model, pairs, pairs_per_batch=16)
+    )
+    evidence = measure_evidence(
+        model, pairs, batches, effects, n_resamples=1000, seed=0
+    )
+    table, _ = classify(evidence, effects, read_criteria(criteria))
+    by_head = table.groupby(["layer", "head"])["role"].agg(list)
+    return by_head.to_dict()
+
+
+def effect_table(
+    results: "list[HeadResult]", threshold: float, patch_type: str, n_pairs: int
+) -> "pd.DataFrame":
+    """The results as rows of `effects.csv`."""
+    import pandas as pd
+
+    rows = [
+        {
+            "patch_type": patch_type,
+            "direction": "denoising",
+            "layer": result.layer,
+            "head": result.head,
+            "effect": result.patching_effect,
+            "ci_low": result.ci_low,
+            "ci_high": result.ci_high,
+            "important": int(abs(result.patching_effect) > threshold),
+            "n_pairs": n_pairs,
+        }
+        for result in results
+    ]
+    return pd.DataFrame(rows)
