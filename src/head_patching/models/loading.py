@@ -79,6 +79,13 @@ def load_model(folder: Path | str) -> Model:
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a checkpoint folder."""
     quiet_transformers()
+    if (folder / "tokenizer.json").is_file():
+        # What AutoTokenizer comes to in the end, without importing every model first.
+        from transformers import PreTrainedTokenizerFast
+
+        return PreTrainedTokenizerFast.from_pretrained(
+            str(folder), local_files_only=True
+        )
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
