@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from head_patching.models.transformer import Model
+from head_patching.models.transformer import Activations, Model
 from head_patching.patching.cache import PairBatch, run_pairs
 from head_patching.patching.deltas import PATCH_TYPES
 from head_patching.patching.findings import (
@@ -225,9 +225,7 @@ def patch_batch(
     metrics = [name for name in METRICS if name in results]
     for position, rows in rows_by_position(pairs, batch, label).items():
         part = batch.select(rows)
-        base, source = part.corrupt, part.clean
-        if results.attrs["direction"] == "noising":
-            base, source = source, base
+        base, source = base_and_source(part, results.attrs["direction"])
         mask, first = None, part.first
         if label is not None:
             # Before the first difference both runs are equal: such a patch adds
@@ -268,3 +266,12 @@ def rows_by_position(
         if position < len(pairs[index].clean_tokens):
             rows.setdefault(position, []).append(row)
     return rows
+
+
+def base_and_source(
+    batch: PairBatch, direction: str
+) -> tuple[Activations, Activations]:
+    """The run that is patched, and the run that patches come from."""
+    if direction == "denoising":
+        return batch.corrupt, batch.clean
+    return batch.clean, batch.corrupt

@@ -1,0 +1,87 @@
+"""head-patching benchmark: the engine timed against TransformerLens, side by side."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from head_patching.commands.options import Threads, use_threads
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Figures = dict[str, dict[str, float]]
+
+COLUMNS = {
+    "seconds": ("seconds", ".2f"),
+    "ratio": ("ratio", ".1f"),
+    "max_abs_diff": ("max |diff| (logit)", ".1e"),
+    "gflops": ("GFLOP/s", ".0f"),
+    "gemm_peak_gflops": ("GEMM peak", ".0f"),
+    "peak_rss_mib": ("peak MiB", ".0f"),
+}
+
+
+def benchmark(
+    model: Annotated[
+        str, typer.Option(help="Name, folder or hub id.")
+    ] = "smollm2-135m",
+    n_pairs: Annotated[int, typer.Option("--pairs", min=1)] = 32,
+    patch_type: Annotated[
+        str, typer.Option(help="output, q, k, v, pattern.")
+    ] = "output",
+    positions: Annotated[str, typer.Option(help="all or each.")] = "all",
+    corruption: Annotated[str, typer.Option()] = "s2_io_flip",
+    shots: Annotated[int, typer.Option(min=0, help="Solved prompts put before.")] = 0,
+    cells: Annotated[
+        int, typer.Option(min=0, help="TransformerLens patches timed; 0: all.")
+    ] = 0,
+    rounds: Annotated[int, typer.Option(min=1, help="Alternations.")] = 3,
+    threads: Threads = 0,
+    json: Annotated[Path | None, typer.Option(metavar="FILE")] = None,
+) -> None:
+    """Time TransformerLens's patching and the engine in turn, on the same prompts."""
+    from rich.console import Console
+
+    from head_patching.models.loading import load_bridge, load_model
+    from head_patching.models.prepared import prepared_folder
+    from head_patching.patching import benchmark as timing
+    from head_patching.patching.contenders import equal_pairs, with_shots
+    from head_patching.results import write_json
+    from head_patching.tasks.lookup import find
+    from head_patching.tasks.pairs import first_difference
+
+    use_threads(threads)
+    folder = prepared_folder(model)
+    loaded = load_model(folder)
+    pairs = equal_pairs(loaded.tokenizer, n_pairs, corruption)
+    pairs = with_shots(pairs, loaded.tokenizer, shots) if shots else pairs
+    figures = timing.compare(
+        loaded,
+        load_bridge(folder / "checkpoint"),
+        pairs,
+        patch_type,
+        find("positions", positions, {"all": False, "each": True}),
+        rounds,
+        cells,
+    )
+    length, first = len(pairs[0].clean_tokens), first_difference(pairs[0])
+    title = (
+        f"{loaded.config.name}: {patch_type}, {positions} positions, {corruption}, "
+        f"{n_pairs} pairs of {length} tokens, {length - first} of them after the "
+        "first difference"
+    )
+    Console().print(as_table(title, figures))
+    if json is not None:
+        write_json(json, {"setting": title} | figures)
+
+
+def as_table(title: str, figures: Figures) -> "Table":
+    """The figures of both contenders, for the terminal."""
+    from rich.table import Table
+
+    table = Table("", *(heading for heading, _ in COLUMNS.values()), title=title)
+    for name, values in figures.items():
+        row = [format(values[key], form) for key, (_, form) in COLUMNS.items()]
+        table.add_row(name, *row)
+    return table
