@@ -1,5 +1,6 @@
 """Options that several subcommands share, each described once."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -33,8 +34,11 @@ Threads = Annotated[
 
 
 def use_threads(threads: int) -> None:
-    """Set the threads of this process's tensor arithmetic; 0 leaves the default."""
+    """Set the threads of this process's tensor arithmetic; 0 leaves the default.
+
+    Never more than the machine has cores: threads that share a core wait for each other.
+    """
     if threads:
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(min(threads, os.cpu_count() or 1))
