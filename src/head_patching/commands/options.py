@@ -36,7 +36,7 @@ Threads = Annotated[
 def use_threads(threads: int) -> None:
     """Set the threads of this process's tensor arithmetic; 0 leaves the default.
 
-    Never more than the machine has cores: threads that share a core wait for each other.
+    Never more than the machine has cores: threads on one core wait for each other.
     """
     if threads:
         import torch
