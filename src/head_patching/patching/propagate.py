@@ -11,7 +11,9 @@ at once, computing only what they can reach:
 All patches travel together. At each layer the patches that start there join the ones
 already under way, so each weight matrix is read once per batch of prompts and every
 product is large. Blocks of rows small enough for the processor's cache go through a
-whole layer before the next block starts.
+whole layer before the next block starts. Threads take blocks, each with
+single-threaded arithmetic: unlike threads inside every product they need not wait for
+each other, and the result does not depend on how many there are.
 
 `tests/patching/test_propagate.py` proves the result equal to a full forward pass with
 the same vectors added, on every supported architecture.
@@ -26,6 +28,7 @@ from torch import Tensor
 
 from head_patching.models.transformer import (
     Activations,
+    LayerWeights,
     Model,
     attention_write,
     mlp_write,
@@ -33,6 +36,7 @@ from head_patching.models.transformer import (
     rotary_tables,
     rotate,
 )
+from head_patching.patching.threads import block_threads
 
 # Rows (patch x prompt x position) that cross a layer together: their intermediates
 # should stay within the processor's cache, and the products should still be large.
@@ -103,24 +107,26 @@ def propagate(
     stream = base.resid_pre.new_empty(shape)
     ends = base.resid_pre.new_empty(n_items, len(base), 1, model.config.d_model)
     items: list[int] = []
-    for layer in range(n_layers):
-        queries, crossed = (ALL, stream) if layer < n_layers - 1 else (END, ends)
-        crossing = Crossing(model, base, layer, first, queries)
-        for rows in blocks(len(items), stream[0, ..., 0].numel(), block_rows):
-            held = [
-                (clamp, row - rows.start)
-                for clamp in clamps.get(layer, ())
-                for row in [items.index(clamp.item)]
-                if rows.start <= row < rows.stop
-            ]
-            crossed[rows] = crossing.of_travellers(stream[rows], held)
-        joins = joining(layer)
-        joined = slice(len(items), len(items) + len(joins.items))
-        width = crossed[0, ..., 0].numel()
-        for rows in blocks(len(joins.items), width, block_rows):
-            part = crossing.of_joining(joins.delta[rows, :, queries])
-            crossed[joined][rows] = part
-        items.extend(joins.items)
+    rows_per_item = stream[0, ..., 0].numel()
+    with block_threads() as threads:
+        for layer in range(n_layers):
+            queries, crossed = (ALL, stream) if layer < n_layers - 1 else (END, ends)
+            crossing = Crossing.of(model, base, layer, first, queries)
+            held = [(items.index(c.item), c) for c in clamps.get(layer, ())]
+
+            def travel(rows, crossing=crossing, crossed=crossed, held=held):
+                crossed[rows] = crossing.of_travellers(stream[rows], rows.start, held)
+
+            threads.run(travel, blocks(len(items), rows_per_item, block_rows))
+            joins = joining(layer)
+            joined = crossed[len(items) : len(items) + len(joins.items)]
+            delta = joins.delta[:, :, queries]
+
+            def join(rows, crossing=crossing, joined=joined, delta=delta):
+                joined[rows] = crossing.of_joining(delta[rows])
+
+            threads.run(join, blocks(len(joined), rows_per_item, block_rows))
+            items.extend(joins.items)
     result = final_residual(model, base).expand(n_items, -1, -1).clone()
     result[items] = ends[: len(items), :, 0]
     return result
@@ -131,48 +137,64 @@ class Crossing:
     """One layer, as patches cross it: `queries` are the positions wanted above it."""
 
     model: Model
-    base: Activations
-    index: int
+    layer: LayerWeights
     first: int
     queries: slice
+    written: Float[Tensor, "batch query d_model"]
+    base_k: Float[Tensor, "batch_kv_head d_head key"]
+    base_v: Float[Tensor, "batch_kv_head key d_head"]
+
+    @classmethod
+    def of(
+        cls, model: Model, base: Activations, index: int, first: int, queries: slice
+    ) -> "Crossing":
+        """What all patches share at one layer, taken from the base run.
+
+        `written` is the base run's residual and all writes that a patch which starts
+        here leaves alone; the keys and values are those before the suffix.
+        """
+        layer, config = model.layers[index], model.config
+        resid_pre = base.resid_pre[index, :, first:][:, queries]
+        z = base.z[index, :, first:][:, queries]
+        written = resid_pre + attention_write(z, layer)
+        if config.parallel_attn_mlp:
+            written += mlp_write(normalise(resid_pre, config), layer)
+        k, v = (
+            kv[index, :, :first].transpose(1, 2).flatten(0, 1)
+            for kv in (base.k, base.v)
+        )
+        return cls(model, layer, first, queries, written, k.transpose(1, 2), v)
 
     def of_travellers(
         self,
         x: Float[Tensor, "item batch suffix d_model"],
-        held: Sequence[tuple[Clamp, int]],
+        row: int,
+        held: Sequence[tuple[int, Clamp]],
     ) -> Float[Tensor, "item batch query d_model"]:
-        """The residual above the layer, for patches that started below it."""
-        layer, config = self.model.layers[self.index], self.model.config
+        """The residual above the layer, for patches that started below it.
+
+        `row` is the first patch's row, by which `held` says whose heads to clamp.
+        """
+        config = self.model.config
         normalised = normalise(x, config)
         z = self.suffix_attention(normalised)
-        for clamp, row in held:
-            z[row, :, :, clamp.head] = clamp.hold(
-                z[row, :, :, clamp.head], self.queries
-            )
-        above = x[:, :, self.queries] + attention_write(z, layer)
+        for at, clamp in held:
+            if row <= at < row + len(z):
+                own = z[at - row, :, :, clamp.head]
+                z[at - row, :, :, clamp.head] = clamp.hold(own, self.queries)
+        above = attention_write(z, self.layer).add_(x[:, :, self.queries])
         if config.parallel_attn_mlp:
-            return above.add_(mlp_write(normalised[:, :, self.queries], layer))
-        return above.add_(mlp_write(normalise(above, config), layer))
+            return above.add_(mlp_write(normalised[:, :, self.queries], self.layer))
+        return above.add_(mlp_write(normalise(above, config), self.layer))
 
     def of_joining(
         self, delta: Float[Tensor, "item batch query d_model"]
     ) -> Float[Tensor, "item batch query d_model"]:
         """The residual above the layer, for patches that start at it."""
-        layer, config = self.model.layers[self.index], self.model.config
-        above = delta + self.written_residual()
+        config, above = self.model.config, delta + self.written
         if config.parallel_attn_mlp:  # the MLP read resid_pre: the patch is not in it
             return above
-        return above.add_(mlp_write(normalise(above, config), layer))
-
-    def written_residual(self) -> Float[Tensor, "batch query d_model"]:
-        """The base run's residual and writes that a patch joining here leaves alone."""
-        base, layer = self.base, self.model.layers[self.index]
-        resid_pre = base.resid_pre[self.index, :, self.first :][:, self.queries]
-        z = base.z[self.index, :, self.first :][:, self.queries]
-        written = resid_pre + attention_write(z, layer)
-        if self.model.config.parallel_attn_mlp:
-            written += mlp_write(normalise(resid_pre, self.model.config), layer)
-        return written
+        return above.add_(mlp_write(normalise(above, config), self.layer))
 
     def suffix_attention(
         self, x: Float[Tensor, "item batch suffix d_model"]
@@ -183,37 +205,33 @@ class Crossing:
         run's keys: with the prompt and the key-value head as the batch axis, their
         scores are one matrix product.
         """
-        config, layer = self.model.config, self.model.layers[self.index]
+        config = self.model.config
         n_items, batch, n_own, _ = x.shape
         n_kv, group, d_head = config.n_key_value_heads, config.group_size, config.d_head
 
-        flat = x.flatten(0, 2) @ layer.W_QKV
-        if layer.b_QKV is not None:
-            flat += layer.b_QKV
+        flat = x.flatten(0, 2) @ self.layer.W_QKV
+        if self.layer.b_QKV is not None:
+            flat += self.layer.b_QKV
         heads = flat.view(n_items, batch, n_own, -1, d_head)
         q, k, v = heads.split((config.n_heads, n_kv, n_kv), dim=3)
         cos, sin = rotary_tables(self.model, self.first, n_own)
         q, k = rotate(q, cos, sin)[:, :, self.queries], rotate(k, cos, sin)
         n_query = q.shape[2]
 
-        # [prompt kv_head item (query group) d_head]
+        # [prompt x kv_head, item, query x group, d_head]
         q = q.unflatten(3, (n_kv, group)).permute(1, 3, 0, 2, 4, 5)
         q = q.reshape(batch * n_kv, n_items, n_query * group, d_head)
         k, v = (
             own.permute(1, 3, 0, 2, 4).reshape(-1, n_items, n_own, d_head)
             for own in (k, v)
         )
-        base_k, base_v = (
-            kv[self.index, :, : self.first].transpose(1, 2).flatten(0, 1)
-            for kv in (self.base.k, self.base.v)
-        )
-        shared = torch.bmm(q.flatten(1, 2), base_k.transpose(1, 2))
+        shared = torch.bmm(q.flatten(1, 2), self.base_k)
         own = q @ k.transpose(2, 3)
         own += causal_bias(n_query, n_own, group, own)
         scores = torch.cat((shared.view(*q.shape[:3], self.first), own), dim=3)
         pattern = scores.mul_(d_head**-0.5).softmax(dim=3)
         shared, own = pattern.split((self.first, n_own), dim=3)
-        z = (own @ v).flatten(1, 2).baddbmm_(shared.flatten(1, 2), base_v)
+        z = (own @ v).flatten(1, 2).baddbmm_(shared.flatten(1, 2), self.base_v)
 
         z = z.view(batch, n_kv, n_items, n_query, group, d_head)
         return z.permute(2, 0, 3, 1, 4, 5).reshape(
