@@ -10,7 +10,9 @@ rule prepare_model:
         tokenizer="results/{model}/model/checkpoint/tokenizer.json",
     log:
         "logs/prepare_model/{model}.log",
-    threads: config["threads"]
+    benchmark:
+        "logs/prepare_model/{model}.tsv"
+    threads: LIGHT
     resources:
         mem_mb=4000,
         runtime=10,

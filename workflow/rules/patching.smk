@@ -10,7 +10,9 @@ rule cache_activations:
         manifest="results/{model}/{task}/{corruption}/cache/{shard}.json",
     log:
         "logs/cache_activations/{model}_{task}_{corruption}_{shard}.log",
-    threads: config["threads"]
+    benchmark:
+        "logs/cache_activations/{model}_{task}_{corruption}_{shard}.tsv"
+    threads: LIGHT
     resources:
         mem_mb=4000,
         runtime=10,
@@ -39,6 +41,8 @@ rule patch_heads:
         record="results/{model}/{task}/{corruption}/patching/{direction}_{patch_type}.run.json",
     log:
         "logs/patch_heads/{model}_{task}_{corruption}_{direction}_{patch_type}.log",
+    benchmark:
+        "logs/patch_heads/{model}_{task}_{corruption}_{direction}_{patch_type}.tsv"
     threads: config["threads"]
     resources:
         mem_mb=6000,
@@ -68,7 +72,9 @@ rule check_patching:
         record="results/{model}/{task}/{corruption}/self_check.run.json",
     log:
         "logs/check_patching/{model}_{task}_{corruption}.log",
-    threads: config["threads"]
+    benchmark:
+        "logs/check_patching/{model}_{task}_{corruption}.tsv"
+    threads: LIGHT
     resources:
         mem_mb=6000,
         runtime=20,

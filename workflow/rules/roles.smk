@@ -12,7 +12,9 @@ rule measure_evidence:
         record="results/{model}/{task}/{corruption}/evidence.run.json",
     log:
         "logs/measure_evidence/{model}_{task}_{corruption}.log",
-    threads: config["threads"]
+    benchmark:
+        "logs/measure_evidence/{model}_{task}_{corruption}.tsv"
+    threads: LIGHT
     resources:
         mem_mb=6000,
         runtime=10,
