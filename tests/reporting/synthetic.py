@@ -253,8 +253,10 @@ def synthetic_self_check(seed: int = 3) -> pd.DataFrame:
 
 def synthetic_pairs(n_pairs: int = 120) -> list[dict]:
     """Lines of pairs.jsonl: one example prompt in thirty templates."""
-    clean = "When Anna and Paul went to the shop, Paul gave a drink to"
-    corrupt = "When Anna and Paul went to the shop, Anna gave a drink to"
+    # As long as the longest template: it must not stick out into the margin.
+    story = "Then, Anna and Paul were thinking about going to the restaurant. "
+    clean = f"{story}Paul wanted to give a computer to"
+    corrupt = f"{story}Anna wanted to give a computer to"
     return [
         {
             "clean": clean,
