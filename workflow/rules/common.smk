@@ -116,7 +116,8 @@ def sources(command):
 
 def figure_sources(wildcards):
     """Files that a figure's module is made of."""
-    return module_sources(f"figures.{wildcards.figure}") + LOCKS
+    style = ["figures/style.mplstyle"]
+    return module_sources(f"figures.{wildcards.figure}") + style + LOCKS
 
 
 def figure_tables(wildcards):

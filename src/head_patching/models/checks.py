@@ -12,7 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from head_patching.models.transformer import Activations, Model, attention_write
+from head_patching.models.transformer import (
+    ACTIVATION_FUNCTIONS,
+    Activations,
+    Model,
+    attention_write,
+)
 
 # fp32 rounding through some tens of layers, relative to the size of what is compared.
 TOLERANCE = 1e-4
@@ -28,6 +33,9 @@ def check_against_bridge(model: Model, bridge: Any, seed: int = 0) -> dict[str, 
     attention is the residual before it plus that write, or the sum of both writes for
     parallel layers), `causality` (a changed last token changes nothing before it).
     """
+    if model.config.act_fn not in ACTIVATION_FUNCTIONS:
+        failed = [f"the activation function ({model.config.act_fn})"]
+        return {"errors": {}, "tolerance": TOLERANCE, "failed": failed, "n_prompts": 0}
     generator = torch.Generator().manual_seed(seed)
     size = (N_PROMPTS, min(N_TOKENS, model.config.n_ctx))
     tokens = torch.randint(model.config.d_vocab, size, generator=generator)

@@ -29,7 +29,6 @@ from head_patching.models.checkpoints import (
 from head_patching.models.checks import check_against_bridge
 from head_patching.models.registry import find_source
 from head_patching.models.transformer import (
-    ACTIVATION_FUNCTIONS,
     LayerWeights,
     Model,
     ModelConfig,
@@ -71,9 +70,10 @@ def load_model(folder: Path | str) -> Model:
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{folder}: weight {name} holds NaN or infinite values")
     config = ModelConfig(**record["config"])
-    return build_model(
-        config, tensors, load_tokenizer(folder / "checkpoint"), record["provenance"]
-    )
+    model = build_model(config, tensors)
+    model.tokenizer = load_tokenizer(folder / "checkpoint")
+    model.provenance, model.folder = record["provenance"], folder
+    return model
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -91,12 +91,7 @@ def load_tokenizer(folder: Path) -> Any:
     return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
 
 
-def build_model(
-    config: ModelConfig,
-    tensors: dict[str, Tensor],
-    tokenizer: Any = None,
-    provenance: dict[str, Any] | None = None,
-) -> Model:
+def build_model(config: ModelConfig, tensors: dict[str, Tensor]) -> Model:
     """A `Model` from tensors under TransformerLens's names (`blocks.0.attn.W_Q`)."""
     layers = []
     for index in range(config.n_layers):
@@ -115,8 +110,6 @@ def build_model(
         rotary_sin=tensors.get("rotary.sin"),
         W_U=tensors["unembed.W_U"].contiguous(),
         b_U=tensors["unembed.b_U"],
-        tokenizer=tokenizer,
-        provenance=provenance or {},
     )
 
 
@@ -206,11 +199,6 @@ def load_bridge(checkpoint: Path | str) -> Any:
 def config_of(bridge: Any, title: str) -> ModelConfig:
     """The shape of TransformerLens's model, in our dataclass."""
     cfg = bridge.cfg
-    if cfg.act_fn not in ACTIVATION_FUNCTIONS:
-        raise ValueError(
-            f"{title}: activation function {cfg.act_fn!r} is not supported, expected "
-            f"one of {', '.join(ACTIVATION_FUNCTIONS)}"
-        )
     return ModelConfig(
         name=title,
         architecture=cfg.architecture,

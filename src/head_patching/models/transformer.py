@@ -12,6 +12,7 @@ TransformerLens on all three architectures.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -148,10 +149,16 @@ class Model:
     b_U: Float[Tensor, " d_vocab"]
     tokenizer: Any = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None  # the prepared folder it was loaded from
 
     @property
     def device(self) -> torch.device:
         return self.W_E.device
+
+    @property
+    def failed_checks(self) -> list[str]:
+        """The engine's assumptions that this model does not meet (`models.checks`)."""
+        return self.provenance.get("check", {}).get("failed", [])
 
     @torch.no_grad()
     def run(self, tokens: Int[Tensor, "batch position"]) -> Activations:

@@ -11,6 +11,7 @@ import xarray as xr
 from head_patching.models.transformer import Activations, Model
 from head_patching.patching.cache import PairBatch, run_pairs
 from head_patching.patching.deltas import PATCH_TYPES
+from head_patching.patching.fallback import patch_by_hooks, warn_of_fallback
 from head_patching.patching.findings import (
     HeadResult,
     find_important_heads,
@@ -90,15 +91,18 @@ class HeadPatcher:
         for metric in metrics:
             find("metric", metric, dict.fromkeys(METRICS))
         labels = position_labels(pairs, positions)
-        if batches is None:
-            batches = run_pairs(self.model, pairs, self.pairs_per_batch(pairs))
-
         results = empty_results(self.model, pairs, labels, metrics)
         results.attrs |= {
             "patch_type": patch_type,
             "direction": direction,
             "positions": positions if isinstance(positions, str) else "listed",
         }
+        if self.model.failed_checks:
+            warn_of_fallback(self.model, self.model.failed_checks)
+            patch_by_hooks(self.model, pairs, labels, results, on_progress)
+            return without_position(results, positions)
+        if batches is None:
+            batches = run_pairs(self.model, pairs, self.pairs_per_batch(pairs))
         with torch.inference_mode():
             for batch in (part for whole in batches for part in self.split(whole)):
                 read_unpatched(self.model, pairs, batch, results)
@@ -108,7 +112,7 @@ class HeadPatcher:
                         self.model, pairs, batch, label, column, results,
                         lambda part, share=share: on_progress(part * share),
                     )  # fmt: skip
-        return results if positions != "all" else results.isel(position=0, drop=True)
+        return without_position(results, positions)
 
     def run_all_heads_experiment(
         self,
@@ -195,6 +199,11 @@ def empty_results(
         "prepend_bos": str(pairs.prepend_bos),
     }
     return xr.Dataset(patched | unpatched, coordinates, attributes)
+
+
+def without_position(results: xr.Dataset, positions: Positions) -> xr.Dataset:
+    """The results, without the axis of positions when all were patched at once."""
+    return results.isel(position=0, drop=True) if positions == "all" else results
 
 
 def read_unpatched(

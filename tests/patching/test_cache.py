@@ -1,0 +1,70 @@
+"""The cache gives back what the model computed, and refuses what it cannot read."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from head_patching.patching.cache import NAMES, manifest_path, read_shard, write_shard
+from head_patching.patching.experiment import HeadPatcher
+from tests.architectures import random_pairs
+
+
+@pytest.fixture
+def shard(prepared, tmp_path):
+    model, _ = prepared
+    path = tmp_path / "000.safetensors"
+    write_shard(path, model, random_pairs(seed=60), 1, 3)
+    return path
+
+
+def test_a_shard_holds_both_runs_of_its_own_pairs(prepared, shard):
+    model, _ = prepared
+    pairs = random_pairs(seed=60)
+    seen = []
+    for batch in read_shard(shard):
+        seen += batch.indices
+        for run in ("clean", "corrupt"):
+            tokens = [getattr(pairs[index], f"{run}_tokens") for index in batch.indices]
+            expected = model.run(torch.tensor(tokens))
+            for name in NAMES:
+                stored = getattr(getattr(batch, run), name)
+                assert torch.equal(stored, getattr(expected, name))
+    assert sorted(seen) == [1, 2, 3]
+
+
+def test_patching_from_the_cache_equals_patching_without(prepared, tmp_path):
+    model, _ = prepared
+    pairs = random_pairs(seed=61)
+    paths = [tmp_path / "000.safetensors", tmp_path / "001.safetensors"]
+    for number, path in enumerate(paths):
+        write_shard(path, model, pairs, 3 * number, 3)
+    batches = (batch for path in paths for batch in read_shard(path))
+    cached = HeadPatcher(model).run(pairs, "q", batches=batches)
+    direct = HeadPatcher(model).run(pairs, "q")
+    np.testing.assert_allclose(cached.logit_diff, direct.logit_diff, atol=1e-5)
+
+
+def test_damaged_and_missing_files_are_one_line(shard):
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="truncated or damaged"):
+        list(read_shard(shard))
+    manifest = manifest_path(shard)
+    record = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(record | {"schema_version": 99}))
+    with pytest.raises(ValueError, match="schema version 99"):
+        list(read_shard(shard))
+    manifest.write_text("{")
+    with pytest.raises(ValueError, match="is not JSON"):
+        list(read_shard(shard))
+    manifest.unlink()
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        list(read_shard(shard))
+
+
+def test_an_empty_shard_is_refused(prepared, tmp_path):
+    with pytest.raises(ValueError, match="there are 5 pairs"):
+        write_shard(tmp_path / "9.safetensors", prepared[0], random_pairs(0), 5, 3)
+    assert list(tmp_path.iterdir()) == []
