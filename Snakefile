@@ -8,8 +8,9 @@
 #       behaviour.csv                                   what the model answers
 #       cache/{shard}.safetensors + .json               clean and corrupt activations
 #       patching/{direction}_{patch_type}.nc            logit_diff of every patched run
+#       positions/{direction}_{patch_type}.nc           the same, position by position
 #       self_check.csv + .json                          against TransformerLens's hooks
-#       effects.csv                                     effect of every head
+#       effects.csv, effects_by_position.csv            effect of every head
 #       evidence.csv, roles.csv, role_criteria.csv      what the heads do
 #   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them
 #   results/tables/{table}.tex, results/numbers.tex   what the text includes

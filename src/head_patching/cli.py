@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from head_patching import provenance
+from head_patching.commands.benchmark import benchmark
 from head_patching.commands.build_numbers import build_numbers
 from head_patching.commands.build_tables import build_tables
 from head_patching.commands.cache_activations import cache_activations
@@ -95,6 +96,7 @@ app.command(cls=Recorded)(classify_roles)
 app.command()(record_provenance)
 app.command()(build_tables)
 app.command()(build_numbers)
+app.command()(benchmark)
 app.command()(typeset)
 app.command()(demo)
 

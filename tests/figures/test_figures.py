@@ -18,6 +18,7 @@ TABLES_OF = {
     "head_effects": ["effects"],
     "necessity_sufficiency": ["effects", "roles"],
     "patching_grid": ["effects"],
+    "position_effects": ["effects_by_position"],
     "role_map": ["roles"],
     "top_heads": ["effects", "roles"],
 }
@@ -26,7 +27,9 @@ TABLES_OF = {
 def draw(name: str, folder, out) -> None:
     """Draw a figure through its command line."""
     module = importlib.import_module(f"figures.{name}")
-    arguments = [f"--{table}={folder / table}.csv" for table in TABLES_OF[name]]
+    arguments = [
+        f"--{table.replace('_', '-')}={folder / table}.csv" for table in TABLES_OF[name]
+    ]
     figure_command(module.draw, [*arguments, f"--out={out}"])
 
 

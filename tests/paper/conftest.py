@@ -14,6 +14,7 @@ from figures import (
     head_effects,
     necessity_sufficiency,
     patching_grid,
+    position_effects,
     role_map,
     top_heads,
 )
@@ -31,6 +32,7 @@ FIGURES = {
     head_effects: ("effects",),
     necessity_sufficiency: ("effects", "roles"),
     patching_grid: ("effects",),
+    position_effects: ("effects_by_position",),
     role_map: ("roles",),
     top_heads: ("effects", "roles"),
 }
@@ -74,7 +76,9 @@ def lay_out(folder: Path, results: Results, source: Path, figures: bool = True) 
     write_numbers(build_numbers(results), folder / "results/numbers.tex")
     for module, tables in FIGURES.items() if figures else ():
         name = module.__name__.removeprefix("figures.")
-        arguments = [f"--{table}={source / table}.csv" for table in tables]
+        arguments = [
+            f"--{table.replace('_', '-')}={source / table}.csv" for table in tables
+        ]
         out = folder / f"results/figures/{name}.pdf"
         figure_command(module.draw, [*arguments, f"--out={out}"])
 

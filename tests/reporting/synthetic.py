@@ -116,6 +116,20 @@ def synthetic_effects(
     return pd.DataFrame(rows)
 
 
+def synthetic_positions(n_layers: int = 30, n_heads: int = 9) -> pd.DataFrame:
+    """effects_by_position.csv: nothing at IO, planted heads at S2 or END."""
+    effects = synthetic_effects(n_layers, n_heads)
+    parts = []
+    for position, share in (("IO", 0.0), ("S2", 0.3), ("END", 0.7)):
+        part = effects.assign(position=position)
+        for column in ("effect", "ci_low", "ci_high"):
+            part[column] = share * effects[column]
+        part["important"] = effects["important"] * int(share > 0)
+        parts.append(part)
+    keys = ["patch_type", "direction", "layer", "head"]
+    return pd.concat(parts).sort_values(keys, kind="stable")
+
+
 def synthetic_behaviour(seed: int = 1) -> pd.DataFrame:
     """behaviour.csv: 15 templates in both orders, and all together."""
     rng = np.random.default_rng(seed)
@@ -281,6 +295,7 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
     tables = {
         "behaviour": synthetic_behaviour(),
         "effects": synthetic_effects(patch_types=patch_types),
+        "effects_by_position": synthetic_positions(),
         "evidence": evidence,
         "roles": synthetic_roles(),
         "role_criteria": synthetic_role_criteria(evidence),
@@ -371,8 +386,9 @@ def synthetic_provenance() -> dict:
 
 def result_paths(folder: Path) -> dict[str, Path]:
     """The files of `write_results`, named as `read_results` takes them."""
-    tables = ("behaviour", "effects", "evidence", "roles", "role_criteria")
-    paths = {name: folder / f"{name}.csv" for name in (*tables, "self_check")}
+    tables = ("behaviour", "effects", "effects_by_position", "evidence", "roles")
+    tables += ("role_criteria", "self_check")
+    paths = {name: folder / f"{name}.csv" for name in tables}
     paths["self_check_summary"] = folder / "self_check.json"
     paths["pairs"] = folder / "pairs.jsonl"
     paths["model"] = folder / "model.json"

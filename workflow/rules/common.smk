@@ -34,6 +34,7 @@ FIGURES = {
     "head_effects": ["effects"],
     "necessity_sufficiency": ["effects", "roles"],
     "patching_grid": ["effects"],
+    "position_effects": ["effects_by_position"],
     "role_map": ["roles"],
     "top_heads": ["effects", "roles"],
 }
@@ -50,6 +51,7 @@ TABLES = expand(
     table=[
         "behaviour",
         "criteria",
+        "positions",
         "provenance",
         "role_evidence",
         "roles",
@@ -90,8 +92,10 @@ RECORDS = [
             direction=config["directions"],
             patch_type=config["patch_types"],
         ),
+        *expand("positions/{direction}_output", direction=config["directions"]),
         "self_check",
         "effects",
+        "effects_by_position",
         "evidence",
         "roles",
     ]
@@ -130,6 +134,7 @@ def chapter_results(wildcards):
     tables = [
         "behaviour",
         "effects",
+        "effects_by_position",
         "evidence",
         "roles",
         "role_criteria",
@@ -158,8 +163,14 @@ def figure_options(wildcards, input):
     return [
         word
         for name in FIGURES[wildcards.figure]
-        for word in (f"--{name}", input[name])
+        for word in (f"--{name.replace('_', '-')}", input[name])
     ]
+
+
+def position_options(wildcards):
+    """`--position NAME` for each named position of the task."""
+    names = config["tasks"][wildcards.task]["positions"]
+    return [word for name in names for word in ("--position", name)]
 
 
 def shards(wildcards):

@@ -49,12 +49,27 @@ rule patch_heads:
         runtime=30,
     params:
         folder=subpath(input.model, parent=True),
+        positions="",
     message:
         "Patch {wildcards.patch_type} of every head, {wildcards.direction}"
     shell:
         "head-patching patch --model-folder {params.folder} --pairs {input.pairs}"
         " --patch-type {wildcards.patch_type} --direction {wildcards.direction}"
+        " {params.positions}"
         " --threads {threads} --out {output.patched} {input.cache} > {log} 2>&1"
+
+
+use rule patch_heads as patch_positions with:
+    output:
+        patched="results/{model}/{task}/{corruption}/positions/{direction}_{patch_type}.nc",
+        record="results/{model}/{task}/{corruption}/positions/{direction}_{patch_type}.run.json",
+    log:
+        "logs/patch_positions/{model}_{task}_{corruption}_{direction}_{patch_type}.log",
+    params:
+        folder=subpath(input.model, parent=True),
+        positions=position_options,
+    message:
+        "Patch {wildcards.patch_type} at named positions, {wildcards.direction}"
 
 
 rule check_patching:
@@ -120,3 +135,19 @@ rule summarise_effects:
         " --false-discovery-rate {params.rate} --resamples {params.resamples}"
         " --level {params.level} --seed {params.seed}"
         " --out {output.effects} {input.patched} > {log} 2>&1"
+
+
+use rule summarise_effects as summarise_positions with:
+    input:
+        patched=expand(
+            "results/{{model}}/{{task}}/{{corruption}}/positions/{direction}_output.nc",
+            direction=config["directions"],
+        ),
+        sources=sources("summarise-effects"),
+    output:
+        effects="results/{model}/{task}/{corruption}/effects_by_position.csv",
+        record="results/{model}/{task}/{corruption}/effects_by_position.run.json",
+    log:
+        "logs/summarise_positions/{model}_{task}_{corruption}.log",
+    message:
+        "Summarise effects by position on {wildcards.task}"

@@ -16,7 +16,15 @@ Provenance = Annotated[
     Path, typer.Option(metavar="JSON", help="Collected records (record-provenance).")
 ]
 
-TABLES = ("behaviour", "effects", "evidence", "roles", "role_criteria", "self_check")
+TABLES = (
+    "behaviour",
+    "effects",
+    "effects_by_position",
+    "evidence",
+    "roles",
+    "role_criteria",
+    "self_check",
+)
 
 
 def read_experiment(

@@ -26,9 +26,17 @@ def patch(
     patch_type: PatchType,
     direction: Annotated[str, typer.Option(help="denoising or noising.")],
     out: Out,
+    position: Annotated[
+        list[str] | None,
+        typer.Option(help="A named position to patch alone; may be repeated."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="probability or kl, besides logit_diff; may be repeated."),
+    ] = None,
     threads: Threads = 0,
 ) -> None:
-    """Patch every head in turn and write the logit_diff of every pair."""
+    """Patch every head in turn and write what each pair's run then says."""
     from head_patching.models.loading import load_model
     from head_patching.patching.cache import read_shard
     from head_patching.patching.experiment import HeadPatcher
@@ -41,6 +49,8 @@ def patch(
             PromptPairs.read(pairs),
             patch_type=patch_type,
             direction=direction,
+            positions=position or "all",
+            metrics=("logit_diff", *(metric or ())),
             batches=(batch for shard in cache for batch in read_shard(shard)),
             on_progress=advance,
         )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-KEYS = ["patch_type", "direction", "layer", "head"]
+KEYS = ["patch_type", "direction", "layer", "head", "position"]
 
 
 def summarise_effects(
@@ -34,16 +34,25 @@ def summarise_effects(
     strong = table["effect"].abs() >= threshold
     table["important"] = (strong & (table["q_value"] <= false_discovery_rate)) * 1
     columns = [column for column in table if column != "n_pairs"]
-    write_csv(out, table[[*columns, "n_pairs"]].sort_values(KEYS))
+    keys = [key for key in KEYS if key in table]
+    table = table[[*columns, "n_pairs"]]
+    write_csv(out, table.sort_values(keys, key=in_given_order))
+
+
+def in_given_order(column: "pd.Series") -> "pd.Series":
+    """Positions in the order in which they were asked for, everything else by value."""
+    if column.name != "position":
+        return column
+    return column.map({name: number for number, name in enumerate(column.unique())})
 
 
 def effects(
     dataset: "xr.Dataset", resamples: int, seed: int, level: float
 ) -> "pd.DataFrame":
-    """The effect of every head in one set of patched runs.
+    """The effect of every head, at every position, in one set of patched runs.
 
-    The heads of one patch type and direction are one family of tests: q_value is the
-    smallest false-discovery rate at which a head's effect is told from zero.
+    All tests of one set of runs are one family: q_value is the smallest
+    false-discovery rate at which a head's effect is told from zero.
     """
     from head_patching.metrics import effect_contributions
     from head_patching.statistics import (
@@ -53,7 +62,7 @@ def effects(
     )
 
     numerator, scale = effect_contributions(dataset)
-    contribution = numerator.transpose("layer", "head", "pair")
+    contribution = numerator.transpose("layer", "head", ..., "pair")
     values, groups = contribution.to_numpy(), dataset["template"].to_numpy()
     estimate, low, high = bootstrap_ratio(
         values, scale.to_numpy(), groups, resamples, seed, level
@@ -66,8 +75,8 @@ def effects(
         "p_value": p_value,
         "q_value": benjamini_hochberg(p_value),
     }
-    layers_heads = contribution.isel(pair=0, drop=True)
-    table = layers_heads.to_series().index.to_frame(index=False)
+    tested = contribution.isel(pair=0, drop=True).reset_coords(drop=True)
+    table = tested.to_series().index.to_frame(index=False)
     for key in ("direction", "patch_type"):
         table.insert(0, key, dataset.attrs[key])
     for column, array in measured.items():

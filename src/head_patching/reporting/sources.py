@@ -29,6 +29,8 @@ COLUMNS = {
     "behaviour": ["group", "run", "metric", "mean", "ci_low", "ci_high", "n_pairs"],
     "effects": ["patch_type", "direction", *HEAD, "effect", "ci_low", "ci_high"]
     + ["p_value", "q_value", "important", "n_pairs"],
+    "effects_by_position": ["direction", *HEAD, "position", "effect", "ci_low"]
+    + ["ci_high", "important"],
     "evidence": [*HEAD, "criterion", "value", "ci_low", "ci_high", "n"],
     "roles": [*HEAD, "role", "important", "missing"],
     "role_criteria": [*HEAD, "role", "criterion", "value", "ci_low", "ci_high"]
@@ -43,6 +45,7 @@ class Results:
 
     behaviour: pd.DataFrame
     effects: pd.DataFrame
+    effects_by_position: pd.DataFrame
     evidence: pd.DataFrame
     roles: pd.DataFrame
     role_criteria: pd.DataFrame
@@ -101,6 +104,7 @@ def read_results(
     *,
     behaviour: Path,
     effects: Path,
+    effects_by_position: Path,
     evidence: Path,
     roles: Path,
     role_criteria: Path,
@@ -127,6 +131,7 @@ def read_results(
     paths = {
         "behaviour": behaviour,
         "effects": effects,
+        "effects_by_position": effects_by_position,
         "evidence": evidence,
         "roles": roles,
         "role_criteria": role_criteria,

@@ -114,6 +114,40 @@ def behaviour_table(results: Results) -> str:
     return tabular(table, "@{}l" + 3 * ("r" + INTERVAL) + "r@{}")
 
 
+def positions_table(results: Results) -> str:
+    """The strongest head at each position; by direction, then position as given."""
+    effects = results.effects_by_position
+    ranked = effects.assign(size=effects["effect"].abs()).sort_values(
+        ["size", *HEAD], ascending=[False, True, True], kind="stable"
+    )
+    rows, values = [], []
+    for direction in ("denoising", "noising"):
+        for position in dict.fromkeys(effects["position"]):
+            chosen = (ranked["direction"] == direction) & (
+                ranked["position"] == position
+            )
+            if not chosen.any():
+                continue
+            strongest = next(ranked[chosen].itertuples())
+            head, effect, interval = MISSING, float("nan"), MISSING
+            if strongest.size > 0:
+                head, effect = (
+                    head_name(strongest.layer, strongest.head),
+                    strongest.effect,
+                )
+                ends = strongest.ci_low, strongest.ci_high
+                interval = interval_cell(*ends, EFFECT_DIGITS, sign=True)
+            values.append(effect)
+            n_important = str(int(ranked[chosen]["important"].sum()))
+            shown = cell(effect, EFFECT_DIGITS, sign=True)
+            names = [escape(direction), escape(position)]
+            rows.append([*names, n_important, head, shown, interval])
+    names = ["Direction", "Position", "Important heads", "Strongest", "Effect"]
+    column = number_column(values, EFFECT_DIGITS, sign=True)
+    table = pd.DataFrame(rows, columns=[*names, "interval"])
+    return tabular(table, f"@{{}}llrl{column}{INTERVAL}@{{}}")
+
+
 def self_check_table(results: Results) -> str:
     """The engine against the reference; by patch type, then direction."""
     checked = results.self_check
@@ -167,6 +201,7 @@ def provenance_table(results: Results) -> str:
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "behaviour": behaviour_table,
     "criteria": criteria_table,
+    "positions": positions_table,
     "provenance": provenance_table,
     "role_evidence": role_evidence_table,
     "roles": roles_table,
