@@ -12,12 +12,13 @@ pytestmark = pytest.mark.workflow
 TYPESET = {"typeset_chapter"}
 NUMBERS = {"build_numbers", "build_tables"} | TYPESET
 ROLES = {"classify_roles", "record_provenance", "draw_figure"} | NUMBERS
-EFFECTS = {"summarise_effects", "measure_evidence"} | ROLES
+EFFECTS = {"summarise_effects", "summarise_positions", "measure_evidence"} | ROLES
 PAIRS = EFFECTS | {
     "make_pairs",
     "measure_behaviour",
     "cache_activations",
     "patch_heads",
+    "patch_positions",
     "check_patching",
 }
 
