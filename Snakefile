@@ -10,6 +10,7 @@
 #       patching/{direction}_{patch_type}.nc            logit_diff of every patched run
 #       positions/{direction}_{patch_type}.nc           the same, position by position
 #       self_check.csv + .json                          against TransformerLens's hooks
+#       attribution.csv                                 estimates against exact effects
 #       effects.csv, effects_by_position.csv            effect of every head
 #       evidence.csv, roles.csv, role_criteria.csv      what the heads do
 #   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them

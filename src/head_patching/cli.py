@@ -18,6 +18,7 @@ from head_patching.commands.cache_activations import cache_activations
 from head_patching.commands.check_patching import check_patching
 from head_patching.commands.classify_roles import classify_roles
 from head_patching.commands.demo import demo
+from head_patching.commands.estimate_effects import estimate_effects
 from head_patching.commands.make_pairs import make_pairs
 from head_patching.commands.measure_behaviour import measure_behaviour
 from head_patching.commands.measure_evidence import measure_evidence
@@ -96,6 +97,7 @@ app.command(cls=Recorded)(classify_roles)
 app.command()(record_provenance)
 app.command()(build_tables)
 app.command()(build_numbers)
+app.command(cls=Recorded)(estimate_effects)
 app.command()(benchmark)
 app.command()(typeset)
 app.command()(demo)

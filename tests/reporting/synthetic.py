@@ -130,6 +130,17 @@ def synthetic_positions(n_layers: int = 30, n_heads: int = 9) -> pd.DataFrame:
     return pd.concat(parts).sort_values(keys, kind="stable")
 
 
+def synthetic_attribution() -> pd.DataFrame:
+    """attribution.csv: good in one direction, poor in the other."""
+    columns = ["patch_type", "direction", "pearson", "spearman", "top", "top_shared"]
+    columns += ["largest_error", "largest_error_layer", "largest_error_head"]
+    rows = [
+        ["output", "denoising", 0.912, 0.83, 20, 0.95, 2.46, 20, 0],
+        ["output", "noising", -0.104, 0.2, 20, 0.4, 11.3, 3, 5],
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def synthetic_behaviour(seed: int = 1) -> pd.DataFrame:
     """behaviour.csv: 15 templates in both orders, and all together."""
     rng = np.random.default_rng(seed)
@@ -293,6 +304,7 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
     folder.mkdir(parents=True, exist_ok=True)
     evidence = synthetic_evidence()
     tables = {
+        "attribution": synthetic_attribution(),
         "behaviour": synthetic_behaviour(),
         "effects": synthetic_effects(patch_types=patch_types),
         "effects_by_position": synthetic_positions(),
@@ -387,7 +399,7 @@ def synthetic_provenance() -> dict:
 def result_paths(folder: Path) -> dict[str, Path]:
     """The files of `write_results`, named as `read_results` takes them."""
     tables = ("behaviour", "effects", "effects_by_position", "evidence", "roles")
-    tables += ("role_criteria", "self_check")
+    tables += ("role_criteria", "self_check", "attribution")
     paths = {name: folder / f"{name}.csv" for name in tables}
     paths["self_check_summary"] = folder / "self_check.json"
     paths["pairs"] = folder / "pairs.jsonl"

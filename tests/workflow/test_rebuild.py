@@ -19,6 +19,7 @@ PAIRS = EFFECTS | {
     "cache_activations",
     "patch_heads",
     "patch_positions",
+    "estimate_effects",
     "check_patching",
 }
 

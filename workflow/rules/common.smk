@@ -49,6 +49,7 @@ PATCHED = expand(
 TABLES = expand(
     "results/tables/{table}.tex",
     table=[
+        "attribution",
         "behaviour",
         "criteria",
         "positions",
@@ -93,6 +94,7 @@ RECORDS = [
             patch_type=config["patch_types"],
         ),
         *expand("positions/{direction}_output", direction=config["directions"]),
+        "attribution",
         "self_check",
         "effects",
         "effects_by_position",
@@ -132,6 +134,7 @@ def figure_tables(wildcards):
 def chapter_results(wildcards):
     """What tables and numbers are made from."""
     tables = [
+        "attribution",
         "behaviour",
         "effects",
         "effects_by_position",

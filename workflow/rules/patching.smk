@@ -108,6 +108,33 @@ rule check_patching:
         " {input.patched} > {log} 2>&1"
 
 
+rule estimate_effects:
+    """Attribution patching beside the exact effects: how good a screen it would be."""
+    input:
+        model="results/{model}/model/model.json",
+        weights="results/{model}/model/weights.safetensors",
+        pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
+        patched=PATCHED,
+        sources=sources("estimate-effects"),
+    output:
+        agreement="results/{model}/{task}/{corruption}/attribution.csv",
+        record="results/{model}/{task}/{corruption}/attribution.run.json",
+    log:
+        "logs/estimate_effects/{model}_{task}_{corruption}.log",
+    threads: config["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=20,
+    params:
+        folder=subpath(input.model, parent=True),
+    message:
+        "Estimate effects of {wildcards.model}'s heads by one gradient"
+    shell:
+        "head-patching estimate-effects --model-folder {params.folder}"
+        " --pairs {input.pairs} --threads {threads} --out {output.agreement}"
+        " {input.patched} > {log} 2>&1"
+
+
 rule summarise_effects:
     """Turn patched logit_diffs into effects with intervals, and say which matter."""
     input:

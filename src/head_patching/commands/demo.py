@@ -57,7 +57,7 @@ def demo(
     from head_patching.tasks.ioi import IOIDataset
 
     use_threads(threads)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     loaded = load_model(prepared_folder(model))
     shape = loaded.config
     n_heads = shape.n_layers * shape.n_heads
@@ -67,8 +67,8 @@ def demo(
     dataset = IOIDataset(loaded, n_pairs=pairs)
     first = dataset.get_clean_corrupt_pairs()[0]
     console.print(f"{len(dataset)} IOI prompt pairs, such as")
-    console.print(f"  clean    {first.clean} ->{first.answer}", markup=False)
-    console.print(f"  corrupt  {first.corrupt} ->{first.wrong_answer}", markup=False)
+    console.print(f"  clean    {first.clean} ->{first.answer}", soft_wrap=True)
+    console.print(f"  corrupt  {first.corrupt} ->{first.wrong_answer}", soft_wrap=True)
 
     patcher = HeadPatcher(loaded)
     with progress(f"Patching {patch_type} of {n_heads} heads") as advance:
@@ -90,7 +90,7 @@ def demo(
             console.print(f"  {result.name:7} {effect}  {names}")
     elif important:
         console.print(f"  (roles are not measured: {criteria} is not here)")
-    console.print("\n" + NOTE.format(patch_type=patch_type), markup=False)
+    console.print("\n" + NOTE.format(patch_type=patch_type), soft_wrap=True)
 
 
 def roles(

@@ -17,6 +17,7 @@ Provenance = Annotated[
 ]
 
 TABLES = (
+    "attribution",
     "behaviour",
     "effects",
     "effects_by_position",

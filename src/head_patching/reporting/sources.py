@@ -26,6 +26,8 @@ UNDECIDED = "undecided"
 NO_ROLE = "no role"
 
 COLUMNS = {
+    "attribution": ["patch_type", "direction", "pearson", "spearman", "top"]
+    + ["top_shared", "largest_error", "largest_error_layer", "largest_error_head"],
     "behaviour": ["group", "run", "metric", "mean", "ci_low", "ci_high", "n_pairs"],
     "effects": ["patch_type", "direction", *HEAD, "effect", "ci_low", "ci_high"]
     + ["p_value", "q_value", "important", "n_pairs"],
@@ -43,6 +45,7 @@ COLUMNS = {
 class Results:
     """Everything measured on one model, task and corruption."""
 
+    attribution: pd.DataFrame
     behaviour: pd.DataFrame
     effects: pd.DataFrame
     effects_by_position: pd.DataFrame
@@ -102,6 +105,7 @@ class Results:
 
 def read_results(
     *,
+    attribution: Path,
     behaviour: Path,
     effects: Path,
     effects_by_position: Path,
@@ -129,6 +133,7 @@ def read_results(
         When a table lacks a column or has no rows.
     """
     paths = {
+        "attribution": attribution,
         "behaviour": behaviour,
         "effects": effects,
         "effects_by_position": effects_by_position,

@@ -95,6 +95,31 @@ def top_heads_table(results: Results, top: int = 15) -> str:
     return tabular(table, "@{}l" + role + "".join(formats) + "@{}")
 
 
+def attribution_table(results: Results) -> str:
+    """Estimates against exact effects; by patch type, then direction."""
+    table = results.attribution.sort_values(["patch_type", "direction"])
+    top = table["top"].iloc[0]
+    rows = [
+        [
+            escape(row.patch_type),
+            escape(row.direction),
+            cell(row.pearson, 2, sign=True),
+            cell(row.spearman, 2, sign=True),
+            f"{round(row.top_shared * row.top)} of {row.top}",
+            head_name(row.largest_error_layer, row.largest_error_head),
+            cell(row.largest_error, 2),
+        ]
+        for row in table.itertuples()
+    ]
+    names = ["Patch type", "Direction", "Pearson", "Spearman", f"Top {top} shared"]
+    shown = pd.DataFrame(rows, columns=[*names, "Worst head", "Error"])
+    columns = [
+        number_column(table[name], 2, sign=True) for name in ("pearson", "spearman")
+    ]
+    error = number_column(table["largest_error"], 2, sign=False)
+    return tabular(shown, f"@{{}}ll{''.join(columns)}rl{error}@{{}}")
+
+
 def behaviour_table(results: Results) -> str:
     """Clean and corrupt behaviour over all pairs, each metric with its interval."""
     overall = results.behaviour[results.behaviour["group"] == "all"]
@@ -199,6 +224,7 @@ def provenance_table(results: Results) -> str:
 
 
 TABLES: Mapping[str, Callable[[Results], str]] = {
+    "attribution": attribution_table,
     "behaviour": behaviour_table,
     "criteria": criteria_table,
     "positions": positions_table,

@@ -1,0 +1,41 @@
+"""head-patching estimate-effects: attribution patching, compared with exact effects."""
+
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import (
+    ModelFolder,
+    Out,
+    Pairs,
+    Patched,
+    Threads,
+    use_threads,
+)
+
+
+def estimate_effects(
+    patched: Patched,
+    model_folder: ModelFolder,
+    pairs: Pairs,
+    out: Out,
+    top: Annotated[int, typer.Option(min=1, help="Heads whose ranks count.")] = 20,
+    threads: Threads = 0,
+) -> None:
+    """Estimate patched runs by one gradient, and say how far off each estimate is."""
+    import pandas as pd
+
+    from head_patching.models.loading import load_model
+    from head_patching.patching import attribution
+    from head_patching.results import read_dataset, write_csv
+    from head_patching.tasks.pairs import PromptPairs
+
+    use_threads(threads)
+    model, prompts = load_model(model_folder), PromptPairs.read(pairs)
+    rows = []
+    for path in patched:
+        exact = read_dataset(path)
+        run = {key: exact.attrs[key] for key in ("patch_type", "direction")}
+        estimated = attribution.estimate_effects(model, prompts, **run)
+        rows.append(run | attribution.agreement(estimated, exact, top))
+    write_csv(out, pd.DataFrame(rows).sort_values(["patch_type", "direction"]))
