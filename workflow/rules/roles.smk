@@ -21,14 +21,15 @@ rule measure_evidence:
     params:
         folder=subpath(input.model, parent=True),
         resamples=lookup(within=config, dpath="statistics/resamples"),
+        level=lookup(within=config, dpath="statistics/level"),
         seed=lookup(within=config, dpath="statistics/seed"),
     message:
         "Measure evidence about {wildcards.model}'s heads on {wildcards.task}"
     shell:
         "head-patching measure-evidence --model-folder {params.folder}"
         " --pairs {input.pairs} --effects {input.effects}"
-        " --resamples {params.resamples} --seed {params.seed} --threads {threads}"
-        " --out {output.evidence} {input.cache} > {log} 2>&1"
+        " --resamples {params.resamples} --level {params.level} --seed {params.seed}"
+        " --threads {threads} --out {output.evidence} {input.cache} > {log} 2>&1"
 
 
 rule classify_roles:

@@ -2,6 +2,7 @@
 
 from head_patching.commands.options import (
     Effects,
+    Level,
     ModelFolder,
     Out,
     Pairs,
@@ -21,6 +22,7 @@ def measure_evidence(
     resamples: Resamples,
     seed: Seed,
     out: Out,
+    level: Level = 0.95,
     threads: Threads = 0,
 ) -> None:
     """Measure attention, direct effect, copying and induction scores of every head."""
@@ -45,5 +47,6 @@ def measure_evidence(
         pd.read_csv(effects),
         n_resamples=resamples,
         seed=seed,
+        level=level,
     )
     write_csv(out, table)

@@ -49,6 +49,7 @@ def measure_evidence(
     *,
     n_resamples: int,
     seed: int,
+    level: float = 0.95,
     n_random_tokens: int = 100,
     n_random_sequences: int = 4,
 ) -> pd.DataFrame:
@@ -66,11 +67,11 @@ def measure_evidence(
     groups = np.array([pair.template for pair in pairs])
     on_pairs = evidence_per_pair(model, pairs, batches)
     ratio = on_pairs.pop("direct_change"), on_pairs.pop("logit_diff_change")
-    recovery = bootstrap_ratio(*ratio, groups, n_resamples, seed)
+    recovery = bootstrap_ratio(*ratio, groups, n_resamples, seed, level)
     tables = [effect_evidence(effects)]
     tables.append(tidy("direct_recovery", recovery, len(pairs)))
     for criterion, values in on_pairs.items():
-        interval = bootstrap_mean(values, groups, n_resamples, seed)
+        interval = bootstrap_mean(values, groups, n_resamples, seed, level)
         tables.append(tidy(criterion, interval, len(pairs)))
 
     bos_token = model.tokenizer.bos_token_id if pairs.prepend_bos else None
@@ -79,7 +80,7 @@ def measure_evidence(
     )
     sequences = np.arange(n_random_sequences)
     for criterion, values in on_random_tokens.items():
-        interval = bootstrap_mean(values, sequences, n_resamples, seed)
+        interval = bootstrap_mean(values, sequences, n_resamples, seed, level)
         tables.append(tidy(criterion, interval, n_random_sequences))
     return pd.concat(tables).sort_values(KEYS, ignore_index=True)
 
