@@ -1,6 +1,6 @@
 """Head patching experiments: a model and prompt pairs in, effects per pair out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -18,6 +18,7 @@ from head_patching.patching.findings import (
     head_results,
     results_to_heatmap,
 )
+from head_patching.patching.head_sets import Head
 from head_patching.patching.propagate import final_residual
 from head_patching.patching.sweep import METRICS, answer_tokens, read_out, sweep_heads
 from head_patching.tasks.ioi import IOIDataset
@@ -50,6 +51,7 @@ class HeadPatcher:
         positions: Positions = "all",
         metrics: Sequence[str] = ("logit_diff",),
         batches: Iterable[PairBatch] | None = None,
+        heads: Collection[Head] | None = None,
         on_progress: Callable[[float], None] = lambda share: None,
     ) -> xr.Dataset:
         """What the model says with each head patched, for every pair.
@@ -70,6 +72,9 @@ class HeadPatcher:
             (D(clean || patched), in nats).
         batches
             The pairs' cached activations; computed here when None.
+        heads
+            Heads (layer, head) to patch; all when None. Others keep the value of the
+            unpatched run.
         on_progress
             Called with the share of the whole work that was just done.
 
@@ -109,7 +114,7 @@ class HeadPatcher:
                 for column, label in enumerate(labels):
                     share = len(batch.indices) / len(pairs) / len(labels)
                     patch_batch(
-                        self.model, pairs, batch, label, column, results,
+                        self.model, pairs, batch, label, column, results, heads,
                         lambda part, share=share: on_progress(part * share),
                     )  # fmt: skip
         return without_position(results, positions)
@@ -227,6 +232,7 @@ def patch_batch(
     label: Label,
     column: int,
     results: xr.Dataset,
+    heads: Collection[Head] | None,
     on_progress: Callable[[float], None],
 ) -> None:
     """Fill in one position's results for the pairs of one batch."""
@@ -244,7 +250,7 @@ def patch_batch(
             mask[:, position] = True
         share = len(rows) / len(batch.indices)
         final = sweep_heads(
-            model, base, source, results.attrs["patch_type"], first, mask,
+            model, base, source, results.attrs["patch_type"], first, mask, heads,
             on_layer=lambda layer, share=share: on_progress(
                 share * (2 * layer + 1) / n_layers**2
             ),

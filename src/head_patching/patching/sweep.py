@@ -1,6 +1,6 @@
 """One sweep: every head of the model patched in turn, for one batch of prompts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -25,14 +25,15 @@ def sweep_heads(
     patch_type: PatchType,
     first: int,
     positions: Bool[Tensor, "batch position"] | None = None,
+    heads: Collection[tuple[int, int]] | None = None,
     on_layer: Callable[[int], None] = lambda layer: None,
     block_rows: int = BLOCK_ROWS,
 ) -> Float[Tensor, "layer head batch d_model"]:
     """The final residual at END with each head of `base` patched alone from `source`.
 
-    A head whose patch adds exactly nothing is not propagated: its row is the base
-    run's own. `tests/patching/test_sweep.py` compares every head with
-    TransformerLens's hooks.
+    A head whose patch adds exactly nothing, or that is not among `heads` (None: all),
+    is not propagated: its row is the base run's own. `tests/patching/test_sweep.py`
+    compares every head with TransformerLens's hooks.
     """
     config = model.config
 
@@ -42,9 +43,10 @@ def sweep_heads(
         delta = head_deltas(
             config, W_O, base, source, layer, patch_type, first, positions
         )
-        heads = delta.flatten(1).any(dim=1).nonzero()[:, 0].tolist()
-        items = [layer * config.n_heads + head for head in heads]
-        return Joining(items, delta if len(heads) == len(delta) else delta[heads])
+        moved = delta.flatten(1).any(dim=1).nonzero()[:, 0].tolist()
+        kept = [head for head in moved if heads is None or (layer, head) in heads]
+        items = [layer * config.n_heads + head for head in kept]
+        return Joining(items, delta if len(kept) == len(delta) else delta[kept])
 
     n_items = config.n_layers * config.n_heads
     final = propagate(model, base, first, joining, n_items, block_rows=block_rows)
