@@ -12,10 +12,10 @@ from figures.style import (
     DIRECTION_TITLES,
     EFFECT_CMAP,
     TEXT_WIDTH,
+    effect_name,
     head_axes,
     text_color,
 )
-from head_patching.reporting.rounding import head_name
 
 
 def effect_grid(effects: pd.DataFrame) -> np.ndarray:
@@ -42,6 +42,7 @@ def effect_heatmap(
 ) -> Axes:
     """Heat map of one patch type and direction, its strongest heads named.
 
+    A dot marks a cell whose effect is an estimate.
     Colours run from -limit to +limit, so that panels of one figure can share them.
     Names stand in the cells, or beside them where cells are too narrow for a name.
     """
@@ -59,8 +60,11 @@ def effect_heatmap(
         linewidth=0.3,
     )
     head_axes(ax, n_layers, n_heads)
+    if "confirmed" in effects:
+        estimates = effects[effects["confirmed"] == 0]
+        ax.scatter(estimates["head"], estimates["layer"], s=1, color="#666666")
     for row in strongest(effects, top).itertuples():
-        name, color = head_name(row.layer, row.head), "black"
+        name, color = effect_name(row), "black"
         x, side = row.head, "center"
         if names_beside:
             x, side = (

@@ -8,9 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from figures.command import figure_command
-from figures.style import TEXT_WIDTH, first_roles, role_color, role_order
+from figures.style import (
+    TEXT_WIDTH,
+    effect_name,
+    first_roles,
+    role_color,
+    role_order,
+)
 from figures.top_heads import role_handles
-from head_patching.reporting.rounding import head_name
 
 
 def paired_effects(
@@ -28,6 +33,9 @@ def paired_effects(
     pairs = sides["denoising"].join(sides["noising"], how="inner").reset_index()
     if pairs.empty:
         raise ValueError(f"patch type {patch_type!r} is not there in both directions")
+    if "confirmed" in shown:
+        exact = shown.groupby(["layer", "head"])["confirmed"].min()
+        pairs = pairs.join(exact, on=["layer", "head"])
     pairs = pairs.merge(first_roles(roles), on=["layer", "head"], how="left")
     return pairs.fillna({"role": "no role"}).sort_values(["layer", "head"])
 
@@ -115,7 +123,7 @@ def placed_names(
             if side == on_right
         )
         if not covered:
-            chosen.append((head_name(row.layer, row.head), point, on_right))
+            chosen.append((effect_name(row), point, on_right))
     return chosen
 
 

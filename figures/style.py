@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from head_patching.reporting.rounding import head_name
 from head_patching.results import atomic, write_csv
 
 TEXT_WIDTH = 6.0  # inches; \textwidth of paper/standalone.tex
@@ -93,6 +94,12 @@ def head_axes(ax: Axes, n_layers: int, n_heads: int) -> None:
     ax.spines[:].set_visible(False)
     ax.set_xlabel("head")
     ax.set_ylabel("layer")
+
+
+def effect_name(row: object) -> str:
+    """The name of a row's head, marked when its effect is an estimate."""
+    sign = "" if getattr(row, "confirmed", 1) else "\N{ALMOST EQUAL TO}"
+    return sign + head_name(row.layer, row.head)
 
 
 def role_color(role: str) -> str:

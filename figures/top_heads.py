@@ -12,11 +12,11 @@ from figures.head_effects import strongest
 from figures.style import (
     DIRECTION_MARKERS,
     TEXT_WIDTH,
+    effect_name,
     first_roles,
     role_color,
     role_order,
 )
-from head_patching.reporting.rounding import head_name
 
 
 def top_head_effects(
@@ -27,13 +27,14 @@ def top_head_effects(
     ranked = strongest(shown[shown["direction"] == "denoising"], top)
     if ranked.empty:
         raise ValueError(f"no denoising effects of patch type {patch_type!r}")
+    shown = shown.assign(confirmed=shown.get("confirmed", 1))
     ranked = ranked[["layer", "head"]].assign(rank=range(1, len(ranked) + 1))
     rows = ranked.merge(shown, on=["layer", "head"])
     rows = rows.merge(first_roles(roles), on=["layer", "head"], how="left")
     rows["role"] = rows["role"].fillna("no role")
     columns = ["rank", "layer", "head", "role", "direction"]
     return rows.sort_values(["rank", "direction"])[
-        [*columns, "effect", "ci_low", "ci_high", "n_pairs"]
+        [*columns, "effect", "ci_low", "ci_high", "n_pairs", "confirmed"]
     ]
 
 
@@ -65,7 +66,7 @@ def effect_dots(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.axvline(0, color="black", linewidth=0.5, zorder=0)
     ax.set_yticks(
         heads["rank"],
-        [head_name(*pair) for pair in zip(heads["layer"], heads["head"], strict=True)],
+        [effect_name(row) for row in heads.itertuples()],
     )
     ax.set_ylim(heads["rank"].max() + 0.6, 0.4)
     ax.tick_params(axis="y", length=0)

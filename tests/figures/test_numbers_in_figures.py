@@ -175,3 +175,21 @@ def test_a_model_of_twelve_heads_can_be_drawn():
     assert fig.get_figwidth() == style.TEXT_WIDTH
     fig, _ = role_map.draw(synthetic_roles(12, 12))
     assert fig.get_figwidth() == style.TEXT_WIDTH
+
+
+def test_estimates_are_marked_wherever_their_heads_are_named():
+    effects = synthetic_effects()
+    effects["confirmed"] = 1
+    top = (effects["layer"] == 24) & (effects["head"] == 4)
+    effects.loc[top, "confirmed"] = 0
+    for module, tables in (
+        (head_effects, (effects,)),
+        (top_heads, (effects, synthetic_roles())),
+        (necessity_sufficiency, (effects, synthetic_roles())),
+    ):
+        fig, _ = module.draw(*tables)
+        fig.draw_without_rendering()
+        texts = [text.get_text() for ax in fig.axes for text in ax.findobj(plt.Text)]
+        named = {text for text in texts if text.endswith("L24H4")}
+        assert named == {"≈L24H4"}
+        assert any(text.startswith("L") for text in texts)

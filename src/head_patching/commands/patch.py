@@ -34,6 +34,13 @@ def patch(
         list[str] | None,
         typer.Option(help="probability or kl, besides logit_diff; may be repeated."),
     ] = None,
+    screen: Annotated[
+        bool,
+        typer.Option(
+            "--screen",
+            help="Estimate all heads, confirm exactly only the strongest.",
+        ),
+    ] = False,
     threads: Threads = 0,
 ) -> None:
     """Patch every head in turn and write what each pair's run then says."""
@@ -44,6 +51,16 @@ def patch(
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
+    if screen:
+        from head_patching.patching.screening import screen_heads
+
+        if patch_type != "output" or position or metric:
+            raise ValueError(
+                "--screen works for the output at all positions and logit_diff only"
+            )
+        model, prompts = load_model(model_folder), PromptPairs.read(pairs)
+        write_dataset(out, screen_heads(model, prompts, direction))
+        return
     with progress(f"Patching {patch_type}, {direction}") as advance:
         dataset = HeadPatcher(load_model(model_folder)).run(
             PromptPairs.read(pairs),

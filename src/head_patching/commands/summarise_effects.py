@@ -31,7 +31,7 @@ def summarise_effects(
 
     tables = [effects(read_dataset(path), resamples, seed, level) for path in patched]
     table = pd.concat(tables)
-    strong = table["effect"].abs() >= threshold
+    strong = (table["effect"].abs() >= threshold) & (table["confirmed"] == 1)
     table["important"] = (strong & (table["q_value"] <= false_discovery_rate)) * 1
     columns = [column for column in table if column != "n_pairs"]
     keys = [key for key in KEYS if key in table]
@@ -81,4 +81,7 @@ def effects(
         table.insert(0, key, dataset.attrs[key])
     for column, array in measured.items():
         table[column] = array.ravel()
+    # An estimate is never called important: only exact effects are tested.
+    confirmed = dataset.get("confirmed", contribution.isel(pair=0) * 0 + 1)
+    table["confirmed"] = confirmed.to_numpy().ravel().astype(int)
     return table.assign(n_pairs=dataset.sizes["pair"])

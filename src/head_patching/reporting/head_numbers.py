@@ -29,7 +29,11 @@ WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "
 def effect_numbers(results: Results) -> Numbers:
     """Top heads and counts of every direction and patch type."""
     kinds = sorted(set(results.effects["patch_type"]))
-    numbers = {"grid/present": flag(len(kinds) > 1)}
+    confirmed = results.effects.get("confirmed", pd.Series([1]))
+    numbers = {
+        "grid/present": flag(len(kinds) > 1),
+        "estimates/present": flag(bool((confirmed == 0).any())),
+    }
     for direction in ("denoising", "noising"):
         output = results.effects_of(direction)
         important = output[output["important"] == 1]

@@ -71,7 +71,7 @@ def top_heads_table(results: Results, top: int = 15) -> str:
             numbers[name].append(value)
         rows.append(
             [
-                head_name(*key),
+                estimate_sign(row) + head_name(*key),
                 escape(", ".join(by_head.get(key, [NO_ROLE]))),
                 cell(values[0], digits, sign=True),
                 interval_cell(row.ci_low, row.ci_high, digits, sign=True),
@@ -93,6 +93,11 @@ def top_heads_table(results: Results, top: int = 15) -> str:
     ]
     role = r">{\raggedright\arraybackslash}p{3.3cm}"
     return tabular(table, "@{}l" + role + "".join(formats) + "@{}")
+
+
+def estimate_sign(row: Any) -> str:
+    """What stands before a head whose effect is an estimate, not confirmed exactly."""
+    return "" if getattr(row, "confirmed", 1) else r"$\approx$"
 
 
 def attribution_table(results: Results) -> str:
