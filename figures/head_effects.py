@@ -38,6 +38,7 @@ def effect_heatmap(
     limit: float,
     top: int = 10,
     names_beside: bool = False,
+    only_important: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
     """Heat map of one patch type and direction, its strongest heads named.
@@ -63,7 +64,10 @@ def effect_heatmap(
     if "confirmed" in effects:
         estimates = effects[effects["confirmed"] == 0]
         ax.scatter(estimates["head"], estimates["layer"], s=1, color="#666666")
-    for row in strongest(effects, top).itertuples():
+    named = strongest(effects, top)
+    if only_important:
+        named = named[named["important"] == 1]
+    for row in named.itertuples():
         name, color = effect_name(row), "black"
         x, side = row.head, "center"
         if names_beside:

@@ -33,7 +33,12 @@ def draw(effects: pd.DataFrame, top: int = 3) -> tuple[Figure, pd.DataFrame]:
             chosen = (shown["direction"] == direction) & (shown["patch_type"] == kind)
             if chosen.any():
                 effect_heatmap(
-                    shown[chosen], limit=limit, top=top, names_beside=True, ax=ax
+                    shown[chosen],
+                    limit=limit,
+                    top=top,
+                    only_important=True,
+                    names_beside=True,
+                    ax=ax,
                 )
             ax.set(xlabel="", ylabel="")
             ax.tick_params(labelsize=6.5)

@@ -39,7 +39,7 @@ class OneLineErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, KeyError) as error:
             if ctx.params.get("traceback"):
                 raise
             print(f"error: {_message(error)}", file=sys.stderr)
@@ -137,4 +137,6 @@ def _message(error: Exception) -> str:
     """One line; an error of the file system names the file first."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    if isinstance(error, KeyError):
+        return f"{error} is missing in an input file"
     return " ".join(str(error).split()) or type(error).__name__

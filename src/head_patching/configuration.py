@@ -26,7 +26,7 @@ def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
     schema = yaml.safe_load(schema_file.read_text(encoding="utf-8"))
     faults = Draft202012Validator(schema).iter_errors(config)
     lines = {line for fault in faults for line in _explain(fault)}
-    lines |= set(_not_finite(config))
+    lines |= {*_not_finite(config), *_whole_floats(config, schema)}
     if lines:
         raise ValueError("\n".join(sorted(lines)))
 
@@ -79,6 +79,8 @@ def _allowed(fault: ValidationError) -> str:
             return f"less than {value}"
         case "minItems" | "minProperties":
             return f"a list of at least {value}"
+        case "contains":
+            return f"a list with {_shown(value['const'])} in it"
         case "uniqueItems":
             return "a list without repetitions"
         case "pattern":
@@ -101,6 +103,18 @@ def _not_finite(value: object, place: str = "") -> Iterator[str]:
             yield from _not_finite(item, f"{place}.{key}" if place else str(key))
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"config: {place} is {value}, but must be a finite number"
+
+
+def _whole_floats(
+    value: object, schema: Mapping[str, Any], place: str = ""
+) -> Iterator[str]:
+    """Lines for 64.0 where 64 belongs: a schema takes it for a whole number."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            within = schema.get("properties", {}).get(key, {})
+            yield from _whole_floats(item, within, f"{place}.{key}".lstrip("."))
+    elif isinstance(value, float) and schema.get("type") == "integer":
+        yield f"config: {place} is {value}, but must be written {value:.0f}"
 
 
 def _shown(value: object) -> str:

@@ -1,7 +1,11 @@
 """The self-check finds a wrong effect, and passes right ones."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from head_patching.patching.cache import run_pairs
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.self_check import (
     check_effects,
@@ -17,7 +21,7 @@ def test_right_effects_pass_and_a_wrong_one_is_named(prepared):
     pairs = random_pairs(seed=5)
     effects = HeadPatcher(model).run(pairs)
     frame = check_effects(bridge, pairs, effects, n_heads=6, seed=0)
-    identity = identity_change(model, pairs, "output")
+    identity = identity_change(model, pairs)
     summary = summarise(frame, identity, tolerance=1e-4)
     assert summary["n_heads"] == 6
     assert summary["identity_max"] < 1e-5
@@ -30,14 +34,21 @@ def test_right_effects_pass_and_a_wrong_one_is_named(prepared):
 
 
 @pytest.mark.parametrize("patch_type", ["output", "q", "k", "v", "pattern"])
-def test_identity_patch_changes_nothing(prepared, patch_type):
+def test_a_run_patched_with_its_own_activations_is_unchanged(prepared, patch_type):
     model, _ = prepared
-    assert identity_change(model, random_pairs(seed=6), patch_type) < 1e-5
+    pairs = random_pairs(seed=6)
+    own = [replace(batch, corrupt=batch.clean) for batch in run_pairs(model, pairs, 8)]
+    patched = HeadPatcher(model).run(pairs, patch_type, batches=own)
+    assert float(np.abs(patched.logit_diff - patched.clean_logit_diff).max()) == 0
+
+
+def test_patches_that_add_nothing_travel_unharmed(prepared):
+    model, _ = prepared
+    change = identity_change(model, random_pairs(seed=6))
+    assert 0 <= change < 1e-4
 
 
 def test_half_the_sample_are_the_heads_that_moved_most():
-    import numpy as np
-
     moved = np.zeros((3, 4))
     moved[1, 2], moved[2, 0] = 5.0, 4.0
     sample = sample_heads(moved, n_heads=4, seed=0)

@@ -320,6 +320,7 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
         "tolerance": 1e-4,
         "identity_max": 4.1e-6,
         "n_heads": 12,
+        "n_pairs": 4,
     }
     (folder / "self_check.json").write_text(json.dumps(summary))
     header = {

@@ -61,7 +61,7 @@ def test_agreement_of_the_two_directions(few):
     assert numbers["ioi/agreement/only-noising/heads"] == "L1H1"
     assert numbers["ioi/agreement/same-top-head"] == "false"
     # Ranks 3 1 2 against 2 1 3: 1 - 6 x (1 + 0 + 1) / (3 x 8) = 0.5.
-    assert numbers["ioi/agreement/spearman"] == r"\ensuremath{0.50}"
+    assert numbers["ioi/agreement/spearman"] == r"\ensuremath{0.500}"
 
 
 def test_one_direction_alone_is_refused(few):

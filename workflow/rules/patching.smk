@@ -65,6 +65,8 @@ use rule patch_heads as patch_positions with:
         record="results/{model}/{task}/{corruption}/positions/{direction}_{patch_type}.run.json",
     log:
         "logs/patch_positions/{model}_{task}_{corruption}_{direction}_{patch_type}.log",
+    benchmark:
+        "logs/patch_positions/{model}_{task}_{corruption}_{direction}_{patch_type}.tsv"
     params:
         folder=subpath(input.model, parent=True),
         positions=position_options,

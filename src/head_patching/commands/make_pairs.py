@@ -28,7 +28,10 @@ def make_pairs(
     out: Out,
     task: Annotated[str, typer.Option(help="Which behaviour.")] = "ioi",
     prepend_bos: Annotated[
-        PrependBos, typer.Option(help="auto: as the tokenizer does by default.")
+        PrependBos,
+        typer.Option(
+            case_sensitive=False, help="auto: as the tokenizer does by default."
+        ),
     ] = PrependBos.AUTO,
 ) -> None:
     """Write prompt pairs of a task, each prompt checked in the model's tokens."""

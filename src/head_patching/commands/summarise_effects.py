@@ -54,6 +54,8 @@ def effects(
     All tests of one set of runs are one family: q_value is the smallest
     false-discovery rate at which a head's effect is told from zero.
     """
+    import numpy as np
+
     from head_patching.metrics import effect_contributions
     from head_patching.statistics import (
         benjamini_hochberg,
@@ -67,21 +69,27 @@ def effects(
     estimate, low, high = bootstrap_ratio(
         values, scale.to_numpy(), groups, resamples, seed, level
     )
-    p_value = sign_flip_p(values, groups, resamples, seed)
+    # Not tested: estimates, which are never called important, and patches that cannot
+    # change anything, as those before the first token that differs.
+    exact = np.ones(estimate.shape, dtype=bool)
+    if "confirmed" in dataset:
+        exact = dataset["confirmed"].to_numpy() == 1
+    tested = exact & (values != 0).any(axis=-1)
+    p_value = np.where(tested, sign_flip_p(values, groups, resamples, seed), 1.0)
+    q_value = np.ones_like(p_value)
+    q_value[tested] = benjamini_hochberg(p_value[tested])
     measured = {
         "effect": estimate,
         "ci_low": low,
         "ci_high": high,
         "p_value": p_value,
-        "q_value": benjamini_hochberg(p_value),
+        "q_value": q_value,
     }
-    tested = contribution.isel(pair=0, drop=True).reset_coords(drop=True)
-    table = tested.to_series().index.to_frame(index=False)
+    cells = contribution.isel(pair=0, drop=True).reset_coords(drop=True)
+    table = cells.to_series().index.to_frame(index=False)
     for key in ("direction", "patch_type"):
         table.insert(0, key, dataset.attrs[key])
     for column, array in measured.items():
         table[column] = array.ravel()
-    # An estimate is never called important: only exact effects are tested.
-    confirmed = dataset.get("confirmed", contribution.isel(pair=0) * 0 + 1)
-    table["confirmed"] = confirmed.to_numpy().ravel().astype(int)
+    table["confirmed"] = exact.astype(int).ravel()
     return table.assign(n_pairs=dataset.sizes["pair"])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -35,10 +35,10 @@ from head_patching.models.transformer import (
 )
 
 SCHEMA_VERSION = 1
-CONVENTION = (
-    "TransformerLens compatibility mode: norms folded, writing weights and "
-    "unembedding centred, fp32"
-)
+CONVENTIONS = {
+    "LN": "norms folded, writing weights and unembedding centred, fp32",
+    "RMS": "norms folded, unembedding centred, fp32",
+}
 
 
 def load_model(folder: Path | str) -> Model:
@@ -58,14 +58,23 @@ def load_model(folder: Path | str) -> Model:
             f"{folder} is not a prepared model (no model.json): run "
             f"`head-patching prepare-model --model NAME --out {folder}`"
         )
-    record = json.loads(description.read_text(encoding="utf-8"))
+    try:
+        record = json.loads(description.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{description} is not JSON: {error}") from error
     if record.get("schema_version") != SCHEMA_VERSION:
         raise ValueError(
             f"{description}: schema version {record.get('schema_version')} cannot be "
             f"read, expected {SCHEMA_VERSION}; prepare the model again"
         )
-    with safe_open(folder / "weights.safetensors", framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    weights = folder / "weights.safetensors"
+    try:
+        with safe_open(weights, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"{weights} is truncated or damaged ({error}); prepare the model again"
+        ) from error
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{folder}: weight {name} holds NaN or infinite values")
@@ -162,7 +171,8 @@ def prepare_model(name: str, folder: Path | str) -> dict[str, Any]:
             "title": title_of(source),
             "source": origin_of(source),
             "license": license_of(source),
-            "convention": CONVENTION,
+            "convention": "TransformerLens compatibility mode: "
+            + CONVENTIONS[config.normalization],
             "files": checksums(origin),
             "check": check,
         },

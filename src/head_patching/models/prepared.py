@@ -1,10 +1,11 @@
 """Where a prepared model lies when it is used outside the workflow."""
 
+import hashlib
 import os
 from pathlib import Path
 
 from head_patching.models.loading import prepare_model
-from head_patching.models.registry import find_source
+from head_patching.models.registry import FolderModel, find_source
 
 
 def prepared_folder(name: str) -> Path:
@@ -18,9 +19,17 @@ def prepared_folder(name: str) -> Path:
     ValueError
         When the name is unknown.
     """
-    find_source(name)
+    source = find_source(name)
+    if isinstance(source, FolderModel):
+        # A folder can change behind its name: its path and dates belong to the key.
+        files = sorted(source.folder.resolve().glob("*.safetensors"))
+        state = [f"{file} {file.stat().st_mtime_ns}" for file in files]
+        digest = hashlib.sha256("\n".join(state).encode()).hexdigest()[:12]
+        key = f"{source.folder.resolve().name}-{digest}"
+    else:
+        key = name.replace("/", "--")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    cached = cache / "head-patching" / name.replace("/", "--")
+    cached = cache / "head-patching" / key
     for folder in (Path("results") / name / "model", cached):
         if (folder / "model.json").is_file():
             return folder

@@ -160,6 +160,15 @@ class Model:
         """The engine's assumptions that this model does not meet (`models.checks`)."""
         return self.provenance.get("check", {}).get("failed", [])
 
+    def require_engine(self, purpose: str) -> None:
+        """Refuse what only the engine can do for a model that fails its checks."""
+        if self.failed_checks:
+            raise ValueError(
+                f"{self.config.name} fails the engine's check of "
+                f"{', '.join(self.failed_checks)}: {purpose} is not possible; only "
+                "HeadPatcher.run works for it, through TransformerLens's hooks"
+            )
+
     @torch.no_grad()
     def run(self, tokens: Int[Tensor, "batch position"]) -> Activations:
         """The activations of one forward pass."""

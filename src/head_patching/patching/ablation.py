@@ -59,6 +59,7 @@ def ablate(
         When `kind` is unknown, or a pair has no reference prompt of its template and
         length.
     """
+    model.require_engine("ablation")
     find("ablation", kind, dict.fromkeys(ABLATION_KINDS))
     if kind != "zero" and reference is None:
         raise ValueError(f"{kind} ablation needs reference prompts (abc pairs)")

@@ -45,6 +45,7 @@ def estimate_effects(
         `estimated_logit_diff` with dimensions (layer, head, pair), and the exact
         `clean_logit_diff` and `corrupt_logit_diff` per pair.
     """
+    model.require_engine("attribution patching")
     results = empty_results(model, pairs, [None], ()).isel(position=0, drop=True)
     results = results.rename(logit_diff="estimated_logit_diff")
     results.attrs |= {

@@ -92,12 +92,7 @@ def write_shard(
     path: Path | str, model: Model, pairs: PromptPairs, start: int, count: int
 ) -> None:
     """Run pairs [start, start + count) and write their activations."""
-    if model.failed_checks:
-        raise ValueError(
-            f"{model.config.name} fails the engine's check of "
-            f"{', '.join(model.failed_checks)}: its activations cannot be cached; only "
-            "HeadPatcher works for it, through TransformerLens's hooks"
-        )
+    model.require_engine("caching activations")
     stop = min(start + count, len(pairs))
     if not 0 <= start < stop:
         raise ValueError(

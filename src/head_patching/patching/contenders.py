@@ -45,7 +45,7 @@ def with_shots(pairs: PromptPairs, tokenizer: Any, n_shots: int) -> PromptPairs:
     period = tokenizer(".", add_special_tokens=False)["input_ids"]
     solved = (*shot.clean_tokens, shot.answer_token, *period)
     prefix = solved * n_shots
-    text = f"{shot.clean}{shot.answer}." * n_shots
+    text = f"{shot.clean} {shot.answer}. " * n_shots
     return PromptPairs(
         pairs.task,
         pairs.corruption,

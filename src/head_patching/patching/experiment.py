@@ -103,13 +103,22 @@ class HeadPatcher:
             "positions": positions if isinstance(positions, str) else "listed",
         }
         if self.model.failed_checks:
+            if heads is not None:
+                self.model.require_engine("patching some heads only")
             warn_of_fallback(self.model, self.model.failed_checks)
             patch_by_hooks(self.model, pairs, labels, results, on_progress)
             return without_position(results, positions)
         if batches is None:
             batches = run_pairs(self.model, pairs, self.pairs_per_batch(pairs))
+        seen = np.zeros(len(pairs), dtype=int)
         with torch.inference_mode():
             for batch in (part for whole in batches for part in self.split(whole)):
+                if max(batch.indices) >= len(pairs):
+                    raise ValueError(
+                        f"the cache has pair {max(batch.indices)}, the prompts only "
+                        f"{len(pairs)} pairs: it belongs to other prompts"
+                    )
+                seen[batch.indices] += 1
                 read_unpatched(self.model, pairs, batch, results)
                 for column, label in enumerate(labels):
                     share = len(batch.indices) / len(pairs) / len(labels)
@@ -117,6 +126,7 @@ class HeadPatcher:
                         self.model, pairs, batch, label, column, results, heads,
                         lambda part, share=share: on_progress(part * share),
                     )  # fmt: skip
+        check_coverage(seen)
         return without_position(results, positions)
 
     def run_all_heads_experiment(
@@ -151,6 +161,16 @@ class HeadPatcher:
         step = max(1, self.memory_mib * 2**20 // per_pair)
         for start in range(0, len(batch.indices), step):
             yield batch.select(slice(start, start + step))
+
+
+def check_coverage(seen: np.ndarray) -> None:
+    """Refuse cached activations that lack a pair or hold one twice."""
+    wrong = np.flatnonzero(seen != 1)
+    if len(wrong):
+        raise ValueError(
+            f"pair {wrong[0]} is {seen[wrong[0]]} times in the cached activations, "
+            "expected once: give all files of one cache"
+        )
 
 
 def position_labels(pairs: PromptPairs, positions: Positions) -> list[Label]:
@@ -193,7 +213,7 @@ def empty_results(
         if name in metrics or name == "logit_diff"
     }
     unpatched = {
-        f"{run}_logit_diff": ("pair", np.empty(len(pairs), np.float32), units)
+        f"{run}_logit_diff": ("pair", np.full(len(pairs), np.nan, np.float32), units)
         for run in ("clean", "corrupt")
         for units in [{"units": UNITS["logit_diff"]}]
     }
@@ -236,11 +256,12 @@ def patch_batch(
     on_progress: Callable[[float], None],
 ) -> None:
     """Fill in one position's results for the pairs of one batch."""
-    n_layers = model.config.n_layers
+    n_layers, direction = model.config.n_layers, results.attrs["direction"]
+    run = "corrupt" if direction == "denoising" else "clean"
     metrics = [name for name in METRICS if name in results]
     for position, rows in rows_by_position(pairs, batch, label).items():
         part = batch.select(rows)
-        base, source = base_and_source(part, results.attrs["direction"])
+        base, source = base_and_source(part, direction)
         mask, first = None, part.first
         if label is not None:
             # Before the first difference both runs are equal: such a patch adds
@@ -260,8 +281,14 @@ def patch_batch(
         read = read_out(
             model, final.flatten(0, 1), answer, wrong_answer, clean_logits, metrics
         )
+        # Rounding depends on the company a prompt was computed in: a patch that adds
+        # nothing takes the very value of the unpatched run.
+        same = (final == final_residual(model, base)).all(dim=-1).cpu().numpy()
         for name, values in read.items():
             by_head = values.unflatten(0, final.shape[:2]).cpu().numpy()
+            if name == "logit_diff":
+                unpatched = results[f"{run}_logit_diff"].values[part.indices]
+                by_head = np.where(same, unpatched, by_head)
             results[name].values[:, :, part.indices, column] = by_head
 
 

@@ -15,8 +15,8 @@ whole layer before the next block starts. Threads take blocks, each with
 single-threaded arithmetic: unlike threads inside every product they need not wait for
 each other, and the result does not depend on how many there are.
 
-`tests/patching/test_propagate.py` proves the result equal to a full forward pass with
-the same vectors added, on every supported architecture.
+`tests/patching/test_sweep.py` proves the result equal to full forward passes with
+TransformerLens's hooks, on every supported architecture.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

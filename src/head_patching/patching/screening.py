@@ -146,11 +146,14 @@ def main_effect_bound(
     """Upper bound of any head's main effect, from the effects of sets.
 
     For each head, sets with it are compared with sets without it (Welch's interval);
-    the bound is the largest end of these intervals, by absolute value.
+    the bound is the largest end of these intervals, by absolute value. Infinite when
+    there are too few sets on either side to tell.
     """
-    bound = 0.0
+    bounds = []
     for inside in member.T:
+        if min(inside.sum(), (~inside).sum()) < 2:
+            return float("inf")
         test = stats.ttest_ind(effects[inside], effects[~inside], equal_var=False)
         interval = test.confidence_interval(confidence)
-        bound = max(bound, abs(interval.low), abs(interval.high))
-    return float(bound)
+        bounds += [abs(interval.low), abs(interval.high)]
+    return float(np.max(bounds))

@@ -9,9 +9,11 @@ import xarray as xr
 
 from head_patching.metrics import logit_diff
 from head_patching.models.transformer import Model
-from head_patching.patching.cache import PairBatch, group_pairs, run_batch
-from head_patching.patching.experiment import HeadPatcher
+from head_patching.patching.cache import group_pairs, run_batch
+from head_patching.patching.head_sets import sweep_sets
+from head_patching.patching.propagate import final_residual
 from head_patching.patching.reference import reference_logits, run_tokens
+from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
 
 # Pairs on which the sampled heads are compared, of one prompt length.
@@ -73,18 +75,27 @@ def sample_heads(moved: np.ndarray, n_heads: int, seed: int) -> list[tuple[int, 
     return list(zip(layers.tolist(), heads.tolist(), strict=True))
 
 
-def identity_change(model: Model, pairs: PromptPairs, patch_type: str) -> float:
-    """Largest change of logit_diff when runs are patched with their own activations.
+def identity_change(model: Model, pairs: PromptPairs) -> float:
+    """Largest change of logit_diff when each head is patched with its own output.
 
-    Zero unless the engine itself disturbs a run; the sampled heads of `check_effects`
-    show that it does not simply do nothing.
+    `HeadPatcher` skips patches that add nothing; here they travel through the layers
+    all the same, so that what propagation itself disturbs is measured. The sampled
+    heads of `check_effects` show that it does not simply do nothing.
     """
     (_, first), members = next(iter(group_pairs(pairs).items()))
     batch = run_batch(model, pairs, members[:N_PAIRS], first)
-    own = PairBatch(batch.indices, first, clean=batch.clean, corrupt=batch.clean)
-    patched = HeadPatcher(model).run(pairs, patch_type, batches=[own])
-    change = patched.logit_diff - patched.clean_logit_diff
-    return float(np.abs(change.values[:, :, batch.indices]).max())
+    own, config = batch.clean, model.config
+    heads = [[head] for head in np.ndindex(config.n_layers, config.n_heads)]
+    answers = answer_tokens(model, pairs, batch.indices)
+    with torch.inference_mode():
+        patched = sweep_sets(model, own, own.z, heads, first)
+        unpatched = final_residual(model, own)[None]
+        logit_diffs = [
+            read_out(model, final, *answers, own.final_logits, ("logit_diff",))
+            for final in (patched, unpatched)
+        ]
+    change = logit_diffs[0]["logit_diff"] - logit_diffs[1]["logit_diff"]
+    return float(change.abs().max())
 
 
 def summarise(

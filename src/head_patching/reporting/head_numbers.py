@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from head_patching.reporting.rounding import (
+    MISSING,
     format_interval,
     format_number,
     format_percent,
@@ -23,6 +24,8 @@ from head_patching.reporting.sources import (
 
 Numbers = dict[str, str]
 
+PATCH_TYPES = ("output", "q", "k", "v", "pattern")
+
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -39,8 +42,10 @@ def effect_numbers(results: Results) -> Numbers:
         important = output[output["important"] == 1]
         numbers |= counted(f"important/{direction}", important)
         numbers |= counted(f"negative/{direction}", important.query("effect < 0"))
-        for kind in kinds:
+        for kind in PATCH_TYPES:
             ranked = results.effects_of(direction, kind)
+            for key in ("head", "effect", "interval"):  # mentioned, though not shown
+                numbers[f"{direction}/{kind}/top-{key}"] = MISSING
             if not ranked.empty:
                 for key, value in _ranked_numbers(ranked):
                     numbers[f"{direction}/{kind}/{key}"] = value
@@ -130,6 +135,8 @@ def _layer_order(mean_layer: Mapping[str, float]) -> Numbers:
         max(early) < mean_layer["S-inhibition"] < mean_layer["name mover"]
     )
     numbers["roles/order-holds"] = flag(holds)
+    highest = max(early, default=float("nan"))
+    numbers["roles/repetition/highest-mean-layer"] = format_number(highest, 1)
     for role in ROLES:
         layer = mean_layer.get(role, float("nan"))
         numbers[f"roles/{slug(role)}/mean-layer"] = format_number(layer, 1)
@@ -182,4 +189,4 @@ def _interval(low: float, high: float) -> str:
 
 def _correlation(x: pd.Series, y: pd.Series) -> str:
     """Pearson's correlation, in math mode."""
-    return math_mode(format_number(x.corr(y), 2))
+    return math_mode(format_number(x.corr(y), 3))

@@ -104,6 +104,7 @@ def check_numbers(results: Results) -> Numbers:
         "check/max-abs-diff": math_mode(scientific(summary["max_abs_diff"])),
         "check/tolerance": math_mode(scientific(summary["tolerance"])),
         "check/identity-max": math_mode(scientific(summary["identity_max"])),
+        "check/n-pairs": str(summary["n_pairs"]),
         "check/n-heads": str(summary["n_heads"]),
         "check/n-values": str(len(results.self_check)),
     }

@@ -48,7 +48,11 @@ def read_criteria(path: Path) -> list[Criterion]:
         When a row lacks a key, has one too many or an impossible value, or stands
         twice.
     """
-    content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        line = " ".join(str(error).split())
+        raise ValueError(f"{path} is not readable YAML: {line}") from error
     rows = content.get("criteria") if isinstance(content, dict) else None
     if not isinstance(rows, list) or not rows:
         raise ValueError(f"{path}: expected a list of rows under the key 'criteria'")

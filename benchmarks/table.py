@@ -1,0 +1,38 @@
+"""Print the measurements in JSON files as one Markdown table."""
+
+import json
+import sys
+from pathlib import Path
+
+
+def row(path: Path) -> str:
+    """One case: what was measured, both contenders' seconds, ratio, exactness, speed."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    engine, other = record["engine"], record["transformer_lens"]
+    difference = engine["max_abs_diff"]
+    exact = "–" if difference != difference else f"{difference:.0e}"
+    share = engine["gflops"] / engine["gemm_peak_gflops"]
+    cells = [
+        record["setting"],
+        f"{other['seconds']:.1f}",
+        f"{engine['seconds']:.1f}",
+        f"**{engine['ratio']:.1f}**",
+        exact,
+        f"{share:.0%}",
+        f"{engine['peak_rss_mib']:.0f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Print the table of all files given."""
+    titles = ["case", "TransformerLens (s)", "engine (s)", "ratio", "max. difference"]
+    titles += ["of GEMM peak", "peak memory (MiB)"]
+    print("| " + " | ".join(titles) + " |")
+    print("|---|" + "---:|" * (len(titles) - 1))
+    for path in sys.argv[1:]:
+        print(row(Path(path)))
+
+
+if __name__ == "__main__":
+    main()
