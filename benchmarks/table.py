@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def row(path: Path) -> str:
-    """One case: what was measured, both contenders' seconds, ratio, exactness, speed."""
+    """One case: seconds of both contenders, ratio, exactness, speed, memory."""
     record = json.loads(path.read_text(encoding="utf-8"))
     engine, other = record["engine"], record["transformer_lens"]
     difference = engine["max_abs_diff"]
-    exact = "–" if difference != difference else f"{difference:.0e}"
+    exact = "–" if difference is None else f"{difference:.0e}"
     share = engine["gflops"] / engine["gemm_peak_gflops"]
     cells = [
         record["setting"],

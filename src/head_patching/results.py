@@ -24,6 +24,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         yield partial
+        partial.chmod(0o644)  # safetensors makes files that only the owner can read
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

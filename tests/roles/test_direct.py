@@ -3,9 +3,9 @@
 import torch
 
 from head_patching.models.transformer import Activations, unembed
+from head_patching.patching.propagate import final_residual
 from head_patching.roles.direct import (
     direct_effects,
-    final_residual,
     final_scale,
     logit_diff_direction,
 )

@@ -122,8 +122,7 @@ def sources(command):
 
 def figure_sources(wildcards):
     """Files that a figure's module is made of."""
-    style = ["figures/style.mplstyle"]
-    return module_sources(f"figures.{wildcards.figure}") + style + LOCKS
+    return module_sources(f"figures.{wildcards.figure}") + LOCKS
 
 
 def figure_tables(wildcards):

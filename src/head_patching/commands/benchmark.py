@@ -73,7 +73,12 @@ def benchmark(
     )
     Console().print(as_table(title, figures))
     if json is not None:
-        write_json(json, {"setting": title} | figures)
+        # JSON has no NaN: what has no counterpart is null.
+        plain = {
+            name: {key: None if value != value else value for key, value in row.items()}
+            for name, row in figures.items()
+        }
+        write_json(json, {"setting": title} | plain)
 
 
 def as_table(title: str, figures: Figures) -> "Table":

@@ -6,7 +6,6 @@ and writes a folder. `load_model` reads that folder in well under a second and n
 neither TransformerLens nor transformers' model code.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -33,6 +32,8 @@ from head_patching.models.transformer import (
     Model,
     ModelConfig,
 )
+from head_patching.provenance import sha256_file
+from head_patching.results import atomic, write_json
 
 SCHEMA_VERSION = 1
 CONVENTIONS = {
@@ -161,8 +162,8 @@ def prepare_model(name: str, folder: Path | str) -> dict[str, Any]:
     tensors = tensors_of(bridge, config)
     model = build_model(config, tensors)
     check = check_against_bridge(model, bridge)
-    save_file(tensors, folder / "weights.safetensors.partial")
-    os.replace(folder / "weights.safetensors.partial", folder / "weights.safetensors")
+    with atomic(folder / "weights.safetensors") as partial:
+        save_file(tensors, partial)
     record = {
         "schema_version": SCHEMA_VERSION,
         "config": asdict(config),
@@ -177,9 +178,7 @@ def prepare_model(name: str, folder: Path | str) -> dict[str, Any]:
             "check": check,
         },
     }
-    text = json.dumps(record, indent=2, sort_keys=True) + "\n"
-    (folder / "model.json.partial").write_text(text, encoding="utf-8")
-    os.replace(folder / "model.json.partial", folder / "model.json")
+    write_json(folder / "model.json", record)
     return record
 
 
@@ -266,9 +265,4 @@ def tensors_of(bridge: Any, config: ModelConfig) -> dict[str, Tensor]:
 def checksums(origin: Path) -> dict[str, str]:
     """SHA-256 of the files the weights came from."""
     files = [origin] if origin.is_file() else sorted(origin.glob("*.safetensors"))
-    return {file.name: _sha256(file) for file in files}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return {file.name: sha256_file(file) for file in files}

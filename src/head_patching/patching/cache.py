@@ -5,7 +5,6 @@ JSON manifest beside it. Pairs are grouped by (token length, first difference), 
 shape that the engine works in; a group's tensors are `{group}/{run}/{name}`.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from head_patching.models.transformer import Activations, Model
+from head_patching.provenance import sha256_file
 from head_patching.results import atomic, write_json
 from head_patching.tasks.pairs import PromptPairs, first_difference
 
@@ -110,8 +110,7 @@ def write_shard(
         groups.append({"first": batch.first, "pairs": indices})
     with atomic(path) as partial:
         save_file(tensors, partial)
-        with partial.open("rb") as stream:
-            checksum = hashlib.file_digest(stream, "sha256").hexdigest()
+        checksum = sha256_file(partial)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "model": model.config.name,

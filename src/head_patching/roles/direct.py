@@ -14,10 +14,8 @@ from torch import Tensor
 from head_patching.models.transformer import (
     Activations,
     Model,
-    attention_write,
-    mlp_write,
-    normalise,
 )
+from head_patching.patching.propagate import final_residual
 
 
 @torch.no_grad()
@@ -49,17 +47,6 @@ def logit_diff_direction(
     if model.config.normalization == "LN":
         direction = direction - direction.mean(dim=0)
     return direction
-
-
-def final_residual(
-    model: Model, activations: Activations
-) -> Float[Tensor, "batch d_model"]:
-    """The residual stream at END after the last layer."""
-    layer = model.layers[-1]
-    resid = activations.resid_pre[-1][:, -1]
-    resid_mid = resid + attention_write(activations.z[-1][:, -1], layer)
-    read = resid if model.config.parallel_attn_mlp else resid_mid
-    return resid_mid + mlp_write(normalise(read, model.config), layer)
 
 
 def final_scale(
