@@ -58,6 +58,7 @@ TABLES = expand(
         "roles",
         "self_check",
         "top_heads",
+        "undecided",
     ],
 )
 

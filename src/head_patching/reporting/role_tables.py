@@ -76,6 +76,44 @@ def role_evidence_table(results: Results, most: int = 24) -> str:
     return tabular(table, rf"@{{}}ll{effect}{wide}@{{}}")
 
 
+def undecided_table(results: Results, most: int = 16) -> str:
+    """Important heads without a role, and what the nearest roles found missing.
+
+    By |denoising effect| of the output, layer, head; at most `most` heads.
+    """
+    undecided = results.roles[results.roles["role"] == UNDECIDED]
+    missing = undecided.set_index(["layer", "head"])["missing"].to_dict()
+    rows, effects = [], []
+    for head in results.effects_of("denoising").itertuples():
+        key = (head.layer, head.head)
+        if key in missing and len(rows) < most:
+            effects.append(head.effect)
+            effect = cell(head.effect, EFFECT_DIGITS, sign=True)
+            rows.append([head_name(*key), effect, missing_text(missing[key])])
+    if not rows:
+        rows = [["none", "{--}", MISSING]]
+    table = pd.DataFrame(rows, columns=["Head", "Effect", "Nearest roles: not met"])
+    effect = number_column(effects, EFFECT_DIGITS, True)
+    wide = r">{\raggedright\arraybackslash}p{10.4cm}"
+    return tabular(table, rf"@{{}}l{effect}{wide}@{{}}")
+
+
+def missing_text(missing: str) -> str:
+    """What `roles.csv` says is missing, in the words of the text, as LaTeX.
+
+    Examples
+    --------
+    >>> missing_text("name mover: direct_effect, copy_score; induction: x_y")
+    'name mover: direct effect, copy score; induction: x y'
+    """
+    roles = []
+    for part in missing.split("; "):
+        role, _, criteria = part.rpartition(": ")
+        named = ", ".join(criterion_name(name) for name in criteria.split(", "))
+        roles.append(f"{escape(role)}: {named}" if role else named)
+    return "; ".join(roles)
+
+
 def criteria_table(results: Results) -> str:
     """What a head must show to have each role, and how many heads do.
 

@@ -14,6 +14,7 @@ from head_patching.reporting.role_tables import (
     criteria_table,
     role_evidence_table,
     roles_table,
+    undecided_table,
 )
 from head_patching.reporting.rounding import (
     EFFECT_DIGITS,
@@ -238,6 +239,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "roles": roles_table,
     "self_check": self_check_table,
     "top_heads": top_heads_table,
+    "undecided": undecided_table,
 }
 
 
