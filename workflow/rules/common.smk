@@ -109,7 +109,7 @@ wildcard_constraints:
     model=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     task=r"[a-z0-9]+",
     corruption=r"[a-z0-9_]+",
-    shard=r"\d{3,}",
+    shard=r"\d+",
     direction="denoising|noising",
     patch_type="output|q|k|v|pattern",
     figure="|".join(FIGURES),
