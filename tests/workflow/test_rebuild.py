@@ -79,11 +79,12 @@ def test_a_change_reruns_its_dependants_only(
 
 
 def test_a_figure_module_reruns_one_figure(built: Workspace) -> None:
-    with built.edited("figures/head_effects.py", "def draw", "# moved\ndef draw"):
+    # No other figure imports this one.
+    with built.edited("figures/behaviour.py", "def draw", "# moved\ndef draw"):
         plan = built.run("--dry-run")
     drawn = [line for line in plan.splitlines() if "Draw figure" in line]
     assert len(drawn) == 1
-    assert "head_effects" in drawn[0]
+    assert "behaviour" in drawn[0]
 
 
 @pytest.mark.parametrize("target", ["figures", "tables", "paper"])
