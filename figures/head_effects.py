@@ -13,6 +13,7 @@ from figures.style import (
     EFFECT_CMAP,
     TEXT_WIDTH,
     effect_name,
+    finish_effect_bar,
     head_axes,
     text_color,
 )
@@ -111,9 +112,7 @@ def draw(effects: pd.DataFrame, top: int = 10) -> tuple[Figure, pd.DataFrame]:
         aspect=40,
         pad=0.01,
     )
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0)
-    bar.set_label("effect: share of the clean\N{EN DASH}corrupt logit difference moved")
+    finish_effect_bar(bar)
     columns = ["direction", "layer", "head", "effect"]
     return fig, shown[columns].sort_values(columns[:3])
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from figures.command import figure_command
 from figures.head_effects import effect_heatmap
-from figures.style import DIRECTION_MARKERS, TEXT_WIDTH
+from figures.style import DIRECTION_MARKERS, TEXT_WIDTH, finish_effect_bar
 
 PATCH_TYPES = ("output", "q", "k", "v", "pattern")
 
@@ -57,9 +57,7 @@ def draw(effects: pd.DataFrame, top: int = 3) -> tuple[Figure, pd.DataFrame]:
         aspect=45,
         pad=0.01,
     )
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0)
-    bar.set_label("effect: share of the clean\N{EN DASH}corrupt logit difference moved")
+    finish_effect_bar(bar)
     columns = ["patch_type", "direction", "layer", "head", "effect"]
     return fig, shown[columns].sort_values(columns[:4])
 

@@ -11,6 +11,7 @@ from figures.style import (
     DIRECTION_TITLES,
     EFFECT_CMAP,
     TEXT_WIDTH,
+    finish_effect_bar,
     text_color,
 )
 from head_patching.reporting.rounding import head_name
@@ -80,9 +81,7 @@ def draw(
     bar = fig.colorbar(
         axes[0, 0].images[0], ax=axes, location="bottom", shrink=0.6, aspect=45
     )
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0)
-    bar.set_label("effect: share of the clean\N{EN DASH}corrupt logit difference moved")
+    finish_effect_bar(bar)
     columns = ["direction", "layer", "head", "position", "effect", "ci_low", "ci_high"]
     return fig, shown[columns]
 

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 
 from head_patching.reporting.rounding import head_name
@@ -100,6 +101,13 @@ def effect_name(row: object) -> str:
     """The name of a row's head, marked when its effect is an estimate."""
     sign = "" if getattr(row, "confirmed", 1) else "\N{ALMOST EQUAL TO}"
     return sign + head_name(row.layer, row.head)
+
+
+def finish_effect_bar(bar: Colorbar) -> None:
+    """The look and the label that the colour bars of all effects share."""
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0)
+    bar.set_label("effect: share of the clean\N{EN DASH}corrupt logit difference moved")
 
 
 def role_color(role: str) -> str:
