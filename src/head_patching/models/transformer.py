@@ -12,6 +12,7 @@ TransformerLens on all three architectures.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,11 @@ class ModelConfig:
     def group_size(self) -> int:
         """Query heads that share one key-value head (1 without grouping)."""
         return self.n_heads // self.n_key_value_heads
+
+    @property
+    def heads(self) -> list[tuple[int, int]]:
+        """Every head, as (layer, head)."""
+        return list(product(range(self.n_layers), range(self.n_heads)))
 
 
 @dataclass(frozen=True)
@@ -196,12 +202,12 @@ def rotate(
     """
     if cos is None or sin is None:
         return x
-    rotary_dim = cos.shape[-1]
-    turned, rest = x[..., :rotary_dim], x[..., rotary_dim:]
-    first, second = turned.chunk(2, dim=-1)
-    swapped = torch.cat((-second, first), dim=-1)
-    turned = turned * cos[:, None] + swapped * sin[:, None]
-    return torch.cat((turned, rest), dim=-1) if rest.shape[-1] else turned
+    half = cos.shape[-1] // 2
+    first, second, rest = x.tensor_split((half, 2 * half), dim=-1)
+    (cos_1, cos_2), (sin_1, sin_2) = (t[:, None].chunk(2, dim=-1) for t in (cos, sin))
+    turned_first = (first * cos_1).addcmul_(second, sin_1, value=-1)
+    turned_second = (second * cos_2).addcmul_(first, sin_2)
+    return torch.cat((turned_first, turned_second, rest), dim=-1)
 
 
 def project_qkv(
@@ -275,7 +281,7 @@ def mlp_write(
     activation = ACTIVATION_FUNCTIONS[config.act_fn]
     if config.gated_mlp:
         gate, up = hidden.chunk(2, dim=-1)
-        hidden = activation(gate) * up
+        hidden = activation(gate).mul_(up)
     else:
         hidden = activation(hidden)
     write = hidden @ layer.W_out

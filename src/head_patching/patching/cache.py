@@ -32,14 +32,14 @@ class PairBatch:
     clean: Activations
     corrupt: Activations
 
-    def select(self, rows: slice | list[int]) -> "PairBatch":
-        """Some rows of the batch."""
-        indices = self.indices
-        chosen = (
-            indices[rows] if isinstance(rows, slice) else [indices[r] for r in rows]
-        )
+    def select(self, rows: Sequence[int]) -> "PairBatch":
+        """Some rows of the batch; consecutive ones without copying."""
+        chosen: slice | list[int] = list(rows)
+        if chosen == list(range(chosen[0], chosen[0] + len(chosen))):
+            chosen = slice(chosen[0], chosen[-1] + 1)
+        clean, corrupt = (run.select(chosen) for run in (self.clean, self.corrupt))
         return PairBatch(
-            chosen, self.first, self.clean.select(rows), self.corrupt.select(rows)
+            [self.indices[row] for row in rows], self.first, clean, corrupt
         )
 
 

@@ -19,7 +19,9 @@ from head_patching.patching.findings import (
     results_to_heatmap,
 )
 from head_patching.patching.head_sets import Head
+from head_patching.patching.lanes import lanes, one_at_a_time
 from head_patching.patching.propagate import final_residual
+from head_patching.patching.shares import Label, Share, shares
 from head_patching.patching.sweep import METRICS, answer_tokens, read_out, sweep_heads
 from head_patching.tasks.ioi import IOIDataset
 from head_patching.tasks.lookup import find
@@ -28,11 +30,10 @@ from head_patching.tasks.pairs import PromptPairs
 Direction = Literal["denoising", "noising"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 Positions = Literal["all", "each"] | Sequence[str | int]
-Label = str | int | None  # a position's name or number; None: all positions at once
 
 UNITS = {"logit_diff": "logit", "probability": "1", "kl": "nat"}
 
-# Memory for the residual streams of the patches under way.
+# Memory for the activations of one batch, and for the patches under way in each lane.
 DEFAULT_MEMORY_MIB = 512
 
 
@@ -76,7 +77,8 @@ class HeadPatcher:
             Heads (layer, head) to patch; all when None. Others keep the value of the
             unpatched run.
         on_progress
-            Called with the share of the whole work that was just done.
+            Called with the share of the whole work that was just done, from any
+            thread, one call at a time.
 
         Returns
         -------
@@ -110,9 +112,11 @@ class HeadPatcher:
             return without_position(results, positions)
         if batches is None:
             batches = run_pairs(self.model, pairs, self.pairs_per_batch(pairs))
+        wanted = sorted(heads) if heads is not None else self.model.config.heads
+        report = one_at_a_time(on_progress)
         seen = np.zeros(len(pairs), dtype=int)
-        with torch.inference_mode():
-            for batch in (part for whole in batches for part in self.split(whole)):
+        with torch.inference_mode(), lanes() as run_lanes:
+            for batch in batches:
                 if max(batch.indices) >= len(pairs):
                     raise ValueError(
                         f"the cache has pair {max(batch.indices)}, the prompts only "
@@ -120,12 +124,16 @@ class HeadPatcher:
                     )
                 seen[batch.indices] += 1
                 read_unpatched(self.model, pairs, batch, results)
-                for column, label in enumerate(labels):
-                    share = len(batch.indices) / len(pairs) / len(labels)
-                    patch_batch(
-                        self.model, pairs, batch, label, column, results, heads,
-                        lambda part, share=share: on_progress(part * share),
-                    )  # fmt: skip
+                part = len(batch.indices) / len(pairs)
+                run_lanes(
+                    lambda share, part=part: patch_share(
+                        self.model, pairs, share, results,
+                        lambda done: report(part * done),
+                    ),
+                    shares(
+                        self.model.config, pairs, batch, labels, wanted, self.memory_mib
+                    ),
+                )  # fmt: skip
         check_coverage(seen)
         return without_position(results, positions)
 
@@ -152,15 +160,6 @@ class HeadPatcher:
         items = config.n_layers * config.n_heads
         per_pair = 4 * items * longest * config.d_model
         return max(1, self.memory_mib * 2**20 // per_pair)
-
-    def split(self, batch: PairBatch) -> Iterable[PairBatch]:
-        """The batch in parts whose patches under way fit the memory setting."""
-        config = self.model.config
-        suffix = batch.clean.n_positions - batch.first
-        per_pair = 4 * config.n_layers * config.n_heads * suffix * config.d_model
-        step = max(1, self.memory_mib * 2**20 // per_pair)
-        for start in range(0, len(batch.indices), step):
-            yield batch.select(slice(start, start + step))
 
 
 def check_coverage(seen: np.ndarray) -> None:
@@ -245,69 +244,37 @@ def read_unpatched(
         values[batch.indices] = read["logit_diff"][0].cpu().numpy()
 
 
-def patch_batch(
+def patch_share(
     model: Model,
     pairs: PromptPairs,
-    batch: PairBatch,
-    label: Label,
-    column: int,
+    share: Share,
     results: xr.Dataset,
-    heads: Collection[Head] | None,
     on_progress: Callable[[float], None],
 ) -> None:
-    """Fill in one position's results for the pairs of one batch."""
-    n_layers, direction = model.config.n_layers, results.attrs["direction"]
-    run = "corrupt" if direction == "denoising" else "clean"
+    """Fill in the results of one share of the work."""
+    batch, n_layers = share.batch, model.config.n_layers
+    direction = results.attrs["direction"]
+    base, source = base_and_source(batch, direction)
+    final = sweep_heads(
+        model, base, source, results.attrs["patch_type"], share.first, share.heads,
+        share.mask,
+        on_layer=lambda layer: on_progress(share.work * (2 * layer + 1) / n_layers**2),
+    )  # fmt: skip
+    answers = answer_tokens(model, pairs, batch.indices)
     metrics = [name for name in METRICS if name in results]
-    for position, rows in rows_by_position(pairs, batch, label).items():
-        part = batch.select(rows)
-        base, source = base_and_source(part, direction)
-        mask, first = None, part.first
-        if label is not None:
-            # Before the first difference both runs are equal: such a patch adds
-            # nothing, and the sweep returns the base run's own values.
-            first = max(position, part.first)
-            mask = torch.zeros(len(rows), base.n_positions, dtype=torch.bool)
-            mask[:, position] = True
-        share = len(rows) / len(batch.indices)
-        final = sweep_heads(
-            model, base, source, results.attrs["patch_type"], first, mask, heads,
-            on_layer=lambda layer, share=share: on_progress(
-                share * (2 * layer + 1) / n_layers**2
-            ),
-        )  # fmt: skip
-        answer, wrong_answer = answer_tokens(model, pairs, part.indices)
-        clean_logits = part.clean.final_logits
-        read = read_out(
-            model, final.flatten(0, 1), answer, wrong_answer, clean_logits, metrics
-        )
-        # Rounding depends on the company a prompt was computed in: a patch that adds
-        # nothing takes the very value of the unpatched run.
-        same = (final == final_residual(model, base)).all(dim=-1).cpu().numpy()
-        for name, values in read.items():
-            by_head = values.unflatten(0, final.shape[:2]).cpu().numpy()
-            if name == "logit_diff":
-                unpatched = results[f"{run}_logit_diff"].values[part.indices]
-                by_head = np.where(same, unpatched, by_head)
-            results[name].values[:, :, part.indices, column] = by_head
-
-
-def rows_by_position(
-    pairs: PromptPairs, batch: PairBatch, label: Label
-) -> dict[int, list[int]]:
-    """Rows of the batch by the position patched; pairs without it are left out.
-
-    Each row is patched at its own pair's position only, never at the union of the
-    batch's positions.
-    """
-    if label is None:
-        return {batch.first: list(range(len(batch.indices)))}
-    rows: dict[int, list[int]] = {}
-    for row, index in enumerate(batch.indices):
-        position = pairs[index].positions[label] if isinstance(label, str) else label
-        if position < len(pairs[index].clean_tokens):
-            rows.setdefault(position, []).append(row)
-    return rows
+    read = read_out(model, final, *answers, batch.clean.final_logits, metrics)
+    # Rounding depends on the company a prompt was computed in: a patch that adds
+    # nothing takes the very value of the unpatched run.
+    run = "corrupt" if direction == "denoising" else "clean"
+    unpatched = results[f"{run}_logit_diff"].values[batch.indices]
+    same = (final == final_residual(model, base)).all(dim=-1).cpu().numpy()
+    layers, heads = np.array(share.heads).T
+    for name, values in read.items():
+        by_head = values.cpu().numpy()
+        if name == "logit_diff":
+            by_head = np.where(same, unpatched, by_head)
+        cells = layers[:, None], heads[:, None], np.array(batch.indices), share.column
+        results[name].values[cells] = by_head
 
 
 def base_and_source(

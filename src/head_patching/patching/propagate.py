@@ -11,9 +11,7 @@ at once, computing only what they can reach:
 All patches travel together. At each layer the patches that start there join the ones
 already under way, so each weight matrix is read once per batch of prompts and every
 product is large. Blocks of rows small enough for the processor's cache go through a
-whole layer before the next block starts. Threads take blocks, each with
-single-threaded arithmetic: unlike threads inside every product they need not wait for
-each other, and the result does not depend on how many there are.
+whole layer before the next block starts.
 
 `tests/patching/test_sweep.py` proves the result equal to full forward passes with
 TransformerLens's hooks, on every supported architecture.
@@ -36,7 +34,6 @@ from head_patching.models.transformer import (
     rotary_tables,
     rotate,
 )
-from head_patching.patching.threads import block_threads
 
 # Rows (patch x prompt x position) that cross a layer together: their intermediates
 # should stay within the processor's cache, and the products should still be large.
@@ -108,25 +105,17 @@ def propagate(
     ends = base.resid_pre.new_empty(n_items, len(base), 1, model.config.d_model)
     items: list[int] = []
     rows_per_item = stream[0, ..., 0].numel()
-    with block_threads() as threads:
-        for layer in range(n_layers):
-            queries, crossed = (ALL, stream) if layer < n_layers - 1 else (END, ends)
-            crossing = Crossing.of(model, base, layer, first, queries)
-            held = [(items.index(c.item), c) for c in clamps.get(layer, ())]
-
-            def travel(rows, crossing=crossing, crossed=crossed, held=held):
-                crossed[rows] = crossing.of_travellers(stream[rows], rows.start, held)
-
-            threads.run(travel, blocks(len(items), rows_per_item, block_rows))
-            joins = joining(layer)
-            joined = crossed[len(items) : len(items) + len(joins.items)]
-            delta = joins.delta[:, :, queries]
-
-            def join(rows, crossing=crossing, joined=joined, delta=delta):
-                joined[rows] = crossing.of_joining(delta[rows])
-
-            threads.run(join, blocks(len(joined), rows_per_item, block_rows))
-            items.extend(joins.items)
+    for layer in range(n_layers):
+        queries, crossed = (ALL, stream) if layer < n_layers - 1 else (END, ends)
+        crossing = Crossing.of(model, base, layer, first, queries)
+        held = [(items.index(c.item), c) for c in clamps.get(layer, ())]
+        for rows in blocks(len(items), rows_per_item, block_rows):
+            crossed[rows] = crossing.of_travellers(stream[rows], rows.start, held)
+        joins = joining(layer)
+        joined = crossed[len(items) : len(items) + len(joins.items)]
+        for rows in blocks(len(joined), rows_per_item, block_rows):
+            joined[rows] = crossing.of_joining(joins.delta[rows][:, :, queries])
+        items.extend(joins.items)
     result = final_residual(model, base).expand(n_items, -1, -1).clone()
     result[items] = ends[: len(items), :, 0]
     return result
@@ -213,9 +202,10 @@ class Crossing:
         if self.layer.b_QKV is not None:
             flat += self.layer.b_QKV
         heads = flat.view(n_items, batch, n_own, -1, d_head)
-        q, k, v = heads.split((config.n_heads, n_kv, n_kv), dim=3)
-        cos, sin = rotary_tables(self.model, self.first, n_own)
-        q, k = rotate(q, cos, sin)[:, :, self.queries], rotate(k, cos, sin)
+        qk, v = heads.split((config.n_heads + n_kv, n_kv), dim=3)
+        turned = rotate(qk, *rotary_tables(self.model, self.first, n_own))
+        q, k = turned.split((config.n_heads, n_kv), dim=3)
+        q = q[:, :, self.queries]
         n_query = q.shape[2]
 
         # [prompt x kv_head, item, query x group, d_head]

@@ -1,6 +1,6 @@
 """One sweep: every head of the model patched in turn, for one batch of prompts."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,7 +9,8 @@ from torch import Tensor
 from head_patching.metrics import answer_probability, kl_from_clean
 from head_patching.models.transformer import Activations, Model, normalise, unembed
 from head_patching.patching.deltas import PatchType, head_deltas
-from head_patching.patching.propagate import BLOCK_ROWS, Joining, propagate
+from head_patching.patching.head_sets import Head
+from head_patching.patching.propagate import Joining, propagate
 from head_patching.tasks.pairs import PromptPairs
 
 METRICS = ("logit_diff", "probability", "kl")
@@ -24,33 +25,32 @@ def sweep_heads(
     source: Activations,
     patch_type: PatchType,
     first: int,
+    heads: Sequence[Head],
     positions: Bool[Tensor, "batch position"] | None = None,
-    heads: Collection[tuple[int, int]] | None = None,
     on_layer: Callable[[int], None] = lambda layer: None,
-    block_rows: int = BLOCK_ROWS,
-) -> Float[Tensor, "layer head batch d_model"]:
-    """The final residual at END with each head of `base` patched alone from `source`.
+) -> Float[Tensor, "item batch d_model"]:
+    """The final residual at END with each of `heads` patched alone from `source`.
 
-    A head whose patch adds exactly nothing, or that is not among `heads` (None: all),
-    is not propagated: its row is the base run's own. `tests/patching/test_sweep.py`
-    compares every head with TransformerLens's hooks.
+    A head whose patch adds exactly nothing is not propagated: its row is the base
+    run's own. `tests/patching/test_sweep.py` compares every head with TransformerLens's
+    hooks.
     """
-    config = model.config
+    by_layer: dict[int, list[tuple[int, int]]] = {}
+    for item, (layer, head) in enumerate(heads):
+        by_layer.setdefault(layer, []).append((item, head))
 
     def joining(layer: int) -> Joining:
         on_layer(layer)
-        W_O = model.layers[layer].W_O
+        wanted = by_layer.get(layer, [])
         delta = head_deltas(
-            config, W_O, base, source, layer, patch_type, first, positions
-        )
-        moved = delta.flatten(1).any(dim=1).nonzero()[:, 0].tolist()
-        kept = [head for head in moved if heads is None or (layer, head) in heads]
-        items = [layer * config.n_heads + head for head in kept]
-        return Joining(items, delta if len(kept) == len(delta) else delta[kept])
+            model.config, model.layers[layer].W_O, base, source, layer, patch_type,
+            first, positions,
+        )[[head for _, head in wanted]]  # fmt: skip
+        moved = delta.flatten(1).any(dim=1).tolist()
+        items = [item for (item, _), moves in zip(wanted, moved, strict=True) if moves]
+        return Joining(items, delta if all(moved) else delta[moved])
 
-    n_items = config.n_layers * config.n_heads
-    final = propagate(model, base, first, joining, n_items, block_rows=block_rows)
-    return final.unflatten(0, (config.n_layers, config.n_heads))
+    return propagate(model, base, first, joining, len(heads))
 
 
 def read_out(
