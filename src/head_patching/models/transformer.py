@@ -134,6 +134,12 @@ class Activations:
         parts = {name: tensor[:, rows] for name, tensor in self.by_layer()}
         return Activations(**parts, final_logits=logits)
 
+    def detached(self) -> "Activations":
+        """The same values, without the graph that led to them."""
+        logits = self.final_logits.detach()
+        parts = {name: tensor.detach() for name, tensor in self.by_layer()}
+        return Activations(**parts, final_logits=logits)
+
     def by_layer(self) -> Iterator[tuple[str, Tensor]]:
         """Name and tensor of everything whose first axis is the layer."""
         for entry in fields(self):
@@ -324,8 +330,10 @@ def forward(
     kept: dict[str, list[Tensor]] = {
         name: [] for name in ("resid_pre", "q", "k", "v", "pattern", "z")
     }
+    # Unbound once: the gradient of indexing would fill the whole tensor at each layer.
+    extra = [None] * len(model.layers) if added is None else added.unbind()
     resid = embed(model, tokens)
-    for index, layer in enumerate(model.layers):
+    for layer, addition in zip(model.layers, extra, strict=True):
         x = normalise(resid, model.config)
         q, k, v = project_qkv(x, layer, model)
         pattern = attention_pattern(q, per_query_head(k, model.config))
@@ -333,8 +341,8 @@ def forward(
         for name, tensor in zip(kept, (resid, q, k, v, pattern, z), strict=True):
             kept[name].append(tensor)
         resid_mid = resid + attention_write(z, layer)
-        if added is not None:
-            resid_mid = resid_mid + added[index]
+        if addition is not None:
+            resid_mid = resid_mid + addition
         if model.config.parallel_attn_mlp:
             resid = resid_mid + mlp_write(x, layer)
         else:

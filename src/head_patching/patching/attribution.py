@@ -1,17 +1,22 @@
-"""Attribution patching: a first-order estimate of every patch from one backward pass.
+"""Attribution patching: a first-order estimate of every patch from two backward passes.
 
 A patch adds a vector to the residual stream, so to first order it moves logit_diff by
 the inner product of that vector with the gradient of logit_diff where attention
 writes (Nanda 2023, "Attribution patching"; Kramar et al. 2024, AtP*, arXiv 2403.00745,
-whose exact treatment of q and k this shares: deltas go through the true softmax). One
-gradient serves all heads and all patch types.
+whose exact treatment of q and k this shares: deltas go through the true softmax). The
+gradients serve all heads and all patch types.
+
+The gradient is the mean of those of the base and of the source run: the shortest form
+of integrated gradients along the way between them (Hanna et al. 2024, arXiv
+2403.17806). At the base run alone, a head is invisible whose readers attend elsewhere
+there.
 
 It is an estimate: effects that saturate or that pass through later attention can be far
 off. It is used to rank heads before exact patching (`screening`), never in its place;
 its results carry their own variable name, `estimated_logit_diff`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -21,13 +26,17 @@ from torch import Tensor
 
 from head_patching.metrics import logit_diff
 from head_patching.models.transformer import Activations, Model, forward
-from head_patching.patching.cache import PairBatch, run_pairs
+from head_patching.patching.cache import PairBatch, batches_of_pairs
 from head_patching.patching.deltas import PatchType, head_deltas
 from head_patching.patching.experiment import base_and_source, empty_results
+from head_patching.patching.lanes import lanes
 from head_patching.patching.sweep import answer_tokens
 from head_patching.tasks.pairs import PromptPairs
 
-PAIRS_PER_BATCH = 32
+# Pairs whose graph of one forward pass is in memory at once, in each lane.
+PAIRS_PER_LANE = 8
+
+OnBatch = Callable[[PairBatch], None]
 
 
 def estimate_effects(
@@ -35,9 +44,11 @@ def estimate_effects(
     pairs: PromptPairs,
     patch_type: PatchType = "output",
     direction: str = "denoising",
-    batches: Iterable[PairBatch] | None = None,
+    on_batch: OnBatch = lambda batch: None,
 ) -> xr.Dataset:
     """Estimated logit_diff of every patched run, all positions patched.
+
+    `on_batch` is given the activations of both runs, as a by-product.
 
     Returns
     -------
@@ -53,43 +64,60 @@ def estimate_effects(
         "direction": direction,
         "method": "attribution patching (first-order estimate)",
     }
-    for batch in batches or run_pairs(model, pairs, PAIRS_PER_BATCH):
-        answers = answer_tokens(model, pairs, batch.indices)
-        for name, run in (("clean", batch.clean), ("corrupt", batch.corrupt)):
-            values = logit_diff(run.final_logits, *answers)
-            results[f"{name}_logit_diff"].values[batch.indices] = values.cpu().numpy()
-        base, source = base_and_source(batch, direction)
-        prompts = [pairs[index] for index in batch.indices]
-        tokens = torch.tensor(
-            [
-                pair.corrupt_tokens if base is batch.corrupt else pair.clean_tokens
-                for pair in prompts
-            ],
-            device=model.device,
-        )
-        gradient = residual_gradient(model, tokens, *answers)
-        change = estimated_change(
-            model, base, source, patch_type, batch.first, gradient
-        )
-        unpatched = logit_diff(base.final_logits, *answers)
-        values = (unpatched + change).cpu().numpy()
-        results.estimated_logit_diff.values[:, :, batch.indices] = values
+
+    def estimate(batch: tuple[int, Sequence[int]]) -> None:
+        on_batch(estimate_batch(model, pairs, *batch, results))
+
+    with lanes() as run_lanes:
+        run_lanes(estimate, batches_of_pairs(pairs, PAIRS_PER_LANE))
     return results
 
 
-def residual_gradient(
+def estimate_batch(
+    model: Model,
+    pairs: PromptPairs,
+    first: int,
+    indices: Sequence[int],
+    results: xr.Dataset,
+) -> PairBatch:
+    """Fill in the results of some pairs; returns their activations."""
+    answers = answer_tokens(model, pairs, indices)
+    tokens = (
+        [pairs[index].clean_tokens for index in indices],
+        [pairs[index].corrupt_tokens for index in indices],
+    )
+    (clean, corrupt), gradients = zip(
+        *(run_with_gradient(model, torch.tensor(t), *answers) for t in tokens),
+        strict=True,
+    )
+    batch = PairBatch(list(indices), first, clean, corrupt)
+    batch.require_finite(model)
+    base, source = base_and_source(batch, results.attrs["direction"])
+    gradient = (gradients[0] + gradients[1]) / 2
+    change = estimated_change(
+        model, base, source, results.attrs["patch_type"], first, gradient
+    )
+    for name, run in (("clean", clean), ("corrupt", corrupt)):
+        values = logit_diff(run.final_logits, *answers).cpu().numpy()
+        results[f"{name}_logit_diff"].values[batch.indices] = values
+    values = (logit_diff(base.final_logits, *answers) + change).cpu().numpy()
+    results.estimated_logit_diff.values[:, :, batch.indices] = values
+    return batch
+
+
+def run_with_gradient(
     model: Model,
     tokens: Int[Tensor, "batch position"],
     answer: Int[Tensor, " batch"],
     wrong_answer: Int[Tensor, " batch"],
-) -> Float[Tensor, "layer batch position d_model"]:
-    """Gradient of logit_diff with respect to what attention writes at each layer."""
+) -> tuple[Activations, Float[Tensor, "layer batch position d_model"]]:
+    """One run, and the gradient of its logit_diff where attention writes."""
     shape = (model.config.n_layers, *tokens.shape, model.config.d_model)
-    added = torch.zeros(shape, device=model.device, requires_grad=True)
     with torch.enable_grad():
-        logits = forward(model, tokens, added).final_logits
-        logit_diff(logits, answer, wrong_answer).sum().backward()
-    return added.grad
+        added = torch.zeros(shape, device=model.device, requires_grad=True)
+        run = forward(model, tokens.to(model.device), added)
+        logit_diff(run.final_logits, answer, wrong_answer).sum().backward()
+    return run.detached(), added.grad
 
 
 @torch.no_grad()

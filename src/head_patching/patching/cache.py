@@ -42,6 +42,15 @@ class PairBatch:
             [self.indices[row] for row in rows], self.first, clean, corrupt
         )
 
+    def require_finite(self, model: Model) -> None:
+        """Refuse runs in which the model computed NaN or infinite logits."""
+        for name, run in (("clean", self.clean), ("corrupt", self.corrupt)):
+            if not torch.isfinite(run.final_logits).all():
+                raise ValueError(
+                    f"{model.config.name}: the {name} run of pairs "
+                    f"{self.indices[:5]}... gives NaN or infinite logits"
+                )
+
 
 def group_pairs(pairs: PromptPairs) -> dict[tuple[int, int], list[int]]:
     """Pair indices by (token length, first differing position), sorted."""
@@ -52,14 +61,21 @@ def group_pairs(pairs: PromptPairs) -> dict[tuple[int, int], list[int]]:
     return dict(sorted(groups.items()))
 
 
+def batches_of_pairs(
+    pairs: PromptPairs, pairs_per_batch: int
+) -> Iterator[tuple[int, list[int]]]:
+    """Pairs alike in shape, so many at most: first difference and pair indices."""
+    for (_, first), members in group_pairs(pairs).items():
+        for start in range(0, len(members), pairs_per_batch):
+            yield first, members[start : start + pairs_per_batch]
+
+
 def run_pairs(
     model: Model, pairs: PromptPairs, pairs_per_batch: int
 ) -> Iterator[PairBatch]:
     """Both runs of every pair, in batches of at most `pairs_per_batch`."""
-    for (_, first), members in group_pairs(pairs).items():
-        for start in range(0, len(members), pairs_per_batch):
-            indices = members[start : start + pairs_per_batch]
-            yield run_batch(model, pairs, indices, first)
+    for first, indices in batches_of_pairs(pairs, pairs_per_batch):
+        yield run_batch(model, pairs, indices, first)
 
 
 def run_batch(
@@ -79,13 +95,9 @@ def run_batch(
             [pairs[index].corrupt_tokens for index in indices],
         )
     )
-    for run, name in ((clean, "clean"), (corrupt, "corrupt")):
-        if not torch.isfinite(run.final_logits).all():
-            raise ValueError(
-                f"{model.config.name}: the {name} run of pairs {list(indices)[:5]}... "
-                "gives NaN or infinite logits"
-            )
-    return PairBatch(list(indices), first, clean, corrupt)
+    batch = PairBatch(list(indices), first, clean, corrupt)
+    batch.require_finite(model)
+    return batch
 
 
 def write_shard(

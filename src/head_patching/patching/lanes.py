@@ -29,7 +29,7 @@ def lanes() -> Iterator[RunLanes]:
 
     def run(work: Callable[[Share], None], shares: Iterable[Share]) -> None:
         # Gradient modes belong to a thread: the pool's threads would record graphs.
-        for _ in pool.map(torch.inference_mode()(work), shares):
+        for _ in pool.map(torch.no_grad()(work), shares):
             pass
 
     try:

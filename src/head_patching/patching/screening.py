@@ -6,15 +6,14 @@ whole batch stays below the threshold. All other heads keep their estimates, mar
 such (`confirmed` is 0), and none of them is called important.
 
 What may have been missed is bounded as in Kramar et al. 2024 (AtP*, arXiv 2403.00745,
-section 4.2, diagnostics): random halves of the remaining heads are patched together,
-exactly. If one remaining head had a large effect, the halves that contain it would
-differ from those that do not.
+section 4.2, diagnostics): random sets of the remaining heads are patched together,
+exactly. If a remaining head had a large effect, the sets that contain it would differ
+from their complements.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 import xarray as xr
 from jaxtyping import Bool, Float
 from scipy import stats
@@ -22,13 +21,14 @@ from scipy import stats
 from head_patching.metrics import normalised_effect
 from head_patching.models.transformer import Model
 from head_patching.patching.attribution import estimate_effects
-from head_patching.patching.cache import PairBatch, run_pairs
+from head_patching.patching.cache import PairBatch
 from head_patching.patching.experiment import HeadPatcher, base_and_source
 from head_patching.patching.head_sets import Head, sweep_sets
+from head_patching.patching.lanes import lanes
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
 
-CONFIRMED_AT_ONCE = 20
+CONFIRMED_AT_ONCE = 10
 
 
 def screen_heads(
@@ -46,7 +46,8 @@ def screen_heads(
     threshold
         Effects from here on count: heads are confirmed until a batch stays below.
     n_sets
-        Random halves of the remaining heads that are patched together.
+        Random sets of the remaining heads that are patched together, half of them the
+        complements of the others; at least 4.
 
     Returns
     -------
@@ -55,7 +56,10 @@ def screen_heads(
         `missed_bound` (no remaining head's effect is larger, at 95 % confidence for
         each head) and `remaining_effect` (of the remaining heads patched together).
     """
-    estimated = estimate_effects(model, pairs, "output", direction)
+    batches: list[PairBatch] = []
+    estimated = estimate_effects(
+        model, pairs, "output", direction, on_batch=batches.append
+    )
     results = estimated.rename(estimated_logit_diff="logit_diff")
     guess = np.abs(normalised_effect(results).values)
     order = [
@@ -65,7 +69,6 @@ def screen_heads(
         )
     ]
     confirmed = np.zeros(guess.shape, dtype=np.int8)
-    batches = list(run_pairs(model, pairs, HeadPatcher(model).pairs_per_batch(pairs)))
     for start in range(0, len(order), CONFIRMED_AT_ONCE):
         heads = order[start : start + CONFIRMED_AT_ONCE]
         exact = HeadPatcher(model).run(
@@ -99,21 +102,27 @@ def missed_bound(
     seed: int,
 ) -> tuple[float, float]:
     """Largest effect that a remaining head may have, and their effect together."""
-    generator = np.random.default_rng(seed)
-    member = balanced_halves(len(remaining), n_sets, generator)
+    inside = random_sets(len(remaining), n_sets, np.random.default_rng(seed))
     sets = [
-        [head for head, inside in zip(remaining, row, strict=True) if inside]
-        for row in (*member, np.ones(len(remaining), dtype=bool))
+        [head for head, taken in zip(remaining, row, strict=True) if taken]
+        for row in (*inside, *~inside, np.ones(len(remaining), dtype=bool))
     ]
-    values = np.empty((len(sets), len(pairs)), np.float32)
-    with torch.inference_mode():
-        for batch in batches:
-            base, source = base_and_source(batch, direction)
-            final = sweep_sets(model, base, source.z, sets, batch.first)
-            answers = answer_tokens(model, pairs, batch.indices)
-            logits = batch.clean.final_logits
-            read = read_out(model, final, *answers, logits, ("logit_diff",))
-            values[:, batch.indices] = read["logit_diff"].cpu().numpy()
+    run = "corrupt" if direction == "denoising" else "clean"
+    # A set without heads leaves the base run as it is.
+    values = np.tile(results[f"{run}_logit_diff"].values, (len(sets), 1))
+    filled = [number for number, heads in enumerate(sets) if heads]
+    patched = [sets[number] for number in filled]
+
+    def patch_sets(batch: PairBatch) -> None:
+        base, source = base_and_source(batch, direction)
+        final = sweep_sets(model, base, source.z, patched, batch.first)
+        answers = answer_tokens(model, pairs, batch.indices)
+        logits = batch.clean.final_logits
+        read = read_out(model, final, *answers, logits, ("logit_diff",))
+        values[np.ix_(filled, batch.indices)] = read["logit_diff"].cpu().numpy()
+
+    with lanes() as run_lanes:
+        run_lanes(patch_sets, batches)
     measured = xr.Dataset(
         {
             "logit_diff": (("head_set", "pair"), values),
@@ -123,37 +132,36 @@ def missed_bound(
         attrs=results.attrs,
     )
     effects = normalised_effect(measured).values
-    return main_effect_bound(effects[:-1], member), float(effects[-1])
+    with_sets, with_complements = np.split(effects[:-1], 2)
+    return main_effect_bound(with_sets, with_complements, inside), float(effects[-1])
 
 
-def balanced_halves(
+def random_sets(
     n_heads: int, n_sets: int, generator: np.random.Generator
 ) -> Bool[np.ndarray, "set head"]:
-    """Random halves in complementary pairs: each head is in half of the sets."""
-    halves = []
-    for _ in range(max(2, n_sets) // 2):
-        inside = generator.permutation(n_heads) < max(1, n_heads // 2)
-        halves += [inside, ~inside]
-    kept = [row for row in halves if row.any()]
-    return np.array(kept)
+    """Half of the sets asked for: each head is in each with a chance of one half.
+
+    Sizes must vary: in sets of one size, an effect that all heads share would not show
+    in any comparison of sets.
+    """
+    return generator.random((max(4, n_sets) // 2, n_heads)) < 0.5
 
 
 def main_effect_bound(
     effects: Float[np.ndarray, " set"],
-    member: Bool[np.ndarray, "set head"],
+    of_complements: Float[np.ndarray, " set"],
+    inside: Bool[np.ndarray, "set head"],
     confidence: float = 0.95,
 ) -> float:
     """Upper bound of any head's main effect, from the effects of sets.
 
-    For each head, sets with it are compared with sets without it (Welch's interval);
-    the bound is the largest end of these intervals, by absolute value. Infinite when
-    there are too few sets on either side to tell.
+    A set's effect less its complement's is a head's own effect, with a sign that says
+    where the head is, plus those of all others with random signs: the mean over sets,
+    signed for each head, has that head's effect as its expectation. The bound is the
+    largest end of the heads' intervals (Student's t), by absolute value.
     """
-    bounds = []
-    for inside in member.T:
-        if min(inside.sum(), (~inside).sum()) < 2:
-            return float("inf")
-        test = stats.ttest_ind(effects[inside], effects[~inside], equal_var=False)
-        interval = test.confidence_interval(confidence)
-        bounds += [abs(interval.low), abs(interval.high)]
-    return float(np.max(bounds))
+    difference = effects - of_complements
+    signed = np.where(inside.T, difference, -difference)
+    spread = stats.sem(signed, axis=1)
+    reach = stats.t.ppf((1 + confidence) / 2, len(difference) - 1) * spread
+    return float((np.abs(signed.mean(axis=1)) + reach).max())
