@@ -9,21 +9,48 @@ from head_patching.models.transformer import forward
 from head_patching.patching.attribution import (
     agreement,
     estimate_effects,
-    residual_gradient,
+    run_with_gradient,
 )
-from head_patching.patching.cache import run_batch
 from head_patching.patching.deltas import PATCH_TYPES, head_deltas
 from head_patching.patching.experiment import HeadPatcher
+from head_patching.patching.runs import both_tokens, run_batch
 from tests.architectures import random_pairs
+
+
+def run_gradients(model, pairs):
+    """Gradient of each run's logit_diff at all positions, straight from `forward`."""
+    answer = torch.tensor([pair.answer_token for pair in pairs])
+    wrong = torch.tensor([pair.wrong_answer_token for pair in pairs])
+    gradients = []
+    for tokens in both_tokens(model, list(pairs)):
+        shape = (model.config.n_layers, *tokens.shape, model.config.d_model)
+        added = torch.zeros(shape, requires_grad=True)
+        logits = forward(model, tokens, added).final_logits
+        logit_diff(logits, answer, wrong).sum().backward()
+        gradients.append(added.grad)
+    return gradients, answer, wrong
+
+
+def test_gradient_is_the_mean_of_both_runs(prepared):
+    """Also that the shared beginning, run once, leaves no trace."""
+    model, _ = prepared
+    pairs = random_pairs(seed=30, lengths=(7, 7))
+    (clean, corrupt), *answers = run_gradients(model, pairs)
+    batch, gradient = run_with_gradient(model, pairs, 2, [0, 1], *answers)
+    expected = (clean + corrupt)[:, :, 2:] / 2
+    torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-5)
+    for run, tokens in zip(
+        (batch.clean, batch.corrupt), both_tokens(model, list(pairs)), strict=True
+    ):
+        for name, tensor in forward(model, tokens).by_layer():
+            torch.testing.assert_close(getattr(run, name), tensor, msg=name)
 
 
 def test_gradient_equals_finite_differences(prepared):
     model, _ = prepared
     pairs = random_pairs(seed=30, lengths=(7, 7))
-    tokens = torch.tensor([pair.clean_tokens for pair in pairs])
-    answer = torch.tensor([pair.answer_token for pair in pairs])
-    wrong = torch.tensor([pair.wrong_answer_token for pair in pairs])
-    gradient = residual_gradient(model, tokens, answer, wrong)
+    (gradient, _), *answers = run_gradients(model, pairs)
+    tokens, _ = both_tokens(model, list(pairs))
     direction = torch.randn(
         gradient.shape[1:], generator=torch.Generator().manual_seed(0)
     )
@@ -34,7 +61,7 @@ def test_gradient_equals_finite_differences(prepared):
         added[1] = sign * step * direction
         with torch.no_grad():
             logits = forward(model, tokens, added).final_logits
-        values.append(logit_diff(logits, answer, wrong))
+        values.append(logit_diff(logits, *answers))
     expected = (values[0] - values[1]) / (2 * step)
     obtained = (gradient[1] * direction).sum(dim=(1, 2))
     torch.testing.assert_close(obtained, expected, rtol=2e-2, atol=2e-2)
@@ -51,10 +78,8 @@ def test_the_last_layers_estimate_is_its_delta_along_the_gradient(prepared, patc
         model.config, model.layers[layer].W_O, batch.corrupt, batch.clean, layer,
         patch_type, 0,
     )  # fmt: skip
-    tokens = torch.tensor([pair.corrupt_tokens for pair in pairs])
-    answer = torch.tensor([pair.answer_token for pair in pairs])
-    wrong = torch.tensor([pair.wrong_answer_token for pair in pairs])
-    gradient = residual_gradient(model, tokens, answer, wrong)[layer]
+    gradients, *_ = run_gradients(model, pairs)
+    gradient = (gradients[0] + gradients[1])[layer] / 2
     # In the last layer only END reaches the logits.
     assert float(gradient[:, :-1].abs().max()) == 0
     change = (delta[:, :, -1] * gradient[:, -1]).sum(dim=-1)

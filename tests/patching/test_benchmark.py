@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from head_patching.patching.benchmark import compare, gemm_peak, sweep_flops
-from head_patching.patching.contenders import prepend
+from head_patching.patching.contenders import (
+    EngineContender,
+    ScreeningContender,
+    prepend,
+)
 from tests.architectures import random_pairs
 
 
@@ -13,11 +17,15 @@ from tests.architectures import random_pairs
 def test_both_contenders_agree_and_are_measured(prepared, patch_type, each):
     model, bridge = prepared
     pairs = random_pairs(seed=40, lengths=(6, 6))
-    figures = compare(model, bridge, pairs, patch_type, each, rounds=2, cells_timed=20)
+    contender = EngineContender(model, pairs, patch_type, each)
+    figures = compare(contender, bridge, patch_type, each, rounds=2, cells_timed=20)
     engine, reference = figures["engine"], figures["transformer_lens"]
     assert engine["max_abs_diff"] < 1e-4
     assert reference["ratio"] == 1
     assert engine["ratio"] == reference["seconds"] / engine["seconds"]
+    # 4 of the 6 positions come after the first difference.
+    live = 4 / 6 if each else 1
+    assert engine["ratio_live"] == pytest.approx(engine["ratio"] * live)
     assert engine["gflops"] > 0
     assert engine["peak_rss_mib"] > 10
 
@@ -35,8 +43,22 @@ def test_a_difference_between_the_contenders_would_show(prepared, monkeypatch):
         return values
 
     monkeypatch.setattr(contenders.EngineContender, "__call__", shifted)
-    figures = compare(model, bridge, pairs, rounds=1)
+    contender = contenders.EngineContender(model, pairs, "output", each=False)
+    figures = compare(contender, bridge, rounds=1)
     assert figures["engine"]["max_abs_diff"] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_screening_is_compared_where_it_is_exact(prepared, monkeypatch):
+    monkeypatch.setattr("head_patching.patching.screening.CONFIRMED_AT_ONCE", 2)
+    monkeypatch.setattr("head_patching.metrics.SMALLEST_DENOMINATOR", -np.inf)
+    model, bridge = prepared
+    pairs = random_pairs(seed=43, lengths=(6, 6), n_changed=2)
+    contender = ScreeningContender(model, pairs)
+    figures = compare(contender, bridge, rounds=1)
+    assert figures["engine"]["max_abs_diff"] < 1e-4
+    unconfirmed = int(np.isnan(contender()).sum())
+    heads = model.config.n_layers * model.config.n_heads
+    assert contender.missed(threshold=0.0) == (unconfirmed, heads)
 
 
 def test_operations_of_one_sweep_counted_by_hand(prepared):

@@ -30,7 +30,9 @@ def test_a_shard_holds_both_runs_of_its_own_pairs(prepared, shard):
             expected = model.run(torch.tensor(tokens))
             for name in NAMES:
                 stored = getattr(getattr(batch, run), name)
-                assert torch.equal(stored, getattr(expected, name))
+                torch.testing.assert_close(
+                    stored, getattr(expected, name), rtol=1e-4, atol=1e-4
+                )
     assert sorted(seen) == [1, 2, 3]
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from head_patching.patching.ablation import ablate
-from head_patching.patching.cache import run_batch
 from head_patching.patching.head_sets import sweep_sets
 from head_patching.patching.reference import run_tokens
+from head_patching.patching.runs import run_batch
 from head_patching.patching.sweep import read_out
 from tests.architectures import random_pairs
 

@@ -1,6 +1,7 @@
 """What must hold for any model and any prompts."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from head_patching.models.transformer import Activations, forward
-from head_patching.patching.cache import run_batch
+from head_patching.models.activations import Activations
+from head_patching.models.transformer import forward
 from head_patching.patching.deltas import PATCH_TYPES, head_deltas, patched_outputs
 from head_patching.patching.experiment import DIRECTIONS, HeadPatcher
+from head_patching.patching.runs import run_batch
 from head_patching.tasks.pairs import PromptPairs
 from tests.architectures import random_pairs
 
@@ -68,7 +70,8 @@ def test_order_company_and_chunks_do_not_matter(prepared, seed, patch_type, dire
     assert_close(shuffled.logit_diff.values, whole[:, :, order])
     alone = HeadPatcher(model).run(pairs.select([3]), patch_type, direction)
     assert_close(alone.logit_diff.values[:, :, 0], whole[:, :, 3])
-    chunked = HeadPatcher(model, memory_mib=0).run(pairs, patch_type, direction)
+    with patch("head_patching.patching.shares.ROWS_PER_SHARE", 7):
+        chunked = HeadPatcher(model, memory_mib=0).run(pairs, patch_type, direction)
     assert_close(chunked.logit_diff.values, whole)
 
 

@@ -76,13 +76,29 @@ def test_the_remaining_heads_together_are_patched_exactly(prepared, pairs, monke
     assert screened.attrs["remaining_effect"] == pytest.approx(expected, abs=1e-4)
 
 
+def sets_and_effects(own_effects, seed=0, n_sets=10):
+    """Random sets, their effects and their complements', when effects add up."""
+    generator = np.random.default_rng(seed)
+    inside = screening.random_sets(len(own_effects), n_sets, generator)
+    return inside @ own_effects, ~inside @ own_effects, inside
+
+
 def test_a_strong_missed_head_shows_in_the_bound():
-    generator = np.random.default_rng(0)
-    member = screening.balanced_halves(30, 10, generator)
-    assert member.shape == (10, 30)
-    assert (member.sum(axis=0) == 5).all()
-    weak = generator.normal(0, 0.001, size=30)
+    weak = np.random.default_rng(1).normal(0, 0.001, size=30)
     strong = weak.copy()
     strong[7] = 0.5
-    assert screening.main_effect_bound(member @ weak, member) < 0.05
-    assert screening.main_effect_bound(member @ strong, member) > 0.5
+    assert screening.main_effect_bound(*sets_and_effects(weak)) < 0.05
+    assert screening.main_effect_bound(*sets_and_effects(strong)) > 0.5
+
+
+def test_an_effect_that_all_remaining_heads_share_shows_in_the_bound():
+    for seed in range(20):
+        effects = sets_and_effects(np.full(30, 0.1), seed)
+        assert screening.main_effect_bound(*effects) > 0.1
+
+
+def test_one_remaining_heads_effect_is_the_bound():
+    """Its set is either empty or full, and so is the complement."""
+    for seed in range(5):
+        effects = sets_and_effects(np.array([-0.3]), seed)
+        assert screening.main_effect_bound(*effects) == pytest.approx(0.3)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from head_patching.patching.cache import run_pairs
 from head_patching.patching.experiment import HeadPatcher
+from head_patching.patching.runs import run_pairs
 from head_patching.patching.self_check import (
     check_effects,
     identity_change,

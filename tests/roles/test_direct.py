@@ -2,7 +2,8 @@
 
 import torch
 
-from head_patching.models.transformer import Activations, unembed
+from head_patching.models.activations import Activations
+from head_patching.models.transformer import unembed
 from head_patching.patching.propagate import final_residual
 from head_patching.roles.direct import (
     direct_effects,

@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 
 Figures = dict[str, dict[str, float]]
 
+# The effect from which on a head that screening misses is counted.
+STRONG = 0.02
+
 COLUMNS = {
     "seconds": ("seconds", ".2f"),
     "ratio": ("ratio", ".1f"),
+    "ratio_live": ("ratio, live positions", ".1f"),
     "max_abs_diff": ("max |diff| (logit)", ".1e"),
     "gflops": ("GFLOP/s", ".0f"),
     "gemm_peak_gflops": ("GEMM peak", ".0f"),
@@ -33,6 +37,9 @@ def benchmark(
     positions: Annotated[str, typer.Option(help="all or each.")] = "all",
     corruption: Annotated[str, typer.Option()] = "s2_io_flip",
     shots: Annotated[int, typer.Option(min=0, help="Solved prompts put before.")] = 0,
+    screen: Annotated[
+        bool, typer.Option("--screen", help="Time screening instead of exact patching.")
+    ] = False,
     cells: Annotated[
         int, typer.Option(min=0, help="TransformerLens patches timed; 0: all.")
     ] = 0,
@@ -46,7 +53,12 @@ def benchmark(
     from head_patching.models.loading import load_bridge, load_model
     from head_patching.models.prepared import prepared_folder
     from head_patching.patching import benchmark as timing
-    from head_patching.patching.contenders import equal_pairs, with_shots
+    from head_patching.patching.contenders import (
+        EngineContender,
+        ScreeningContender,
+        equal_pairs,
+        with_shots,
+    )
     from head_patching.results import write_json
     from head_patching.tasks.lookup import find
     from head_patching.tasks.pairs import first_difference
@@ -56,21 +68,25 @@ def benchmark(
     loaded = load_model(folder)
     pairs = equal_pairs(loaded.tokenizer, n_pairs, corruption)
     pairs = with_shots(pairs, loaded.tokenizer, shots) if shots else pairs
-    figures = timing.compare(
-        loaded,
-        load_bridge(folder / "checkpoint"),
-        pairs,
-        patch_type,
-        find("positions", positions, {"all": False, "each": True}),
-        rounds,
-        cells,
+    each = find("positions", positions, {"all": False, "each": True})
+    if screen and (each or patch_type != "output"):
+        raise ValueError("--screen works for the output at all positions only")
+    contender = (
+        ScreeningContender(loaded, pairs)
+        if screen
+        else EngineContender(loaded, pairs, patch_type, each)
     )
+    bridge = load_bridge(folder / "checkpoint")
+    figures = timing.compare(contender, bridge, patch_type, each, rounds, cells)
     length, first = len(pairs[0].clean_tokens), first_difference(pairs[0])
     title = (
         f"{loaded.config.name}: {patch_type}, {positions} positions, {corruption}, "
         f"{n_pairs} pairs of {length} tokens, {length - first} of them after the "
         "first difference"
     )
+    if screen:
+        missed, strong = contender.missed(STRONG)
+        title += f"; screened, {missed} of {strong} heads from {STRONG} on missed"
     Console().print(as_table(title, figures))
     if json is not None:
         # JSON has no NaN: what has no counterpart is null.

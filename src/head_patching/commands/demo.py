@@ -106,7 +106,7 @@ def roles(
     Too few prompts for a test of significance: a head counts as important when its
     effect is beyond the threshold.
     """
-    from head_patching.patching.cache import run_pairs
+    from head_patching.patching.runs import run_pairs
     from head_patching.roles.classify import classify
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.evidence import measure_evidence

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from head_patching.models.activations import Activations
 from head_patching.models.transformer import (
     ACTIVATION_FUNCTIONS,
-    Activations,
     Model,
     attention_write,
 )

@@ -10,8 +10,8 @@ norm subtracts a mean, and the unembedding is centred.
 TransformerLens on all three architectures.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
+
+from head_patching.models.activations import Activations, following
 
 ACTIVATION_FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -59,6 +61,16 @@ class ModelConfig:
     def heads(self) -> list[tuple[int, int]]:
         """Every head, as (layer, head)."""
         return list(product(range(self.n_layers), range(self.n_heads)))
+
+    def activation_bytes(self, n_positions: int) -> int:
+        """Memory of one prompt's `Activations`, but for its logits."""
+        q_and_z, k_and_v = 2 * self.n_heads, 2 * self.n_key_value_heads
+        per_position = (
+            self.d_model
+            + (q_and_z + k_and_v) * self.d_head
+            + self.n_heads * n_positions  # the attention pattern
+        )
+        return 4 * self.n_layers * n_positions * per_position
 
 
 @dataclass(frozen=True)
@@ -102,49 +114,6 @@ class LayerWeights:
     def _reading_heads(self, first: int, count: int) -> Tensor:
         by_head = self.W_QKV.view(self.config.d_model, -1, self.config.d_head)
         return by_head[:, first : first + count].transpose(0, 1)
-
-
-@dataclass(frozen=True)
-class Activations:
-    """What one forward pass over equal-length prompts leaves for later steps.
-
-    `q` and `k` are taken after the rotary embedding; `final_logits` are the logits at
-    END, the last position.
-    """
-
-    resid_pre: Float[Tensor, "layer batch position d_model"]
-    q: Float[Tensor, "layer batch position head d_head"]
-    k: Float[Tensor, "layer batch position kv_head d_head"]
-    v: Float[Tensor, "layer batch position kv_head d_head"]
-    pattern: Float[Tensor, "layer batch head query_pos key_pos"]
-    z: Float[Tensor, "layer batch position head d_head"]
-    final_logits: Float[Tensor, "batch d_vocab"]
-
-    def __len__(self) -> int:
-        return self.final_logits.shape[0]
-
-    @property
-    def n_positions(self) -> int:
-        """Tokens per prompt."""
-        return self.resid_pre.shape[2]
-
-    def select(self, rows: slice | list[int]) -> "Activations":
-        """The activations of some prompts of the batch, in the given order."""
-        logits = self.final_logits[rows]
-        parts = {name: tensor[:, rows] for name, tensor in self.by_layer()}
-        return Activations(**parts, final_logits=logits)
-
-    def detached(self) -> "Activations":
-        """The same values, without the graph that led to them."""
-        logits = self.final_logits.detach()
-        parts = {name: tensor.detach() for name, tensor in self.by_layer()}
-        return Activations(**parts, final_logits=logits)
-
-    def by_layer(self) -> Iterator[tuple[str, Tensor]]:
-        """Name and tensor of everything whose first axis is the layer."""
-        for entry in fields(self):
-            if entry.name != "final_logits":
-                yield entry.name, getattr(self, entry.name)
 
 
 @dataclass
@@ -217,17 +186,21 @@ def rotate(
 
 
 def project_qkv(
-    x: Float[Tensor, "... position d_model"], layer: LayerWeights, model: Model
+    x: Float[Tensor, "... position d_model"],
+    layer: LayerWeights,
+    model: Model,
+    start: int = 0,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values [... position heads d_head] of a normalised input."""
+    """Queries, keys and values [... position heads d_head] of a normalised input.
+
+    `start` is the place of its first position in the prompt.
+    """
     config = layer.config
-    flat = x @ layer.W_QKV
-    if layer.b_QKV is not None:
-        flat = flat + layer.b_QKV
+    flat = functional.linear(x, layer.W_QKV.T, layer.b_QKV)
     heads = flat.unflatten(-1, (-1, config.d_head))
     n_heads, n_kv = config.n_heads, config.n_key_value_heads
     q, k, v = heads.split((n_heads, n_kv, n_kv), dim=-2)
-    cos, sin = rotary_tables(model, 0, x.shape[-2])
+    cos, sin = rotary_tables(model, start, x.shape[-2])
     return rotate(q, cos, sin), rotate(k, cos, sin), v
 
 
@@ -272,8 +245,7 @@ def attention_write(
     z: Float[Tensor, "... head d_head"], layer: LayerWeights
 ) -> Float[Tensor, "... d_model"]:
     """What all heads of a layer write into the residual stream together."""
-    write = z.flatten(-2) @ layer.W_O.flatten(0, 1)
-    return write if layer.b_O is None else write + layer.b_O
+    return functional.linear(z.flatten(-2), layer.W_O.flatten(0, 1).T, layer.b_O)
 
 
 def mlp_write(
@@ -281,31 +253,29 @@ def mlp_write(
 ) -> Float[Tensor, "... d_model"]:
     """What the MLP writes, given its normalised input."""
     config = layer.config
-    hidden = x @ layer.W_in
-    if layer.b_in is not None:
-        hidden = hidden + layer.b_in
+    hidden = functional.linear(x, layer.W_in.T, layer.b_in)
     activation = ACTIVATION_FUNCTIONS[config.act_fn]
     if config.gated_mlp:
         gate, up = hidden.chunk(2, dim=-1)
         hidden = activation(gate).mul_(up)
     else:
         hidden = activation(hidden)
-    write = hidden @ layer.W_out
-    return write if layer.b_out is None else write + layer.b_out
+    return functional.linear(hidden, layer.W_out.T, layer.b_out)
 
 
 def embed(
-    model: Model, tokens: Int[Tensor, "batch position"]
+    model: Model, tokens: Int[Tensor, "batch position"], start: int = 0
 ) -> Float[Tensor, "batch position d_model"]:
-    """The residual stream before the first layer."""
-    if tokens.shape[1] > model.config.n_ctx:
+    """The residual stream before the first layer, from position `start` on."""
+    stop = start + tokens.shape[1]
+    if stop > model.config.n_ctx:
         raise ValueError(
-            f"prompts have {tokens.shape[1]} tokens; {model.config.name} takes at "
-            f"most {model.config.n_ctx}"
+            f"prompts have {stop} tokens; {model.config.name} takes at most "
+            f"{model.config.n_ctx}"
         )
     resid = model.W_E[tokens]
     if model.W_pos is not None:
-        resid = resid + model.W_pos[: tokens.shape[1]]
+        resid = resid + model.W_pos[start:stop]
     return resid
 
 
@@ -320,22 +290,32 @@ def forward(
     model: Model,
     tokens: Int[Tensor, "batch position"],
     added: Float[Tensor, "layer batch position d_model"] | None = None,
+    before: Activations | None = None,
 ) -> Activations:
     """One forward pass, keeping what later steps read.
 
     `added` is added to the residual stream where attention writes: one vector per
     layer, prompt and position. It is how a patch looks without any short cut, and
     the gradient with respect to it is what attribution patching needs.
+
+    `before` is the run of the same prompts' earlier tokens, if `tokens` are only those
+    that follow; the activations returned are then of all positions.
     """
     kept: dict[str, list[Tensor]] = {
         name: [] for name in ("resid_pre", "q", "k", "v", "pattern", "z")
     }
+    start = 0 if before is None else before.n_positions
     # Unbound once: the gradient of indexing would fill the whole tensor at each layer.
     extra = [None] * len(model.layers) if added is None else added.unbind()
-    resid = embed(model, tokens)
-    for layer, addition in zip(model.layers, extra, strict=True):
+    resid = embed(model, tokens, start)
+    for index, (layer, addition) in enumerate(zip(model.layers, extra, strict=True)):
         x = normalise(resid, model.config)
-        q, k, v = project_qkv(x, layer, model)
+        q, k, v = project_qkv(x, layer, model, start)
+        if before is not None:
+            k, v = (
+                torch.cat((earlier[index], own), dim=1)
+                for earlier, own in ((before.k, k), (before.v, v))
+            )
         pattern = attention_pattern(q, per_query_head(k, model.config))
         z = head_outputs(pattern, per_query_head(v, model.config))
         for name, tensor in zip(kept, (resid, q, k, v, pattern, z), strict=True):
@@ -349,4 +329,6 @@ def forward(
             x = normalise(resid_mid, model.config)
             resid = resid_mid + mlp_write(x, layer)
     stacked = {name: torch.stack(tensors) for name, tensors in kept.items()}
+    if before is not None:
+        stacked = following(before, stacked)
     return Activations(**stacked, final_logits=unembed(model, resid[:, -1]))

@@ -22,8 +22,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from head_patching.models.transformer import Model
-from head_patching.patching.cache import PairBatch, run_pairs
 from head_patching.patching.head_sets import Head, sweep_sets
+from head_patching.patching.runs import PairBatch, run_pairs
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPairs

@@ -25,11 +25,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from head_patching.metrics import logit_diff
-from head_patching.models.transformer import Activations, Model, forward
-from head_patching.patching.cache import PairBatch, batches_of_pairs
+from head_patching.models.activations import Activations
+from head_patching.models.transformer import Model
 from head_patching.patching.deltas import PatchType, head_deltas
 from head_patching.patching.experiment import base_and_source, empty_results
 from head_patching.patching.lanes import lanes
+from head_patching.patching.runs import (
+    PairBatch,
+    batches_of_pairs,
+    both_tokens,
+    run_both,
+)
 from head_patching.patching.sweep import answer_tokens
 from head_patching.tasks.pairs import PromptPairs
 
@@ -82,22 +88,12 @@ def estimate_batch(
 ) -> PairBatch:
     """Fill in the results of some pairs; returns their activations."""
     answers = answer_tokens(model, pairs, indices)
-    tokens = (
-        [pairs[index].clean_tokens for index in indices],
-        [pairs[index].corrupt_tokens for index in indices],
-    )
-    (clean, corrupt), gradients = zip(
-        *(run_with_gradient(model, torch.tensor(t), *answers) for t in tokens),
-        strict=True,
-    )
-    batch = PairBatch(list(indices), first, clean, corrupt)
-    batch.require_finite(model)
+    batch, gradient = run_with_gradient(model, pairs, first, indices, *answers)
     base, source = base_and_source(batch, results.attrs["direction"])
-    gradient = (gradients[0] + gradients[1]) / 2
     change = estimated_change(
         model, base, source, results.attrs["patch_type"], first, gradient
     )
-    for name, run in (("clean", clean), ("corrupt", corrupt)):
+    for name, run in (("clean", batch.clean), ("corrupt", batch.corrupt)):
         values = logit_diff(run.final_logits, *answers).cpu().numpy()
         results[f"{name}_logit_diff"].values[batch.indices] = values
     values = (logit_diff(base.final_logits, *answers) + change).cpu().numpy()
@@ -107,17 +103,27 @@ def estimate_batch(
 
 def run_with_gradient(
     model: Model,
-    tokens: Int[Tensor, "batch position"],
+    pairs: PromptPairs,
+    first: int,
+    indices: Sequence[int],
     answer: Int[Tensor, " batch"],
     wrong_answer: Int[Tensor, " batch"],
-) -> tuple[Activations, Float[Tensor, "layer batch position d_model"]]:
-    """One run, and the gradient of its logit_diff where attention writes."""
-    shape = (model.config.n_layers, *tokens.shape, model.config.d_model)
+) -> tuple[PairBatch, Float[Tensor, "layer batch suffix d_model"]]:
+    """Both runs of some pairs, and the mean gradient of logit_diff at their suffix.
+
+    The gradient is with respect to the residual stream where attention writes.
+    """
+    clean, corrupt = both_tokens(model, [pairs[index] for index in indices])
+    two_runs, suffix = 2 * len(indices), clean.shape[1] - first
+    shape = (model.config.n_layers, two_runs, suffix, model.config.d_model)
     with torch.enable_grad():
         added = torch.zeros(shape, device=model.device, requires_grad=True)
-        run = forward(model, tokens.to(model.device), added)
-        logit_diff(run.final_logits, answer, wrong_answer).sum().backward()
-    return run.detached(), added.grad
+        runs = run_both(model, clean, corrupt, first, added)
+        answers = answer, wrong_answer
+        sum(logit_diff(run.final_logits, *answers).sum() for run in runs).backward()
+    batch = PairBatch(list(indices), first, *(run.detached() for run in runs))
+    batch.require_finite(model)
+    return batch, torch.stack(added.grad.chunk(2, dim=1)).mean(dim=0)
 
 
 @torch.no_grad()
@@ -127,7 +133,7 @@ def estimated_change(
     source: Activations,
     patch_type: PatchType,
     first: int,
-    gradient: Float[Tensor, "layer batch position d_model"],
+    gradient: Float[Tensor, "layer batch suffix d_model"],
 ) -> Float[Tensor, "layer head batch"]:
     """Inner product of each head's delta with the gradient."""
     changes = []
@@ -135,8 +141,7 @@ def estimated_change(
         delta = head_deltas(
             model.config, weights.W_O, base, source, layer, patch_type, first
         )
-        along = gradient[layer, :, first:]
-        changes.append(torch.einsum("hbpm,bpm->hb", delta, along))
+        changes.append(torch.einsum("hbpm,bpm->hb", delta, gradient[layer]))
     return torch.stack(changes)
 
 

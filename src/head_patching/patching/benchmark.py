@@ -15,10 +15,11 @@ import numpy as np
 import psutil
 import torch
 
-from head_patching.models.transformer import Model, ModelConfig
+from head_patching.models.transformer import ModelConfig
 from head_patching.patching.contenders import (
     Cell,
     EngineContender,
+    ScreeningContender,
     TransformerLensContender,
     all_cells,
 )
@@ -33,6 +34,8 @@ class Measurement:
 
     seconds: float
     ratio: float  # of TransformerLens's seconds to these
+    # The same if TransformerLens left out positions that clean and corrupt share.
+    ratio_live: float
     max_abs_diff: float  # of mean logit_diff, from TransformerLens's
     gflops: float
     gemm_peak_gflops: float
@@ -40,9 +43,8 @@ class Measurement:
 
 
 def compare(
-    model: Model,
+    engine: EngineContender | ScreeningContender,
     bridge: Any,
-    pairs: PromptPairs,
     patch_type: str = "output",
     each: bool = False,
     rounds: int = 3,
@@ -59,13 +61,13 @@ def compare(
     engine's method needs, for both contenders alike; `gemm_peak_gflops` is the best
     speed of a large fp32 product seen between the rounds.
     """
+    config, pairs = engine.model.config, engine.pairs
     cells = all_cells(bridge, pairs, patch_type, each)
     timed = list(cells)
     if cells_timed and cells_timed < len(cells):
         drawn = np.random.default_rng(seed).choice(len(cells), cells_timed, False)
         timed = [cells[index] for index in sorted(drawn)]
     reference = TransformerLensContender(bridge, pairs, patch_type, each)
-    engine = EngineContender(model, pairs, patch_type, each)
     reference(timed[:1])  # warm up: allocations and thread pools
     obtained = engine()
 
@@ -78,17 +80,19 @@ def compare(
         with clocked(fast), peak_memory(memory, "engine"):
             obtained = engine()
         peaks.append(gemm_peak())
-    work = sum(needed_flops(model.config, pairs, each))
+    work = sum(needed_flops(config, pairs, each))
+    live = sum(not each or cell[1] >= first_difference(pairs[0]) for cell in cells)
     seconds = {
         "transformer_lens": sum(slow) * len(cells) / len(timed),
         "engine": float(np.median(fast)),
     }
-    difference = largest_difference(model.config, expected, obtained, patch_type)
+    difference = largest_difference(config, expected, obtained, patch_type)
     return {
         name: asdict(
             Measurement(
                 seconds=value,
                 ratio=seconds["transformer_lens"] / value,
+                ratio_live=seconds["transformer_lens"] / value * live / len(cells),
                 max_abs_diff=difference if name == "engine" else 0.0,
                 gflops=work / value / 1e9,
                 gemm_peak_gflops=max(peaks),
@@ -112,7 +116,8 @@ def largest_difference(
     """
     if patch_type in ("k", "v") and config.group_size > 1:
         return float("nan")
-    return max(abs(float(value) - float(obtained[cell])) for cell, value in expected)
+    differences = [float(value) - float(obtained[cell]) for cell, value in expected]
+    return float(np.nanmax(np.abs(differences)))  # NaN: an estimate, not compared
 
 
 def needed_flops(config: ModelConfig, pairs: PromptPairs, each: bool) -> list[float]:

@@ -14,10 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from head_patching.metrics import normalised_effect
 from head_patching.models.transformer import Model
-from head_patching.patching.cache import group_pairs
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.reference import hook_name, run_tokens
+from head_patching.patching.runs import group_pairs
+from head_patching.patching.screening import screen_heads
 from head_patching.tasks.ioi import ioi_pairs
 from head_patching.tasks.pairs import PromptPair, PromptPairs
 
@@ -135,7 +137,7 @@ class EngineContender:
     """`HeadPatcher.run`, from tokens to logit_diff."""
 
     def __init__(self, model: Model, pairs: PromptPairs, patch_type: str, each: bool):
-        self.patcher, self.pairs = HeadPatcher(model), pairs
+        self.model, self.pairs = model, pairs
         self.options = {
             "patch_type": patch_type,
             "positions": "each" if each else "all",
@@ -143,7 +145,29 @@ class EngineContender:
 
     def __call__(self) -> np.ndarray:
         """Mean logit_diff, [layer head] or [layer position head]."""
-        result = self.patcher.run(self.pairs, **self.options)
+        result = HeadPatcher(self.model).run(self.pairs, **self.options)
         mean = result.logit_diff.mean("pair")
         order = [axis for axis in ("layer", "position", "head") if axis in mean.dims]
         return mean.transpose(*order).values
+
+
+class ScreeningContender:
+    """`screen_heads`, from tokens to the logit_diff of the heads it confirms."""
+
+    def __init__(self, model: Model, pairs: PromptPairs):
+        self.model, self.pairs = model, pairs
+
+    def __call__(self) -> np.ndarray:
+        """Mean logit_diff, [layer head]; NaN where it is an estimate."""
+        result = screen_heads(self.model, self.pairs)
+        mean = result.logit_diff.mean("pair")
+        return mean.where(result.confirmed == 1).values
+
+    def missed(self, threshold: float) -> tuple[int, int]:
+        """Heads with at least this exact effect: how many not confirmed, of how many.
+
+        As a share of the clean-corrupt difference in logit_diff.
+        """
+        exact = HeadPatcher(self.model).run(self.pairs)
+        strong = np.abs(normalised_effect(exact).values) >= threshold
+        return int((strong & np.isnan(self())).sum()), int(strong.sum())

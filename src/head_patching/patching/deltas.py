@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from head_patching.models.activations import Activations
 from head_patching.models.transformer import (
-    Activations,
     ModelConfig,
     attention_pattern,
     head_outputs,

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from head_patching.models.transformer import Activations, Model
-from head_patching.patching.cache import PairBatch, run_pairs
+from head_patching.models.activations import Activations
+from head_patching.models.transformer import Model
 from head_patching.patching.deltas import PATCH_TYPES
 from head_patching.patching.fallback import patch_by_hooks, warn_of_fallback
 from head_patching.patching.findings import (
@@ -21,6 +21,7 @@ from head_patching.patching.findings import (
 from head_patching.patching.head_sets import Head
 from head_patching.patching.lanes import lanes, one_at_a_time
 from head_patching.patching.propagate import final_residual
+from head_patching.patching.runs import PairBatch, run_pairs
 from head_patching.patching.shares import Label, Share, shares
 from head_patching.patching.sweep import METRICS, answer_tokens, read_out, sweep_heads
 from head_patching.tasks.ioi import IOIDataset
@@ -33,7 +34,7 @@ Positions = Literal["all", "each"] | Sequence[str | int]
 
 UNITS = {"logit_diff": "logit", "probability": "1", "kl": "nat"}
 
-# Memory for the activations of one batch, and for the patches under way in each lane.
+# Memory for the activations of one batch.
 DEFAULT_MEMORY_MIB = 512
 
 
@@ -130,9 +131,7 @@ class HeadPatcher:
                         self.model, pairs, share, results,
                         lambda done: report(part * done),
                     ),
-                    shares(
-                        self.model.config, pairs, batch, labels, wanted, self.memory_mib
-                    ),
+                    shares(pairs, batch, labels, wanted),
                 )  # fmt: skip
         check_coverage(seen)
         return without_position(results, positions)
@@ -156,9 +155,7 @@ class HeadPatcher:
     def pairs_per_batch(self, pairs: PromptPairs) -> int:
         """How many pairs of the longest prompts fit the memory setting."""
         longest = max(len(pair.clean_tokens) for pair in pairs)
-        config = self.model.config
-        items = config.n_layers * config.n_heads
-        per_pair = 4 * items * longest * config.d_model
+        per_pair = 2 * self.model.config.activation_bytes(longest)
         return max(1, self.memory_mib * 2**20 // per_pair)
 
 

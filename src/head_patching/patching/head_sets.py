@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from head_patching.models.transformer import Activations, Model
+from head_patching.models.activations import Activations
+from head_patching.models.transformer import Model
 from head_patching.patching.propagate import Clamp, Joining, propagate
 
 Head = tuple[int, int]  # (layer, head)

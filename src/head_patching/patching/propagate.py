@@ -23,9 +23,10 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional
 
+from head_patching.models.activations import Activations
 from head_patching.models.transformer import (
-    Activations,
     LayerWeights,
     Model,
     attention_write,
@@ -198,9 +199,7 @@ class Crossing:
         n_items, batch, n_own, _ = x.shape
         n_kv, group, d_head = config.n_key_value_heads, config.group_size, config.d_head
 
-        flat = x.flatten(0, 2) @ self.layer.W_QKV
-        if self.layer.b_QKV is not None:
-            flat += self.layer.b_QKV
+        flat = functional.linear(x, self.layer.W_QKV.T, self.layer.b_QKV)
         heads = flat.view(n_items, batch, n_own, -1, d_head)
         qk, v = heads.split((config.n_heads + n_kv, n_kv), dim=3)
         turned = rotate(qk, *rotary_tables(self.model, self.first, n_own))

@@ -9,10 +9,10 @@ import xarray as xr
 
 from head_patching.metrics import logit_diff
 from head_patching.models.transformer import Model
-from head_patching.patching.cache import group_pairs, run_batch
 from head_patching.patching.head_sets import sweep_sets
 from head_patching.patching.propagate import final_residual
 from head_patching.patching.reference import reference_logits, run_tokens
+from head_patching.patching.runs import group_pairs, run_batch
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
 

@@ -1,5 +1,6 @@
 """Shares: a batch's patches cut into parts that lanes work on side by side."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -7,16 +8,15 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from head_patching.models.transformer import ModelConfig
-from head_patching.patching.cache import PairBatch
 from head_patching.patching.head_sets import Head
+from head_patching.patching.runs import PairBatch
 from head_patching.tasks.pairs import PromptPairs
 
 Label = str | int | None  # a position's name or number; None: all positions at once
 
-# Few pairs in a lane keep all lanes busy to the end; the rows of all heads together
-# still make every matrix product large.
-PAIRS_PER_LANE = 4
+# Patched rows (head x pair x position) of one share: enough for large products, few
+# enough to keep all lanes busy to the end and the streams under way small.
+ROWS_PER_SHARE = 6000
 
 # A batch with fewer shares is cut by heads too, lest a lane have nothing to do.
 MIN_SHARES = 2
@@ -56,30 +56,29 @@ class Share:
 
 
 def shares(
-    config: ModelConfig,
     pairs: PromptPairs,
     batch: PairBatch,
     labels: Sequence[Label],
     heads: Sequence[Head],
-    memory_mib: int,
 ) -> list[Share]:
-    """The batch in shares whose patches under way fit the memory each.
+    """The batch in shares of few rows.
 
     The cut does not depend on the number of threads, nor do the results then.
     """
-    suffix = batch.clean.n_positions - batch.first
-    per_pair = 4 * len(heads) * suffix * config.d_model
-    step = min(PAIRS_PER_LANE, max(1, memory_mib * 2**20 // max(1, per_pair)))
+    rows_per_pair = len(heads) * (batch.clean.n_positions - batch.first)
+    step = max(1, ROWS_PER_SHARE // max(1, rows_per_pair))
     parts = [
         (column, position, rows[start : start + step])
         for column, label in enumerate(labels)
         for position, rows in rows_by_position(pairs, batch, label)
         for start in range(0, len(rows), step)
     ]
-    groups = [heads]
-    if len(parts) < MIN_SHARES:  # every other head, counted across layers
-        groups = [[(la, h) for la, h in heads if (la + h) % 2 == odd] for odd in (0, 1)]
-    whole = len(batch.indices) * len(labels) * max(1, len(heads))
+    n_groups = max(
+        math.ceil(rows_per_pair / ROWS_PER_SHARE),
+        MIN_SHARES if len(parts) < MIN_SHARES else 1,
+    )
+    groups = [heads[number::n_groups] for number in range(n_groups)]
+    whole = len(batch.indices) * len(labels) * len(heads)
     return [
         Share(
             batch.select(rows),

@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from head_patching.metrics import answer_probability, kl_from_clean
-from head_patching.models.transformer import Activations, Model, normalise, unembed
+from head_patching.models.activations import Activations
+from head_patching.models.transformer import Model, normalise, unembed
 from head_patching.patching.deltas import PatchType, head_deltas
 from head_patching.patching.head_sets import Head
 from head_patching.patching.propagate import Joining, propagate
@@ -42,6 +43,9 @@ def sweep_heads(
     def joining(layer: int) -> Joining:
         on_layer(layer)
         wanted = by_layer.get(layer, [])
+        if not wanted:
+            suffix = base.resid_pre[layer, :, first:]
+            return Joining([], suffix.new_empty(0, *suffix.shape))
         delta = head_deltas(
             model.config, model.layers[layer].W_O, base, source, layer, patch_type,
             first, positions,

@@ -11,10 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from head_patching.models.transformer import (
-    Activations,
-    Model,
-)
+from head_patching.models.activations import Activations
+from head_patching.models.transformer import Model
 from head_patching.patching.propagate import final_residual
 
 

@@ -23,7 +23,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from head_patching.metrics import logit_diff
-from head_patching.models.transformer import Activations, Model
+from head_patching.models.activations import Activations
+from head_patching.models.transformer import Model
 from head_patching.roles.attention import (
     ATTENTION,
     attention_between,

@@ -1,0 +1,132 @@
+"""The clean and the corrupt run of prompt pairs, in batches of equal shape.
+
+Pairs are grouped by (token length, first difference), the shape that the engine works
+in. What the two prompts of a pair share at their beginning is run once.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from head_patching.models.activations import Activations
+from head_patching.models.transformer import Model, forward
+from head_patching.tasks.pairs import PromptPair, PromptPairs, first_difference
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Clean and corrupt activations of pairs alike in length and first difference."""
+
+    indices: list[int]  # which pairs, counted in the whole set
+    first: int  # the first position in which clean and corrupt differ
+    clean: Activations
+    corrupt: Activations
+
+    def select(self, rows: Sequence[int]) -> "PairBatch":
+        """Some rows of the batch; consecutive ones without copying."""
+        chosen: slice | list[int] = list(rows)
+        if chosen == list(range(chosen[0], chosen[0] + len(chosen))):
+            chosen = slice(chosen[0], chosen[-1] + 1)
+        clean, corrupt = (run.select(chosen) for run in (self.clean, self.corrupt))
+        return PairBatch(
+            [self.indices[row] for row in rows], self.first, clean, corrupt
+        )
+
+    def require_finite(self, model: Model) -> None:
+        """Refuse runs in which the model computed NaN or infinite logits."""
+        for name, run in (("clean", self.clean), ("corrupt", self.corrupt)):
+            if not torch.isfinite(run.final_logits).all():
+                raise ValueError(
+                    f"{model.config.name}: the {name} run of pairs "
+                    f"{self.indices[:5]}... gives NaN or infinite logits"
+                )
+
+
+def group_pairs(pairs: PromptPairs) -> dict[tuple[int, int], list[int]]:
+    """Pair indices by (token length, first differing position), sorted."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for index, pair in enumerate(pairs):
+        key = (len(pair.clean_tokens), first_difference(pair))
+        groups.setdefault(key, []).append(index)
+    return dict(sorted(groups.items()))
+
+
+def batches_of_pairs(
+    pairs: PromptPairs, pairs_per_batch: int
+) -> Iterator[tuple[int, list[int]]]:
+    """Pairs alike in shape, so many at most: first difference and pair indices."""
+    for (_, first), members in group_pairs(pairs).items():
+        for start in range(0, len(members), pairs_per_batch):
+            yield first, members[start : start + pairs_per_batch]
+
+
+def run_pairs(
+    model: Model, pairs: PromptPairs, pairs_per_batch: int
+) -> Iterator[PairBatch]:
+    """Both runs of every pair, in batches of at most `pairs_per_batch`."""
+    for first, indices in batches_of_pairs(pairs, pairs_per_batch):
+        yield run_batch(model, pairs, indices, first)
+
+
+def run_batch(
+    model: Model, pairs: PromptPairs, indices: Sequence[int], first: int
+) -> PairBatch:
+    """Both runs of pairs that are alike in length and first difference.
+
+    Raises
+    ------
+    ValueError
+        When the model's activations are not finite.
+    """
+    chosen = [pairs[index] for index in indices]
+    with torch.no_grad():
+        clean, corrupt = run_both(model, *both_tokens(model, chosen), first)
+    batch = PairBatch(list(indices), first, clean, corrupt)
+    batch.require_finite(model)
+    return batch
+
+
+def both_tokens(
+    model: Model, chosen: Sequence[PromptPair]
+) -> tuple[Int[Tensor, "batch position"], Int[Tensor, "batch position"]]:
+    """Tokens of the clean and the corrupt prompts, of equal length."""
+    clean, corrupt = (
+        torch.tensor(tokens, device=model.device)
+        for tokens in (
+            [pair.clean_tokens for pair in chosen],
+            [pair.corrupt_tokens for pair in chosen],
+        )
+    )
+    return clean, corrupt
+
+
+@torch.no_grad()
+def run_shared(
+    model: Model, clean: Int[Tensor, "batch position"], first: int
+) -> Activations | None:
+    """The run of what clean and corrupt prompts share, for both of them in turn."""
+    if first == 0:
+        return None
+    rows = list(range(len(clean)))
+    return forward(model, clean[:, :first]).select(rows + rows)
+
+
+def run_both(
+    model: Model,
+    clean: Int[Tensor, "batch position"],
+    corrupt: Int[Tensor, "batch position"],
+    first: int,
+    added: Float[Tensor, "layer two_batch suffix d_model"] | None = None,
+) -> tuple[Activations, Activations]:
+    """The clean and the corrupt run; positions before `first` are computed once.
+
+    `added` is that of `forward`, for the clean and then the corrupt prompts, from
+    position `first` on.
+    """
+    tokens = torch.cat((clean, corrupt))[:, first:]
+    both = forward(model, tokens, added, run_shared(model, clean, first))
+    n = len(clean)
+    return both.select(slice(0, n)), both.select(slice(n, 2 * n))
