@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from head_patching.models.transformer import forward, rotate
+from head_patching.models.transformer import forward, gelu_tanh, rotate
 
 
 @pytest.fixture
@@ -73,3 +73,9 @@ def test_rotation_by_a_quarter_turn():
     x = torch.tensor([[[[3.0, 4.0, 7.0]]]])
     cos, sin = torch.zeros(1, 2), torch.ones(1, 2)
     assert rotate(x, cos, sin).flatten().tolist() == [-4.0, 3.0, 7.0]
+
+
+def test_gelu_in_its_tanh_approximation_is_pytorchs():
+    x = torch.linspace(-12, 12, 2001)
+    expected = torch.nn.functional.gelu(x, approximate="tanh")
+    torch.testing.assert_close(gelu_tanh(x), expected, rtol=1e-5, atol=1e-6)

@@ -23,7 +23,7 @@ def test_a_shard_holds_both_runs_of_its_own_pairs(prepared, shard):
     model, _ = prepared
     pairs = random_pairs(seed=60)
     seen = []
-    for batch in read_shard(shard):
+    for batch in read_shard(shard, pairs, model):
         seen += batch.indices
         for run in ("clean", "corrupt"):
             tokens = [getattr(pairs[index], f"{run}_tokens") for index in batch.indices]
@@ -42,7 +42,7 @@ def test_patching_from_the_cache_equals_patching_without(prepared, tmp_path):
     paths = [tmp_path / "000.safetensors", tmp_path / "001.safetensors"]
     for number, path in enumerate(paths):
         write_shard(path, model, pairs, 3 * number, 3)
-    batches = (batch for path in paths for batch in read_shard(path))
+    batches = (batch for path in paths for batch in read_shard(path, pairs, model))
     cached = HeadPatcher(model).run(pairs, "q", batches=batches)
     direct = HeadPatcher(model).run(pairs, "q")
     np.testing.assert_allclose(cached.logit_diff, direct.logit_diff, atol=1e-5)
@@ -52,18 +52,31 @@ def test_damaged_and_missing_files_are_one_line(shard):
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match="truncated or damaged"):
-        list(read_shard(shard))
+        list(read_shard(shard, random_pairs(seed=60)))
     manifest = manifest_path(shard)
     record = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(record | {"schema_version": 99}))
     with pytest.raises(ValueError, match="schema version 99"):
-        list(read_shard(shard))
+        list(read_shard(shard, random_pairs(seed=60)))
     manifest.write_text("{")
     with pytest.raises(ValueError, match="is not JSON"):
-        list(read_shard(shard))
+        list(read_shard(shard, random_pairs(seed=60)))
     manifest.unlink()
     with pytest.raises(FileNotFoundError, match="does not exist"):
-        list(read_shard(shard))
+        list(read_shard(shard, random_pairs(seed=60)))
+
+
+def test_a_shard_of_other_prompts_or_another_model_is_refused(prepared, shard):
+    model, _ = prepared
+    pairs = random_pairs(seed=60)
+    for others in (random_pairs(seed=59), pairs.select([0, 1, 2])):
+        with pytest.raises(ValueError, match="of other prompts than those given"):
+            list(read_shard(shard, others))
+    manifest = manifest_path(shard)
+    record = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(record | {"model": "another"}))
+    with pytest.raises(ValueError, match="activations of another, not of"):
+        list(read_shard(shard, pairs, model))
 
 
 def test_an_empty_shard_is_refused(prepared, tmp_path):

@@ -50,7 +50,7 @@ def measure(cache: Shards, pairs: "PromptPairs") -> Measured:
 
     measured: Measured = {}
     for shard in cache:
-        for batch in read_shard(shard):
+        for batch in read_shard(shard, pairs):
             chosen = [pairs[index] for index in batch.indices]
             answer = torch.tensor([pair.answer_token for pair in chosen])
             wrong = torch.tensor([pair.wrong_answer_token for pair in chosen])

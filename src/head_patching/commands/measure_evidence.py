@@ -35,14 +35,15 @@ def measure_evidence(
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
+    model, prompts = load_model(model_folder), PromptPairs.read(pairs)
     batches = (
         (batch.indices, batch.clean, batch.corrupt)
         for shard in cache
-        for batch in read_shard(shard)
+        for batch in read_shard(shard, prompts, model)
     )
     table = evidence.measure_evidence(
-        load_model(model_folder),
-        PromptPairs.read(pairs),
+        model,
+        prompts,
         batches,
         pd.read_csv(effects),
         n_resamples=resamples,

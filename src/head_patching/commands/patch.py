@@ -51,6 +51,7 @@ def patch(
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
+    model, prompts = load_model(model_folder), PromptPairs.read(pairs)
     if screen:
         from head_patching.patching.screening import screen_heads
 
@@ -58,17 +59,18 @@ def patch(
             raise ValueError(
                 "--screen works for the output at all positions and logit_diff only"
             )
-        model, prompts = load_model(model_folder), PromptPairs.read(pairs)
         write_dataset(out, screen_heads(model, prompts, direction))
         return
     with progress(f"Patching {patch_type}, {direction}") as advance:
-        dataset = HeadPatcher(load_model(model_folder)).run(
-            PromptPairs.read(pairs),
+        dataset = HeadPatcher(model).run(
+            prompts,
             patch_type=patch_type,
             direction=direction,
             positions=position or "all",
             metrics=("logit_diff", *(metric or ())),
-            batches=(batch for shard in cache for batch in read_shard(shard)),
+            batches=(
+                batch for shard in cache for batch in read_shard(shard, prompts, model)
+            ),
             on_progress=advance,
         )
     write_dataset(out, dataset)

@@ -101,6 +101,36 @@ def download(source: HubModel) -> Path:
         ) from error
 
 
+def require_shapes(folder: Path) -> None:
+    """Refuse weights that do not have the shape which `config.json` says.
+
+    Raises
+    ------
+    ValueError
+        When a weight has another shape; the message names it.
+    """
+    import torch
+    from safetensors import safe_open
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+    expected = {name: list(weight.shape) for name, weight in model.named_parameters()}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118
+                shape = file.get_slice(name).get_shape()
+                # Some checkpoints leave out the base model's prefix.
+                wanted = expected.get(
+                    name, expected.get(f"{model.base_model_prefix}.{name}", shape)
+                )
+                if shape != wanted:
+                    raise ValueError(
+                        f"{path.name}: weight {name} has shape {shape}, expected "
+                        f"{wanted} by config.json"
+                    )
+
+
 def title_of(source: Source) -> str:
     """The model's name as the chapter prints it."""
     return source.title

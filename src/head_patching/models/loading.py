@@ -23,6 +23,7 @@ from head_patching.models.checkpoints import (
     fetch_checkpoint,
     license_of,
     origin_of,
+    require_shapes,
     title_of,
 )
 from head_patching.models.checks import check_against_bridge
@@ -87,7 +88,18 @@ def load_model(folder: Path | str) -> Model:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a checkpoint folder."""
+    """The tokenizer of a checkpoint folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder} does not exist: run `head-patching prepare-model --model NAME "
+            f"--out {folder.parent}`"
+        )
     quiet_transformers()
     if (folder / "tokenizer.json").is_file():
         # What AutoTokenizer comes to in the end, without importing every model first.
@@ -99,6 +111,16 @@ def load_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+
+
+def require_tokenizer(checkpoint: Path, config: ModelConfig) -> None:
+    """Refuse a tokenizer with tokens that the model has no embedding for."""
+    n_tokens = len(load_tokenizer(checkpoint))
+    if n_tokens > config.d_vocab:
+        raise ValueError(
+            f"{config.name}: the tokenizer has {n_tokens} tokens, the model embeds "
+            f"only {config.d_vocab}: it belongs to another model"
+        )
 
 
 def build_model(config: ModelConfig, tensors: dict[str, Tensor]) -> Model:
@@ -148,7 +170,8 @@ def prepare_model(name: str, folder: Path | str) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        When the name is unknown or the architecture lacks a part the engine reads.
+        When the name is unknown, the architecture lacks a part the engine reads, a
+        weight has the wrong shape or the tokenizer does not fit.
     FileNotFoundError
         When the weights cannot be had.
     """
@@ -157,8 +180,10 @@ def prepare_model(name: str, folder: Path | str) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     quiet_transformers()
     origin = fetch_checkpoint(source, folder / "checkpoint")
+    require_shapes(folder / "checkpoint")
     bridge = load_bridge(folder / "checkpoint")
     config = config_of(bridge, title_of(source))
+    require_tokenizer(folder / "checkpoint", config)
     tensors = tensors_of(bridge, config)
     model = build_model(config, tensors)
     check = check_against_bridge(model, bridge)

@@ -5,10 +5,12 @@ JSON manifest beside it. Pairs are grouped by shape (`runs`); a group's tensors 
 `{group}/{run}/{name}`.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -20,7 +22,7 @@ from head_patching.provenance import sha256_file
 from head_patching.results import atomic, write_json
 from head_patching.tasks.pairs import PromptPairs
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NAMES = tuple(entry.name for entry in fields(Activations))
 
 
@@ -52,6 +54,7 @@ def write_shard(
         "model": model.config.name,
         "task": pairs.task,
         "corruption": pairs.corruption,
+        "prompts": fingerprint(subset),
         "groups": groups,
         "sha256": checksum,
         "tensors": list(NAMES),
@@ -59,15 +62,20 @@ def write_shard(
     write_json(manifest_path(path), manifest)
 
 
-def read_shard(path: Path | str) -> Iterator[PairBatch]:
+def read_shard(
+    path: Path | str, pairs: PromptPairs, model: Model | None = None
+) -> Iterator[PairBatch]:
     """The batches of one shard, memory-mapped, one at a time.
+
+    `pairs` are the whole set of prompts and `model` the one that ran them, if at hand.
 
     Raises
     ------
     FileNotFoundError
         When the shard or its manifest is not there.
     ValueError
-        When either cannot be read or was written by another schema version.
+        When either cannot be read, was written by another schema version, or belongs
+        to another model or to other prompts.
     """
     for file in (Path(path), manifest_path(path)):
         if not file.is_file():
@@ -81,6 +89,7 @@ def read_shard(path: Path | str) -> Iterator[PairBatch]:
             f"{path}: schema version {manifest.get('schema_version')} cannot be read, "
             f"expected {SCHEMA_VERSION}; cache the activations again"
         )
+    require_same(path, manifest, pairs, model)
     try:
         with safe_open(path, framework="pt") as file:
             for number, group in enumerate(manifest["groups"]):
@@ -98,6 +107,33 @@ def read_shard(path: Path | str) -> Iterator[PairBatch]:
         raise ValueError(
             f"{path} is truncated or damaged ({error}); cache the activations again"
         ) from error
+
+
+def require_same(
+    path: Path | str,
+    manifest: dict[str, Any],
+    pairs: PromptPairs,
+    model: Model | None,
+) -> None:
+    """Refuse a shard of another model or of other prompts."""
+    if model is not None and manifest["model"] != model.config.name:
+        raise ValueError(
+            f"{path} holds activations of {manifest['model']}, not of "
+            f"{model.config.name}"
+        )
+    members = sorted(index for group in manifest["groups"] for index in group["pairs"])
+    known = members[-1] < len(pairs)
+    if not known or fingerprint(pairs.select(members)) != manifest["prompts"]:
+        raise ValueError(
+            f"{path} holds activations of other prompts than those given; cache the "
+            "activations again"
+        )
+
+
+def fingerprint(pairs: PromptPairs) -> str:
+    """SHA-256 of the tokens of all prompts."""
+    tokens = [(pair.clean_tokens, pair.corrupt_tokens) for pair in pairs]
+    return hashlib.sha256(json.dumps(tokens).encode()).hexdigest()
 
 
 def manifest_path(path: Path | str) -> Path:

@@ -60,10 +60,10 @@ def sweep_sets(
 
     clamps: dict[int, list[Clamp]] = {}
     for item, heads in enumerate(head_sets):
-        for layer, head in heads:
-            if layer > start[item]:
-                held = Clamp(item, head, z[layer, :, first:, head], within)
-                clamps.setdefault(layer, []).append(held)
+        for layer in sorted({at for at, _ in heads if at > start[item]}):
+            members = [head for at, head in heads if at == layer]
+            held = Clamp(item, members, z[layer, :, first:, members], within)
+            clamps.setdefault(layer, []).append(held)
     return propagate(model, base, first, joining, len(head_sets), clamps)
 
 

@@ -19,6 +19,7 @@ TransformerLens's hooks, on every supported architecture.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -32,6 +33,7 @@ from head_patching.models.transformer import (
     attention_write,
     mlp_write,
     normalise,
+    per_query_head,
     rotary_tables,
     rotate,
 )
@@ -42,6 +44,9 @@ BLOCK_ROWS = 1024
 
 END = slice(-1, None)
 ALL = slice(None)
+
+# What a head reads of the stream.
+Input = Literal["q", "k", "v"]
 
 
 @dataclass(frozen=True)
@@ -54,24 +59,42 @@ class Joining:
 
 @dataclass(frozen=True)
 class Clamp:
-    """One head's output held at given values in one travelling patch.
+    """Outputs of some heads of a layer held at given values in one travelling patch.
 
     `positions` says where (None: everywhere in the suffix).
     """
 
     item: int
-    head: int
-    z: Float[Tensor, "batch suffix d_head"]
+    heads: Sequence[int]
+    z: Float[Tensor, "batch suffix held d_head"]
     positions: Bool[Tensor, "batch suffix"] | None = None
 
-    def hold(
-        self, own: Float[Tensor, "batch query d_head"], queries: slice
-    ) -> Float[Tensor, "batch query d_head"]:
-        """The head's output with the held values put in."""
+    def hold(self, own: Float[Tensor, "batch query head d_head"], queries: slice):
+        """Put the held values into the outputs of all heads."""
         z = self.z[:, queries]
-        if self.positions is None:
-            return z
-        return torch.where(self.positions[:, queries, None], z, own)
+        if self.positions is not None:
+            where = self.positions[:, queries, None, None]
+            z = torch.where(where, z, own[:, :, self.heads])
+        own[:, :, self.heads] = z
+
+
+@dataclass(frozen=True)
+class InputClamp:
+    """The q, k or v of one layer's heads held at given values in one travelling patch.
+
+    `positions` are those that hold them, counted in the suffix. With grouped-query
+    attention each query head has its own copy of the held key or value.
+    """
+
+    item: int
+    heads: Sequence[int]
+    part: Input
+    values: Float[Tensor, "batch place held d_head"]
+    positions: slice
+
+    def hold(self, own: Float[Tensor, "batch suffix head d_head"]) -> None:
+        """Put the held values into the part of all heads."""
+        own[:, self.positions, self.heads] = self.values
 
 
 def propagate(
@@ -80,7 +103,7 @@ def propagate(
     first: int,
     joining: Callable[[int], Joining],
     n_items: int,
-    clamps: Mapping[int, Sequence[Clamp]] | None = None,
+    clamps: Mapping[int, Sequence[Clamp | InputClamp]] | None = None,
     block_rows: int = BLOCK_ROWS,
 ) -> Float[Tensor, "item batch d_model"]:
     """The final residual stream at END for each patch and prompt.
@@ -97,8 +120,9 @@ def propagate(
         Number of rows of the result; a row that no patch joins holds the base run's
         value.
     clamps
-        For each layer, heads of patches under way whose output is held, as replacing
-        a set of heads at once demands: later heads of the set must not react.
+        For each layer, heads of patches under way whose output, or one of whose
+        inputs, is held, as replacing a set of heads at once demands: later heads of
+        the set must not react.
     """
     n_layers, clamps = model.config.n_layers, clamps or {}
     shape = (n_items, len(base), base.n_positions - first, model.config.d_model)
@@ -108,11 +132,13 @@ def propagate(
     rows_per_item = stream[0, ..., 0].numel()
     for layer in range(n_layers):
         queries, crossed = (ALL, stream) if layer < n_layers - 1 else (END, ends)
+        joins = joining(layer)
+        if not items and not joins.items:
+            continue
         crossing = Crossing.of(model, base, layer, first, queries)
         held = [(items.index(c.item), c) for c in clamps.get(layer, ())]
         for rows in blocks(len(items), rows_per_item, block_rows):
             crossed[rows] = crossing.of_travellers(stream[rows], rows.start, held)
-        joins = joining(layer)
         joined = crossed[len(items) : len(items) + len(joins.items)]
         for rows in blocks(len(joined), rows_per_item, block_rows):
             joined[rows] = crossing.of_joining(joins.delta[rows][:, :, queries])
@@ -159,7 +185,7 @@ class Crossing:
         self,
         x: Float[Tensor, "item batch suffix d_model"],
         row: int,
-        held: Sequence[tuple[int, Clamp]],
+        held: Sequence[tuple[int, Clamp | InputClamp]],
     ) -> Float[Tensor, "item batch query d_model"]:
         """The residual above the layer, for patches that started below it.
 
@@ -167,11 +193,8 @@ class Crossing:
         """
         config = self.model.config
         normalised = normalise(x, config)
-        z = self.suffix_attention(normalised)
-        for at, clamp in held:
-            if row <= at < row + len(z):
-                own = z[at - row, :, :, clamp.head]
-                z[at - row, :, :, clamp.head] = clamp.hold(own, self.queries)
+        here = [(at - row, clamp) for at, clamp in held if row <= at < row + len(x)]
+        z = self.attend(normalised, here)
         above = attention_write(z, self.layer).add_(x[:, :, self.queries])
         if config.parallel_attn_mlp:
             return above.add_(mlp_write(normalised[:, :, self.queries], self.layer))
@@ -186,8 +209,50 @@ class Crossing:
             return above
         return above.add_(mlp_write(normalise(above, config), self.layer))
 
-    def suffix_attention(
+    def attend(
+        self,
+        x: Float[Tensor, "item batch suffix d_model"],
+        held: Sequence[tuple[int, Clamp | InputClamp]],
+    ) -> Float[Tensor, "item batch query head d_head"]:
+        """z at the wanted positions, given the normalised stream."""
+        q, k, v = self.project(x)
+        base_k, base_v = self.base_k, self.base_v
+        inputs = [(at, clamp) for at, clamp in held if isinstance(clamp, InputClamp)]
+        if inputs:  # a held key or value is its head's alone: a copy for each head
+            k, v = (per_query_head(kv, self.model.config) for kv in (k, v))
+            group = self.model.config.group_size
+            base_k, base_v = (
+                kv.repeat_interleave(group, dim=0) for kv in (base_k, base_v)
+            )
+            parts = {"q": q, "k": k, "v": v}
+            for at, clamp in inputs:
+                clamp.hold(parts[clamp.part][at])
+        z = self.suffix_attention(q, k, v, base_k, base_v)
+        for at, clamp in held:
+            if isinstance(clamp, Clamp):
+                clamp.hold(z[at], self.queries)
+        return z
+
+    def project(
         self, x: Float[Tensor, "item batch suffix d_model"]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """q, k and v [item batch suffix heads d_head]; q and k are turned together."""
+        config = self.model.config
+        n_kv = config.n_key_value_heads
+        flat = functional.linear(x, self.layer.W_QKV.T, self.layer.b_QKV)
+        heads = flat.unflatten(-1, (-1, config.d_head))
+        qk, v = heads.split((config.n_heads + n_kv, n_kv), dim=3)
+        turned = rotate(qk, *rotary_tables(self.model, self.first, x.shape[2]))
+        q, k = turned.split((config.n_heads, n_kv), dim=3)
+        return q, k, v
+
+    def suffix_attention(
+        self,
+        q: Float[Tensor, "item batch suffix head d_head"],
+        k: Float[Tensor, "item batch suffix kv_head d_head"],
+        v: Float[Tensor, "item batch suffix kv_head d_head"],
+        base_k: Float[Tensor, "batch_kv_head d_head key"],
+        base_v: Float[Tensor, "batch_kv_head key d_head"],
     ) -> Float[Tensor, "item batch query head d_head"]:
         """z at the wanted positions; keys before the suffix are the base run's.
 
@@ -195,17 +260,10 @@ class Crossing:
         run's keys: with the prompt and the key-value head as the batch axis, their
         scores are one matrix product.
         """
-        config = self.model.config
-        n_items, batch, n_own, _ = x.shape
-        n_kv, group, d_head = config.n_key_value_heads, config.group_size, config.d_head
-
-        flat = functional.linear(x, self.layer.W_QKV.T, self.layer.b_QKV)
-        heads = flat.view(n_items, batch, n_own, -1, d_head)
-        qk, v = heads.split((config.n_heads + n_kv, n_kv), dim=3)
-        turned = rotate(qk, *rotary_tables(self.model, self.first, n_own))
-        q, k = turned.split((config.n_heads, n_kv), dim=3)
+        n_items, batch, n_own, n_kv, d_head = k.shape
         q = q[:, :, self.queries]
-        n_query = q.shape[2]
+        n_query, n_heads = q.shape[2:4]
+        group = n_heads // n_kv
 
         # [prompt x kv_head, item, query x group, d_head]
         q = q.unflatten(3, (n_kv, group)).permute(1, 3, 0, 2, 4, 5)
@@ -214,17 +272,17 @@ class Crossing:
             own.permute(1, 3, 0, 2, 4).reshape(-1, n_items, n_own, d_head)
             for own in (k, v)
         )
-        shared = torch.bmm(q.flatten(1, 2), self.base_k)
+        shared = torch.bmm(q.flatten(1, 2), base_k)
         own = q @ k.transpose(2, 3)
         own += causal_bias(n_query, n_own, group, own)
         scores = torch.cat((shared.view(*q.shape[:3], self.first), own), dim=3)
         pattern = scores.mul_(d_head**-0.5).softmax(dim=3)
         shared, own = pattern.split((self.first, n_own), dim=3)
-        z = (own @ v).flatten(1, 2).baddbmm_(shared.flatten(1, 2), self.base_v)
+        z = (own @ v).flatten(1, 2).baddbmm_(shared.flatten(1, 2), base_v)
 
         z = z.view(batch, n_kv, n_items, n_query, group, d_head)
         return z.permute(2, 0, 3, 1, 4, 5).reshape(
-            n_items, batch, n_query, config.n_heads, d_head
+            n_items, batch, n_query, n_heads, d_head
         )
 
 

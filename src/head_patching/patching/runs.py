@@ -107,11 +107,25 @@ def both_tokens(
 def run_shared(
     model: Model, clean: Int[Tensor, "batch position"], first: int
 ) -> Activations | None:
-    """The run of what clean and corrupt prompts share, for both of them in turn."""
+    """The run of what clean and corrupt prompts share, for both of them in turn.
+
+    What all prompts of the batch share besides (a few-shot preamble) is run for one.
+    """
     if first == 0:
         return None
-    rows = list(range(len(clean)))
-    return forward(model, clean[:, :first]).select(rows + rows)
+    n, n_common = len(clean), common_beginning(clean[:, :first])
+    before = None
+    if n_common:
+        before = forward(model, clean[:1, :n_common]).select([0] * n)
+    if n_common < first:
+        before = forward(model, clean[:, n_common:first], before=before)
+    return before.select([*range(n)] * 2)
+
+
+def common_beginning(tokens: Int[Tensor, "batch position"]) -> int:
+    """How many leading tokens all rows have in common."""
+    same = (tokens == tokens[0]).all(dim=0)
+    return int(same.long().cumprod(dim=0).sum())
 
 
 def run_both(

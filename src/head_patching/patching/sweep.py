@@ -11,7 +11,7 @@ from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model, normalise, unembed
 from head_patching.patching.deltas import PatchType, head_deltas
 from head_patching.patching.head_sets import Head
-from head_patching.patching.propagate import Joining, propagate
+from head_patching.patching.propagate import Joining, final_residual, propagate
 from head_patching.tasks.pairs import PromptPairs
 
 METRICS = ("logit_diff", "probability", "kl")
@@ -36,6 +36,8 @@ def sweep_heads(
     run's own. `tests/patching/test_sweep.py` compares every head with TransformerLens's
     hooks.
     """
+    if positions is not None and not positions[:, first:].any():
+        return final_residual(model, base).expand(len(heads), -1, -1)
     by_layer: dict[int, list[tuple[int, int]]] = {}
     for item, (layer, head) in enumerate(heads):
         by_layer.setdefault(layer, []).append((item, head))

@@ -10,6 +10,7 @@ Names, places and objects are lists of our own, of common words, not the paper's
 names and 20 words in its text; 99 names, 8 places and 8 objects in its released code).
 """
 
+import re
 from typing import NamedTuple
 
 
@@ -91,3 +92,9 @@ OBJECTS = _words(
     letter map pen phone present ring sandwich ticket toy watch
     """
 )
+
+
+def prompt_words() -> list[str]:
+    """Every word and punctuation mark that a prompt may contain, sorted."""
+    texts = " ".join(re.sub(r"\[\w+\]", "", template.text) for template in TEMPLATES)
+    return sorted({*re.findall(r"\w+|[^\w\s]", texts), *NAMES, *PLACES, *OBJECTS})

@@ -1,0 +1,56 @@
+"""What cannot be prepared or loaded is refused in one line that names it."""
+
+import json
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from head_patching.models.loading import load_model, load_tokenizer, prepare_model
+from tests.architectures import save_checkpoint, word_tokenizer
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "neox", "llama"])
+def test_a_weight_of_another_shape_than_the_config_says(architecture, tmp_path):
+    checkpoint = save_checkpoint(architecture, tmp_path / "checkpoint")
+    weights = checkpoint / "model.safetensors"
+    tensors = load_file(weights)
+    name = max(tensors, key=lambda key: tensors[key].numel())
+    rows, columns = tensors[name].shape
+    tensors[name] = tensors[name][:-1].clone()
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="expected") as error:
+        prepare_model(str(checkpoint), tmp_path / "out")
+    message = str(error.value)
+    assert f"model.safetensors: weight {name} has shape" in message
+    assert f"[{rows - 1}, {columns}], expected [{rows}, {columns}]" in message
+    assert not (tmp_path / "out" / "model.json").exists()
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_embeds(tmp_path):
+    checkpoint = save_checkpoint("gpt2", tmp_path / "checkpoint")
+    tokenizer = word_tokenizer()
+    tokenizer.add_tokens(["another", "and-another"])
+    tokenizer.save_pretrained(str(checkpoint))
+    with pytest.raises(ValueError, match="has 55 tokens, the model embeds only 53"):
+        prepare_model(str(checkpoint), tmp_path / "out")
+    assert not (tmp_path / "out" / "model.json").exists()
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="prepare-model"):
+        load_tokenizer(tmp_path / "nowhere" / "checkpoint")
+    with pytest.raises(FileNotFoundError, match="is not a prepared model"):
+        load_model(tmp_path / "nowhere")
+
+
+def test_weights_that_are_not_numbers(prepared, tmp_path):
+    model, _ = prepared
+    folder = tmp_path / "model"
+    folder.mkdir()
+    record = json.loads((model.folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(record))
+    tensors = load_file(model.folder / "weights.safetensors")
+    tensors["blocks.1.attn.W_O"][0, 0, 0] = float("nan")
+    save_file(tensors, folder / "weights.safetensors")
+    with pytest.raises(ValueError, match=r"weight blocks.1.attn.W_O holds NaN"):
+        load_model(folder)
