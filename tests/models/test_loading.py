@@ -36,6 +36,17 @@ def test_a_tokenizer_with_more_tokens_than_the_model_embeds(tmp_path):
     assert not (tmp_path / "out" / "model.json").exists()
 
 
+def test_preparing_anew_leaves_nothing_of_the_model_before(tmp_path):
+    first = save_checkpoint("gpt2", tmp_path / "first")
+    second = save_checkpoint("llama", tmp_path / "second")
+    prepare_model(str(first), tmp_path / "out")
+    (tmp_path / "out" / "checkpoint" / "model-00001-of-00002.safetensors").touch()
+    prepare_model(str(second), tmp_path / "out")
+    left = {file.name for file in (tmp_path / "out" / "checkpoint").iterdir()}
+    assert left <= {file.name for file in second.iterdir()}
+    assert load_model(tmp_path / "out").config.architecture == "LlamaForCausalLM"
+
+
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="prepare-model"):
         load_tokenizer(tmp_path / "nowhere" / "checkpoint")

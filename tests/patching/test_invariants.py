@@ -181,3 +181,15 @@ def test_unknown_options_are_refused_in_one_line(prepared, options, message):
     with pytest.raises(ValueError, match=message) as caught:
         HeadPatcher(model).run(random_pairs(seed=0), **options)
     assert "\n" not in str(caught.value)
+
+
+def test_some_heads_alone_equal_those_among_all(prepared):
+    model, _ = prepared
+    pairs = random_pairs(seed=11)
+    whole = HeadPatcher(model).run(pairs, "q")
+    some = HeadPatcher(model).run(pairs, "q", heads=[(1, 2), (0, 3)])
+    assert int(np.isfinite(some.logit_diff[:, :, 0]).sum()) == 2
+    for head in ((1, 2), (0, 3)):
+        assert_close(some.logit_diff[head].values, whole.logit_diff[head].values)
+    with pytest.raises(ValueError, match="head L0H99 is not in"):
+        HeadPatcher(model).run(pairs, heads=[(0, 99)])

@@ -102,3 +102,8 @@ def test_one_remaining_heads_effect_is_the_bound():
     for seed in range(5):
         effects = sets_and_effects(np.array([-0.3]), seed)
         assert screening.main_effect_bound(*effects) == pytest.approx(0.3)
+
+
+def test_a_wrong_direction_is_refused(prepared, pairs):
+    with pytest.raises(ValueError, match=r"denoise.*denoising"):
+        screening.screen_heads(prepared[0], pairs, direction="denoise")

@@ -22,7 +22,7 @@ def estimate_effects(
     top: Annotated[int, typer.Option(min=1, help="Heads whose ranks count.")] = 20,
     threads: Threads = 0,
 ) -> None:
-    """Estimate patched runs by one gradient, and say how far off each estimate is."""
+    """Estimate patched runs by two gradients, and say how far off each estimate is."""
     import pandas as pd
 
     from head_patching.models.loading import load_model

@@ -1,6 +1,6 @@
 """head-patching patch: the logit_diff of every patched run."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from head_patching.commands.options import (
     use_threads,
 )
 from head_patching.commands.progress import progress
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 PatchType = Annotated[
     str, typer.Option(help="What is replaced: output, q, k, v or pattern.")
@@ -59,7 +62,9 @@ def patch(
             raise ValueError(
                 "--screen works for the output at all positions and logit_diff only"
             )
-        write_dataset(out, screen_heads(model, prompts, direction))
+        screened = screen_heads(model, prompts, direction)
+        write_dataset(out, screened)
+        typer.echo(screening_report(screened))
         return
     with progress(f"Patching {patch_type}, {direction}") as advance:
         dataset = HeadPatcher(model).run(
@@ -74,3 +79,16 @@ def patch(
             on_progress=advance,
         )
     write_dataset(out, dataset)
+
+
+def screening_report(screened: "xr.Dataset") -> str:
+    """What was confirmed, and how much the other heads may do."""
+    n_confirmed, n_heads = int(screened.confirmed.sum()), screened.confirmed.size
+    report = f"{n_confirmed} of {n_heads} heads patched exactly, the others estimated."
+    if "missed_bound" in screened.attrs:
+        report += (
+            f" All the others patched together have an effect of "
+            f"{screened.attrs['remaining_effect']:+.3f}; as far as effects add up, "
+            f"none of them has one beyond {screened.attrs['missed_bound']:.3f}."
+        )
+    return report

@@ -9,6 +9,7 @@ neither TransformerLens nor transformers' model code.
 import json
 import logging
 import os
+import shutil
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +28,7 @@ from head_patching.models.checkpoints import (
     title_of,
 )
 from head_patching.models.checks import check_against_bridge
-from head_patching.models.registry import find_source
+from head_patching.models.registry import FolderModel, find_source
 from head_patching.models.transformer import (
     LayerWeights,
     Model,
@@ -150,6 +151,12 @@ def fuse_layer(config: ModelConfig, part: dict[str, Tensor]) -> LayerWeights:
     reading = [part[name].transpose(0, 1).flatten(1) for name in ("W_Q", "W_K", "W_V")]
     biases = [part[name].flatten() for name in ("b_Q", "b_K", "b_V") if name in part]
     entering = [part[name] for name in ("W_gate", "W_in") if name in part]
+    for name in ("W_O", "W_in", "W_out"):
+        if name not in part:
+            raise ValueError(
+                f"{config.name} ({config.architecture}) has a layer without {name}: "
+                "the engine needs attention and one MLP in every layer"
+            )
     b_in = [part[name] for name in ("b_gate", "b_in") if name in part]
     return LayerWeights(
         config=config,
@@ -178,6 +185,11 @@ def prepare_model(name: str, folder: Path | str) -> dict[str, Any]:
     folder = Path(folder)
     source = find_source(name)
     folder.mkdir(parents=True, exist_ok=True)
+    # What an earlier model left would be taken for this one's.
+    (folder / "model.json").unlink(missing_ok=True)
+    checkpoint = folder.resolve() / "checkpoint"
+    if not isinstance(source, FolderModel) or source.folder.resolve() != checkpoint:
+        shutil.rmtree(checkpoint, ignore_errors=True)
     quiet_transformers()
     origin = fetch_checkpoint(source, folder / "checkpoint")
     require_shapes(folder / "checkpoint")

@@ -286,6 +286,11 @@ def embed(
             f"prompts have {stop} tokens; {model.config.name} takes at most "
             f"{model.config.n_ctx}"
         )
+    if tokens.numel() and int(tokens.max()) >= model.config.d_vocab:
+        raise ValueError(
+            f"token {int(tokens.max())} is not in the vocabulary of {model.config.name}"
+            f" ({model.config.d_vocab} tokens): the prompts belong to another model"
+        )
     resid = model.W_E[tokens]
     if model.W_pos is not None:
         resid = resid + model.W_pos[start:stop]

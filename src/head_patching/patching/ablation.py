@@ -64,12 +64,11 @@ def ablate(
     if kind != "zero" and reference is None:
         raise ValueError(f"{kind} ablation needs reference prompts (abc pairs)")
     outputs = reference_outputs(model, reference) if reference else {}
-    generator = np.random.default_rng(seed)
     ablated = np.empty((len(head_sets), len(pairs)), np.float32)
     clean = np.empty(len(pairs), np.float32)
     with torch.inference_mode():
         for batch in run_pairs(model, pairs, PAIRS_PER_BATCH):
-            z = replacement(batch, pairs, kind, outputs, generator)
+            z = replacement(batch, pairs, kind, outputs, seed)
             final = sweep_sets(model, batch.clean, z, head_sets)
             answers = answer_tokens(model, pairs, batch.indices)
             logits = batch.clean.final_logits
@@ -108,7 +107,7 @@ def replacement(
     pairs: PromptPairs,
     kind: str,
     outputs: Reference,
-    generator: np.random.Generator,
+    seed: int,
 ) -> Float[Tensor, "layer batch position head d_head"]:
     """The outputs that ablated heads hold, for each pair of the batch."""
     if kind == "zero":
@@ -119,7 +118,11 @@ def replacement(
     )
     if kind == "mean":
         return torch.stack([prompts.mean(dim=0) for prompts in chosen], dim=1)
-    drawn = [prompts[generator.integers(len(prompts))] for prompts in chosen]
+    # A pair's draw is its own, whatever pairs are with it.
+    drawn = []
+    for index, prompts in zip(batch.indices, chosen, strict=True):
+        generator = np.random.default_rng([seed, *pairs[index].clean_tokens])
+        drawn.append(prompts[generator.integers(len(prompts))])
     return torch.stack(drawn, dim=1)
 
 

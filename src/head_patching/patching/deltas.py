@@ -23,6 +23,7 @@ from head_patching.models.transformer import (
     head_outputs,
     per_query_head,
 )
+from head_patching.tasks.lookup import find
 
 PatchType = Literal["output", "q", "k", "v", "pattern"]
 PATCH_TYPES: tuple[PatchType, ...] = get_args(PatchType)
@@ -59,6 +60,7 @@ def patched_outputs(
     positions: Bool[Tensor, "batch position"] | None = None,
 ) -> Float[Tensor, "batch suffix head d_head"]:
     """z of every head with the named part taken from the source run."""
+    find("patch type", patch_type, dict.fromkeys(PATCH_TYPES))
 
     def part(name: str, wanted: bool) -> Tensor:
         own = getattr(base, name)[layer]

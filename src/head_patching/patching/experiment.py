@@ -18,7 +18,7 @@ from head_patching.patching.findings import (
     head_results,
     results_to_heatmap,
 )
-from head_patching.patching.head_sets import Head
+from head_patching.patching.head_sets import Head, check_sets
 from head_patching.patching.lanes import lanes, one_at_a_time
 from head_patching.patching.propagate import final_residual
 from head_patching.patching.runs import PairBatch, run_pairs
@@ -75,8 +75,7 @@ class HeadPatcher:
         batches
             The pairs' cached activations; computed here when None.
         heads
-            Heads (layer, head) to patch; all when None. Others keep the value of the
-            unpatched run.
+            Heads (layer, head) to patch; all when None. Others are NaN.
         on_progress
             Called with the share of the whole work that was just done, from any
             thread, one call at a time.
@@ -114,6 +113,7 @@ class HeadPatcher:
         if batches is None:
             batches = run_pairs(self.model, pairs, self.pairs_per_batch(pairs))
         wanted = sorted(heads) if heads is not None else self.model.config.heads
+        check_sets(self.model, [[head] for head in wanted])
         report = one_at_a_time(on_progress)
         seen = np.zeros(len(pairs), dtype=int)
         with torch.inference_mode(), lanes() as run_lanes:
@@ -278,6 +278,7 @@ def base_and_source(
     batch: PairBatch, direction: str
 ) -> tuple[Activations, Activations]:
     """The run that is patched, and the run that patches come from."""
+    find("direction", direction, dict.fromkeys(DIRECTIONS))
     if direction == "denoising":
         return batch.corrupt, batch.clean
     return batch.clean, batch.corrupt

@@ -5,8 +5,8 @@ ranks the heads; the strongest by estimate are patched exactly, in batches, unti
 whole batch stays below the threshold. All other heads keep their estimates, marked as
 such (`confirmed` is 0), and none of them is called important.
 
-What may have been missed is bounded as in Kramar et al. 2024 (AtP*, arXiv 2403.00745,
-section 4.2, diagnostics): random sets of the remaining heads are patched together,
+What may have been missed is estimated in the way of Kramar et al. 2024 (AtP*, arXiv
+2403.00745, diagnostics): random sets of the remaining heads are patched together,
 exactly. If a remaining head had a large effect, the sets that contain it would differ
 from their complements.
 """
@@ -58,8 +58,8 @@ def screen_heads(
     -------
     xarray.Dataset
         As `HeadPatcher.run`, with `confirmed` (layer, head) and the attributes
-        `missed_bound` (no remaining head's effect is larger, at 95 % confidence for
-        each head) and `remaining_effect` (of the remaining heads patched together).
+        `missed_bound` (see `main_effect_bound` for what it can and cannot say) and
+        `remaining_effect` (of the remaining heads patched together).
     """
     batches: list[PairBatch] = []
     estimated = estimate_effects(
@@ -186,6 +186,10 @@ def main_effect_bound(
     where the head is, plus those of all others with random signs: the mean over sets,
     signed for each head, has that head's effect as its expectation. The bound is the
     largest end of the heads' intervals (Student's t), by absolute value.
+
+    It holds as far as effects add up. A head whose work another remaining head does as
+    well, or passes on, has a small main effect and can hide; and few sets give a rough
+    bound that depends on the draw. Only patching every head exactly excludes a miss.
     """
     difference = effects - of_complements
     signed = np.where(inside.T, difference, -difference)

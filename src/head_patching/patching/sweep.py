@@ -97,4 +97,10 @@ def answer_tokens(
     chosen = [pairs[index] for index in indices]
     tokens = [(pair.answer_token, pair.wrong_answer_token) for pair in chosen]
     answer, wrong_answer = torch.tensor(tokens, device=model.device).T
+    largest = max(int(answer.max()), int(wrong_answer.max()))
+    if largest >= model.config.d_vocab:
+        raise ValueError(
+            f"answer token {largest} is not in the vocabulary of {model.config.name} "
+            f"({model.config.d_vocab} tokens): the prompts belong to another model"
+        )
     return answer, wrong_answer
