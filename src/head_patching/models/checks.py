@@ -22,7 +22,7 @@ from head_patching.models.transformer import (
 # fp32 rounding through some tens of layers, relative to the size of what is compared.
 TOLERANCE = 1e-4
 # Long enough for what depends on length, such as a sliding window, to show.
-N_PROMPTS, N_TOKENS = 4, 64
+N_PROMPTS, N_TOKENS = 4, 24
 
 
 @torch.no_grad()

@@ -1,0 +1,100 @@
+"""The residual stream of a planted model: what is written where.
+
+The stream is a sum of orthogonal subspaces. Tokens and places are codes: random unit
+vectors, few enough in number to be told apart. One constant direction is far longer
+than all else, so that the norm divides every position by nearly the same number and
+heads can read a constant, as a bias would give them.
+"""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+D_MODEL = 512
+D_CODE = 30  # an even number: codes of places are made of cosines and sines
+CONSTANT = 10.0
+
+# Nominal size of the stream: the constant, a token, a place and what heads add.
+NOMINAL_NORM = (CONSTANT**2 + 3) ** 0.5
+
+# The product that codes of two tokens are brought down to, as nearly as can be.
+ALIKE = 0.3
+N_PROJECTIONS = 30
+
+CODES = (
+    "token",  # the token here
+    "place",  # where here is (GPT-2 only: learned positions)
+    "previous",  # the token before
+    "seen",  # the place where this token stood before
+    "inhibited token",  # the token that name movers shall not attend to
+    "inhibited place",  # the place that name movers shall not attend to
+    "output",  # what the unembedding reads
+)
+FLAGS = (
+    "constant",
+    "name",  # the token here is a name
+    "after name",  # the token before is a name
+    "repeated",  # the name here stood before
+    "start",  # the first position: where heads attend that have nothing to attend to
+)
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Orthonormal bases of all subspaces, drawn by a seed; none sees a mean."""
+
+    seed: int
+
+    @cached_property
+    def bases(self) -> dict[str, Float[np.ndarray, "d_model size"]]:
+        """One basis per code and flag."""
+        rng = np.random.default_rng([self.seed, 1])
+        sizes = [D_CODE] * len(CODES) + [1] * len(FLAGS)
+        drawn = rng.normal(size=(D_MODEL, sum(sizes)))
+        basis, _ = np.linalg.qr(drawn - drawn.mean(axis=0))
+        parts = np.split(basis, np.cumsum(sizes)[:-1], axis=1)
+        return dict(zip(CODES + FLAGS, parts, strict=True))
+
+    def __getitem__(self, name: str) -> Float[np.ndarray, "d_model size"]:
+        return self.bases[name]
+
+    def token_codes(self, n_tokens: int) -> Float[np.ndarray, "token code"]:
+        """A unit vector for each token, no two of them much alike."""
+        return unlike_codes(self.seed, n_tokens).copy()
+
+    @cached_property
+    def frequencies(self) -> Float[np.ndarray, " frequency"]:
+        """Of the place codes: any two places less than 30 apart are orthogonal."""
+        n = D_CODE // 2
+        return np.pi * (np.arange(n) + 0.5) / n
+
+    def place_codes(self, n_places: int) -> Float[np.ndarray, "place code"]:
+        """Cosines and sines of each place; one step is one and the same rotation."""
+        angles = np.arange(n_places)[:, None] * self.frequencies
+        codes = np.concatenate((np.cos(angles), np.sin(angles)), axis=1)
+        return codes / (D_CODE // 2) ** 0.5
+
+    @cached_property
+    def step_back(self) -> Float[np.ndarray, "code code"]:
+        """Turns the code of a place into that of the one before: code @ step_back."""
+        cos, sin = np.diag(np.cos(self.frequencies)), np.diag(np.sin(self.frequencies))
+        return np.block([[cos, -sin], [sin, cos]])
+
+
+@cache
+def unlike_codes(seed: int, n_tokens: int) -> Float[np.ndarray, "token code"]:
+    """Unit vectors whose products are small.
+
+    Alternating projection (Tropp et al. 2005, doi 10.1109/TIT.2004.839492) from random
+    vectors: products are clipped, then brought back to the dimension.
+    """
+    codes = np.random.default_rng([seed, 2]).normal(size=(n_tokens, D_CODE))
+    for _ in range(N_PROJECTIONS):
+        codes /= np.linalg.norm(codes, axis=1, keepdims=True)
+        products = np.clip(codes @ codes.T, -ALIKE, ALIKE)
+        np.fill_diagonal(products, 1.0)
+        sizes, directions = np.linalg.eigh(products)
+        codes = directions[:, -D_CODE:] * np.sqrt(sizes[-D_CODE:])
+    return codes / np.linalg.norm(codes, axis=1, keepdims=True)

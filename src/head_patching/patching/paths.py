@@ -1,0 +1,221 @@
+"""Path patching: what a head does to the answer by way of given receivers.
+
+Path patching (Wang et al. 2022, arXiv 2211.00593, section 3.1 and appendix B) follows
+the direct paths from a sender. With the activations of both runs at hand:
+
+1. the sender's output is the source run's, all other heads' outputs are frozen at the
+   base run's, and what arrives at the receivers is read: the q, k or v of some heads,
+   or the final residual stream;
+2. in a fresh base run only these inputs of the receivers are replaced by what was read,
+   all else is computed freely, and logit_diff is read at END.
+
+With all other heads frozen, what a sender does at one position arrives at that position
+only: a sender patched at `S2` does not reach queries at `END`.
+
+`tests/patching/test_paths.py` compares every sender with the paper's four passes, run
+by TransformerLens's hooks.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Bool
+from torch import Tensor
+
+from head_patching.models.transformer import Model
+from head_patching.patching.experiment import (
+    DIRECTIONS,
+    HeadPatcher,
+    base_and_source,
+    check_coverage,
+    empty_results,
+    position_labels,
+    read_unpatched,
+)
+from head_patching.patching.head_sets import Head, check_sets
+from head_patching.patching.lanes import lanes, one_at_a_time
+from head_patching.patching.path_sweep import MLPS, Receivers, sweep_paths
+from head_patching.patching.propagate import final_residual
+from head_patching.patching.runs import PairBatch, run_pairs
+from head_patching.patching.shares import Label, Share, shares
+from head_patching.patching.sweep import answer_tokens, read_out
+from head_patching.tasks.lookup import find
+from head_patching.tasks.pairs import PromptPairs
+
+
+def path_effects(
+    model: Model,
+    pairs: PromptPairs,
+    direction: str,
+    receivers: Receivers | str,
+    senders: Collection[Head] | None = None,
+    sender_position: Label = None,
+    mlps: str = "recomputed",
+    batches: Iterable[PairBatch] | None = None,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> xr.Dataset:
+    """What the model says with the path from each head to the receivers patched.
+
+    Parameters
+    ----------
+    direction
+        `noising`, as in the paper, puts the corrupt run's sender into the clean run;
+        `denoising` is the reverse.
+    receivers
+        Some heads' inputs, or `logits` for the direct effect on the answer.
+    senders
+        Heads (layer, head), each patched alone; all when None.
+    sender_position
+        Name or number of the only position at which senders are patched, in each
+        prompt its own (None: everywhere).
+    mlps
+        Those between sender and receivers: `recomputed`, as in the paper, so that ways
+        through them count as direct, or `frozen` like the heads.
+    batches
+        The pairs' cached activations; computed here when None.
+    on_progress
+        Called with the share of the whole work that was just done, from any thread,
+        one call at a time.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `HeadPatcher.run`: `logit_diff` with dimensions (layer, head, pair), of the
+        sender, and `clean_logit_diff` and `corrupt_logit_diff` per pair. Where nothing
+        arrives (a sender in the receivers' layer or above, or not among `senders`),
+        logit_diff is exactly the unpatched run's.
+
+    Raises
+    ------
+    ValueError
+        When an option is unknown, a head is not in the model, or a prompt lacks a
+        position; the message says what is allowed.
+    """
+    model.require_engine("path patching")
+    find("direction", direction, dict.fromkeys(DIRECTIONS))
+    find("mlps", mlps, dict.fromkeys(MLPS))
+    read_at, receiving = None, []
+    if isinstance(receivers, Receivers):
+        read_at, receiving = receivers.position, list(receivers.heads)
+    else:
+        find("receivers", receivers, {"logits": None})
+    wanted = model.config.heads if senders is None else sorted(senders)
+    check_sets(model, [[head] for head in wanted + receiving])
+    for label in (sender_position, read_at):
+        check_position(pairs, label)
+    results = empty_results(model, pairs, [None], ()).isel(position=0, drop=True)
+    results.attrs |= {
+        "method": "path patching",
+        "direction": direction,
+        "receivers": str(receivers),
+        "sender_position": "all" if sender_position is None else str(sender_position),
+        "mlps": mlps,
+    }
+    if batches is None:
+        batches = run_pairs(model, pairs, HeadPatcher(model).pairs_per_batch(pairs))
+    report = one_at_a_time(on_progress)
+    with torch.inference_mode(), lanes() as run_lanes:
+        for batch in each_pair_once(pairs, batches):
+            read_unpatched(model, pairs, batch, results)
+            fill_in_unpatched(batch, results)
+            part = len(batch.indices) / len(pairs)
+
+            def patch(share: Share, part: float = part) -> None:
+                patch_share(model, pairs, share, receivers, sender_position, results)
+                report(part * share.work)
+
+            run_lanes(patch, shares(pairs, batch, [read_at], wanted))
+    return results
+
+
+def patch_share(
+    model: Model,
+    pairs: PromptPairs,
+    share: Share,
+    receivers: Receivers | str,
+    sender_position: Label,
+    results: xr.Dataset,
+) -> None:
+    """Fill in the results of some senders on some pairs; unmoved ones stay."""
+    batch = share.batch
+    base, source = base_and_source(batch, results.attrs["direction"])
+    final = sweep_paths(
+        model, base, source, share.heads, receivers,
+        read_at=reading_positions(share, receivers),
+        patched_at=own_positions(pairs, batch, sender_position),
+        mlps=results.attrs["mlps"],
+    )  # fmt: skip
+    answers = answer_tokens(model, pairs, batch.indices)
+    logits = batch.clean.final_logits
+    read = read_out(model, final, *answers, logits, ("logit_diff",))["logit_diff"]
+    # Rounding depends on the company a prompt was computed in: where nothing arrives,
+    # the very value of the unpatched run stays.
+    same = (final == final_residual(model, base)).all(dim=-1).cpu().numpy()
+    layers, heads = np.array(share.heads).T
+    cells = layers[:, None], heads[:, None], np.array(batch.indices)
+    values = results.logit_diff.values
+    values[cells] = np.where(same, values[cells], read.cpu().numpy())
+
+
+def reading_positions(share: Share, receivers: Receivers | str) -> slice:
+    """Where the receivers read in all prompts of a share, which are alike in this."""
+    count = share.batch.clean.n_positions
+    if not isinstance(receivers, Receivers):
+        return slice(count - 1, count)
+    if share.position is None:
+        return slice(share.batch.first, count)
+    return slice(share.position, share.position + 1)
+
+
+def own_positions(
+    pairs: PromptPairs, batch: PairBatch, label: Label
+) -> Bool[Tensor, "batch position"] | None:
+    """Each prompt's own position of a name or number, as a mask (None: everywhere)."""
+    if label is None:
+        return None
+    own = [
+        pairs[index].positions[label] if isinstance(label, str) else label
+        for index in batch.indices
+    ]
+    device = batch.clean.z.device
+    places = torch.arange(batch.clean.n_positions, device=device)
+    return places == torch.tensor(own, device=device)[:, None]
+
+
+def fill_in_unpatched(batch: PairBatch, results: xr.Dataset) -> None:
+    """Give every sender the logit_diff of the run that is patched."""
+    run = "corrupt" if results.attrs["direction"] == "denoising" else "clean"
+    unpatched = results[f"{run}_logit_diff"].values[batch.indices]
+    results.logit_diff.values[:, :, batch.indices] = unpatched
+
+
+def each_pair_once(
+    pairs: PromptPairs, batches: Iterable[PairBatch]
+) -> Iterator[PairBatch]:
+    """The batches; raises ValueError unless they hold each pair exactly once."""
+    seen = np.zeros(len(pairs), dtype=int)
+    for batch in batches:
+        if max(batch.indices) >= len(pairs):
+            raise ValueError(
+                f"the cache has pair {max(batch.indices)}, the prompts only "
+                f"{len(pairs)} pairs: it belongs to other prompts"
+            )
+        seen[batch.indices] += 1
+        yield batch
+    check_coverage(seen)
+
+
+def check_position(pairs: PromptPairs, label: Label) -> None:
+    """Refuse a position that is unknown, or that a prompt is too short to have."""
+    if label is None:
+        return
+    position_labels(pairs, [label])
+    shortest = min(range(len(pairs)), key=lambda index: len(pairs[index].clean_tokens))
+    count = len(pairs[shortest].clean_tokens)
+    if not isinstance(label, str) and label >= count:
+        raise ValueError(
+            f"position {label}: pair {shortest} has only {count} tokens, expected a "
+            f"name or 0 to {count - 1}"
+        )
