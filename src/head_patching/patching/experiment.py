@@ -21,7 +21,7 @@ from head_patching.patching.findings import (
 from head_patching.patching.head_sets import Head, check_sets
 from head_patching.patching.lanes import lanes, one_at_a_time
 from head_patching.patching.propagate import final_residual
-from head_patching.patching.runs import PairBatch, run_pairs
+from head_patching.patching.runs import PairBatch, each_pair_once, run_pairs
 from head_patching.patching.shares import Label, Share, shares
 from head_patching.patching.sweep import METRICS, answer_tokens, read_out, sweep_heads
 from head_patching.tasks.ioi import IOIDataset
@@ -115,15 +115,8 @@ class HeadPatcher:
         wanted = sorted(heads) if heads is not None else self.model.config.heads
         check_sets(self.model, [[head] for head in wanted])
         report = one_at_a_time(on_progress)
-        seen = np.zeros(len(pairs), dtype=int)
         with torch.inference_mode(), lanes() as run_lanes:
-            for batch in batches:
-                if max(batch.indices) >= len(pairs):
-                    raise ValueError(
-                        f"the cache has pair {max(batch.indices)}, the prompts only "
-                        f"{len(pairs)} pairs: it belongs to other prompts"
-                    )
-                seen[batch.indices] += 1
+            for batch in each_pair_once(pairs, batches):
                 read_unpatched(self.model, pairs, batch, results)
                 part = len(batch.indices) / len(pairs)
                 run_lanes(
@@ -133,7 +126,6 @@ class HeadPatcher:
                     ),
                     shares(pairs, batch, labels, wanted),
                 )  # fmt: skip
-        check_coverage(seen)
         return without_position(results, positions)
 
     def run_all_heads_experiment(
@@ -157,16 +149,6 @@ class HeadPatcher:
         longest = max(len(pair.clean_tokens) for pair in pairs)
         per_pair = 2 * self.model.config.activation_bytes(longest)
         return max(1, self.memory_mib * 2**20 // per_pair)
-
-
-def check_coverage(seen: np.ndarray) -> None:
-    """Refuse cached activations that lack a pair or hold one twice."""
-    wrong = np.flatnonzero(seen != 1)
-    if len(wrong):
-        raise ValueError(
-            f"pair {wrong[0]} is {seen[wrong[0]]} times in the cached activations, "
-            "expected once: give all files of one cache"
-        )
 
 
 def position_labels(pairs: PromptPairs, positions: Positions) -> list[Label]:

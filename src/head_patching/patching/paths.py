@@ -16,7 +16,7 @@ only: a sender patched at `S2` does not reach queries at `END`.
 by TransformerLens's hooks.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 import torch
@@ -29,7 +29,6 @@ from head_patching.patching.experiment import (
     DIRECTIONS,
     HeadPatcher,
     base_and_source,
-    check_coverage,
     empty_results,
     position_labels,
     read_unpatched,
@@ -38,7 +37,7 @@ from head_patching.patching.head_sets import Head, check_sets
 from head_patching.patching.lanes import lanes, one_at_a_time
 from head_patching.patching.path_sweep import MLPS, Receivers, sweep_paths
 from head_patching.patching.propagate import final_residual
-from head_patching.patching.runs import PairBatch, run_pairs
+from head_patching.patching.runs import PairBatch, each_pair_once, run_pairs
 from head_patching.patching.shares import Label, Share, shares
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.lookup import find
@@ -189,22 +188,6 @@ def fill_in_unpatched(batch: PairBatch, results: xr.Dataset) -> None:
     run = "corrupt" if results.attrs["direction"] == "denoising" else "clean"
     unpatched = results[f"{run}_logit_diff"].values[batch.indices]
     results.logit_diff.values[:, :, batch.indices] = unpatched
-
-
-def each_pair_once(
-    pairs: PromptPairs, batches: Iterable[PairBatch]
-) -> Iterator[PairBatch]:
-    """The batches; raises ValueError unless they hold each pair exactly once."""
-    seen = np.zeros(len(pairs), dtype=int)
-    for batch in batches:
-        if max(batch.indices) >= len(pairs):
-            raise ValueError(
-                f"the cache has pair {max(batch.indices)}, the prompts only "
-                f"{len(pairs)} pairs: it belongs to other prompts"
-            )
-        seen[batch.indices] += 1
-        yield batch
-    check_coverage(seen)
 
 
 def check_position(pairs: PromptPairs, label: Label) -> None:

@@ -69,7 +69,9 @@ class Clamp:
     z: Float[Tensor, "batch suffix held d_head"]
     positions: Bool[Tensor, "batch suffix"] | None = None
 
-    def hold(self, own: Float[Tensor, "batch query head d_head"], queries: slice):
+    def hold(
+        self, own: Float[Tensor, "batch query head d_head"], queries: slice
+    ) -> None:
         """Put the held values into the outputs of all heads."""
         z = self.z[:, queries]
         if self.positions is not None:
@@ -104,7 +106,6 @@ def propagate(
     joining: Callable[[int], Joining],
     n_items: int,
     clamps: Mapping[int, Sequence[Clamp | InputClamp]] | None = None,
-    block_rows: int = BLOCK_ROWS,
 ) -> Float[Tensor, "item batch d_model"]:
     """The final residual stream at END for each patch and prompt.
 
@@ -137,10 +138,10 @@ def propagate(
             continue
         crossing = Crossing.of(model, base, layer, first, queries)
         held = [(items.index(c.item), c) for c in clamps.get(layer, ())]
-        for rows in blocks(len(items), rows_per_item, block_rows):
+        for rows in blocks(len(items), rows_per_item, BLOCK_ROWS):
             crossed[rows] = crossing.of_travellers(stream[rows], rows.start, held)
         joined = crossed[len(items) : len(items) + len(joins.items)]
-        for rows in blocks(len(joined), rows_per_item, block_rows):
+        for rows in blocks(len(joined), rows_per_item, BLOCK_ROWS):
             joined[rows] = crossing.of_joining(joins.delta[rows][:, :, queries])
         items.extend(joins.items)
     result = final_residual(model, base).expand(n_items, -1, -1).clone()

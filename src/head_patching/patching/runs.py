@@ -4,9 +4,10 @@ Pairs are grouped by (token length, first difference), the shape that the engine
 in. What the two prompts of a pair share at their beginning is run once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -87,6 +88,27 @@ def run_batch(
     batch = PairBatch(list(indices), first, clean, corrupt)
     batch.require_finite(model)
     return batch
+
+
+def each_pair_once(
+    pairs: PromptPairs, batches: Iterable[PairBatch]
+) -> Iterator[PairBatch]:
+    """The batches; raises ValueError unless they hold each pair exactly once."""
+    seen = np.zeros(len(pairs), dtype=int)
+    for batch in batches:
+        if max(batch.indices) >= len(pairs):
+            raise ValueError(
+                f"the cache has pair {max(batch.indices)}, the prompts only "
+                f"{len(pairs)} pairs: it belongs to other prompts"
+            )
+        seen[batch.indices] += 1
+        yield batch
+    wrong = np.flatnonzero(seen != 1)
+    if len(wrong):
+        raise ValueError(
+            f"pair {wrong[0]} is {seen[wrong[0]]} times in the cached activations, "
+            "expected once: give all files of one cache"
+        )
 
 
 def both_tokens(

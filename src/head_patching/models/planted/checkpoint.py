@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 
 from head_patching.models.planted.circuit import (
+    GROUP_SIZE,
     N_HEADS,
     N_LAYERS,
     Architecture,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 D_MLP = 256
 N_CONTEXT = 256
-N_KEY_VALUE_HEADS = 4  # Llama's
 START_TOKEN, UNKNOWN = "<s>", "<unk>"
 
 # From a unit of the final stream, normalised, to logits.
@@ -65,6 +65,17 @@ class Words:
 
     all: Sequence[str]
     names: Collection[str]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """All of a planted model's weights, before an architecture arranges them."""
+
+    embedding: Float[np.ndarray, "token d_model"]
+    places: Float[np.ndarray, "position d_model"]  # GPT-2 alone has them
+    unembedding: Float[np.ndarray, "d_model token"]
+    heads: Sequence[Sequence[HeadWeights]]  # [layer][head]
+    mlps: Sequence[dict[str, np.ndarray]]
 
 
 def write_planted(planted: PlantedModel, words: Words, folder: Path | str) -> Path:
@@ -121,12 +132,16 @@ def build(
             embedding[number] += residual["name"][:, 0]
         if word == START_TOKEN:
             embedding[number] += residual["start"][:, 0]
-    unembedding = UNEMBEDDING * residual["output"] @ codes.T
-    heads = all_heads(planted, residual)
-    mlps = [noise_mlp(planted, residual, layer) for layer in range(N_LAYERS)]
+    weights = Weights(
+        embedding,
+        residual.place_codes(N_CONTEXT) @ residual["place"].T,
+        UNEMBEDDING * residual["output"] @ codes.T,
+        all_heads(planted, residual),
+        [noise_mlp(planted, residual, layer) for layer in range(N_LAYERS)],
+    )
     fill = {"gpt2": fill_gpt2, "llama": fill_llama}[planted.architecture]
     with torch.no_grad():
-        model = fill(residual, embedding, unembedding, heads, mlps)
+        model = fill(weights)
     return model.eval()
 
 
@@ -182,28 +197,22 @@ def blind_to_constant(weights: np.ndarray, residual: Residual) -> np.ndarray:
     return weights - constant @ (constant.T @ weights)
 
 
-def fill_gpt2(
-    residual: Residual,
-    embedding: Float[np.ndarray, "token d_model"],
-    unembedding: Float[np.ndarray, "d_model token"],
-    heads: Sequence[Sequence[HeadWeights]],
-    mlps: Sequence[dict[str, np.ndarray]],
-) -> "PreTrainedModel":
+def fill_gpt2(weights: Weights) -> "PreTrainedModel":
     """GPT-2 with these weights; positions carry place codes."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
-        vocab_size=len(embedding), n_positions=N_CONTEXT, n_embd=D_MODEL,
+        vocab_size=len(weights.embedding), n_positions=N_CONTEXT, n_embd=D_MODEL,
         n_layer=N_LAYERS, n_head=N_HEADS, n_inner=D_MLP, tie_word_embeddings=False,
         bos_token_id=1, eos_token_id=None,
     )  # fmt: skip
     model = GPT2LMHeadModel(config)
-    places = residual.place_codes(N_CONTEXT) @ residual["place"].T
     zero_biases(model)
-    put(model.transformer.wte.weight, embedding)
-    put(model.transformer.wpe.weight, places)
-    put(model.lm_head.weight, unembedding.T)
-    for block, layer, mlp in zip(model.transformer.h, heads, mlps, strict=True):
+    put(model.transformer.wte.weight, weights.embedding)
+    put(model.transformer.wpe.weight, weights.places)
+    put(model.lm_head.weight, weights.unembedding.T)
+    blocks = zip(model.transformer.h, weights.heads, weights.mlps, strict=True)
+    for block, layer, mlp in blocks:
         reading = [side_by_side(layer, name) for name in ("W_Q", "W_K", "W_V")]
         put(block.attn.c_attn.weight, np.concatenate(reading, axis=1))
         put(block.attn.c_proj.weight, np.concatenate([head.W_O for head in layer]))
@@ -212,29 +221,24 @@ def fill_gpt2(
     return model
 
 
-def fill_llama(
-    residual: Residual,
-    embedding: Float[np.ndarray, "token d_model"],
-    unembedding: Float[np.ndarray, "d_model token"],
-    heads: Sequence[Sequence[HeadWeights]],
-    mlps: Sequence[dict[str, np.ndarray]],
-) -> "PreTrainedModel":
+def fill_llama(weights: Weights) -> "PreTrainedModel":
     """Llama with these weights; a planted head's group takes its keys and values."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
-        vocab_size=len(embedding), max_position_embeddings=N_CONTEXT,
+        vocab_size=len(weights.embedding), max_position_embeddings=N_CONTEXT,
         hidden_size=D_MODEL, num_hidden_layers=N_LAYERS, num_attention_heads=N_HEADS,
-        num_key_value_heads=N_KEY_VALUE_HEADS, head_dim=D_HEAD["llama"],
+        num_key_value_heads=N_HEADS // GROUP_SIZE["llama"], head_dim=D_HEAD["llama"],
         intermediate_size=D_MLP, tie_word_embeddings=False,
         rope_parameters={"rope_type": "default", "rope_theta": THETA},
         bos_token_id=1, eos_token_id=None,
     )  # fmt: skip
     model = LlamaForCausalLM(config)
-    put(model.model.embed_tokens.weight, embedding)
-    put(model.lm_head.weight, unembedding.T)
-    size = N_HEADS // N_KEY_VALUE_HEADS
-    for block, layer, mlp in zip(model.model.layers, heads, mlps, strict=True):
+    put(model.model.embed_tokens.weight, weights.embedding)
+    put(model.lm_head.weight, weights.unembedding.T)
+    size = GROUP_SIZE["llama"]
+    blocks = zip(model.model.layers, weights.heads, weights.mlps, strict=True)
+    for block, layer, mlp in blocks:
         groups = [layer[first : first + size] for first in range(0, N_HEADS, size)]
         sharing = [max(group, key=lambda head: head.planted) for group in groups]
         put(block.self_attn.q_proj.weight, side_by_side(layer, "W_Q").T)
