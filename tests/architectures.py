@@ -69,9 +69,12 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def random_pairs(
-    seed: int, lengths: tuple[int, ...] = (7, 9, 7, 7, 9), n_changed: int = 1
+    seed: int,
+    lengths: tuple[int, ...] = (7, 9, 7, 7, 9),
+    n_changed: int = 1,
+    first: int = 2,
 ) -> PromptPairs:
-    """Pairs of random words of mixed lengths that differ in a few places."""
+    """Pairs of random words of mixed lengths that differ from place `first` on."""
     generator = torch.Generator().manual_seed(seed)
 
     def words(count: int) -> list[int]:
@@ -81,7 +84,7 @@ def random_pairs(
     for number, length in enumerate(lengths):
         clean, corrupt = words(length), None
         corrupt = list(clean)
-        for position in range(2, 2 + n_changed):
+        for position in range(first, first + n_changed):
             corrupt[position] = clean[position] % (D_VOCAB - 1) + 1
         answer, wrong_answer = 1 + number, 20 + number
         pairs.append(

@@ -33,10 +33,13 @@ def kl_from_clean(
     clean_logits: Float[Tensor, "pair d_vocab"],
     logits: Float[Tensor, "... pair d_vocab"],
 ) -> Float[Tensor, "... pair"]:
-    """KL divergence D(clean || patched) of the next-token distributions, in nats."""
+    """KL divergence D(clean || patched) of the next-token distributions, in nats.
+
+    Never below 0, where rounding alone would put it.
+    """
     expected = clean_logits.log_softmax(dim=-1)
     difference = expected - logits.log_softmax(dim=-1)
-    return (expected.exp() * difference).sum(dim=-1)
+    return (expected.exp() * difference).sum(dim=-1).clamp(min=0)
 
 
 def effect_contributions(dataset: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:

@@ -49,6 +49,16 @@ def test_every_head_equals_the_hooks(prepared, patch_type, direction):
     assert moved.mean() > 0.5
 
 
+@pytest.mark.parametrize("first", [0, 6])
+@pytest.mark.parametrize("patch_type", PATCH_TYPES)
+def test_prompts_that_share_nothing_or_all_but_the_end(prepared, patch_type, first):
+    model, bridge = prepared
+    pairs = random_pairs(seed=3, lengths=(7, 7, 7), first=first)
+    obtained = HeadPatcher(model).run(pairs, patch_type)
+    expected = reference_logit_diff(model, bridge, pairs, patch_type, "denoising")
+    assert np.abs(obtained.logit_diff.values - expected).max() < TOLERANCE
+
+
 @pytest.mark.parametrize("label", ["S2", "END"])
 @pytest.mark.parametrize("patch_type", PATCH_TYPES)
 def test_only_each_prompts_own_position_is_patched(prepared, patch_type, label):

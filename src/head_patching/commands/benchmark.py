@@ -59,11 +59,13 @@ def benchmark(
         equal_pairs,
         with_shots,
     )
+    from head_patching.patching.deltas import PATCH_TYPES
     from head_patching.results import write_json
     from head_patching.tasks.lookup import find
     from head_patching.tasks.pairs import first_difference
 
     use_threads(threads)
+    find("patch type", patch_type, dict.fromkeys(PATCH_TYPES))
     folder = prepared_folder(model)
     loaded = load_model(folder)
     pairs = equal_pairs(loaded.tokenizer, n_pairs, corruption)

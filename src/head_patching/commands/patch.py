@@ -1,5 +1,7 @@
 """head-patching patch: the logit_diff of every patched run."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +10,6 @@ from head_patching.commands.options import (
     ModelFolder,
     Out,
     Pairs,
-    Shards,
     Threads,
     use_threads,
 )
@@ -17,21 +18,32 @@ from head_patching.commands.progress import progress
 if TYPE_CHECKING:
     import xarray as xr
 
+    from head_patching.patching.experiment import Positions
+
 PatchType = Annotated[
     str, typer.Option(help="What is replaced: output, q, k, v or pattern.")
 ]
 
 
 def patch(
-    cache: Shards,
     model_folder: ModelFolder,
     pairs: Pairs,
     patch_type: PatchType,
     direction: Annotated[str, typer.Option(help="denoising or noising.")],
     out: Out,
+    cache: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CACHE]...",
+            help="Cached activations of all the pairs; computed when none are given.",
+        ),
+    ] = None,
     position: Annotated[
         list[str] | None,
-        typer.Option(help="A named position to patch alone; may be repeated."),
+        typer.Option(
+            help="A position to patch alone, by name or number; may be repeated. "
+            "each: every position in turn."
+        ),
     ] = None,
     metric: Annotated[
         list[str] | None,
@@ -62,6 +74,8 @@ def patch(
             raise ValueError(
                 "--screen works for the output at all positions and logit_diff only"
             )
+        if cache:
+            raise ValueError("--screen runs the prompts itself: expected no cache")
         screened = screen_heads(model, prompts, direction)
         write_dataset(out, screened)
         typer.echo(screening_report(screened))
@@ -71,14 +85,24 @@ def patch(
             prompts,
             patch_type=patch_type,
             direction=direction,
-            positions=position or "all",
+            positions=positions_asked_for(position or ()),
             metrics=("logit_diff", *(metric or ())),
-            batches=(
+            batches=cache
+            and (
                 batch for shard in cache for batch in read_shard(shard, prompts, model)
             ),
             on_progress=advance,
         )
     write_dataset(out, dataset)
+
+
+def positions_asked_for(options: Sequence[str]) -> "Positions":
+    """What `--position` options mean: names, numbers, each position, or none: all."""
+    if not options:
+        return "all"
+    if list(options) == ["each"]:
+        return "each"
+    return [int(option) if option.isdecimal() else option for option in options]
 
 
 def screening_report(screened: "xr.Dataset") -> str:
