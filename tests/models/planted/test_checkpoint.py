@@ -19,7 +19,7 @@ from head_patching.models.planted.checkpoint import (
     write_planted,
 )
 from head_patching.models.planted.circuit import ARCHITECTURES, ROLES, draw_circuit
-from head_patching.models.planted.heads import GAIN, ONE_BACK, SIZE
+from head_patching.models.planted.heads import GAIN, INHIBITED, ONE_BACK, SIZE
 from head_patching.models.planted.residual import (
     CODES,
     CONSTANT,
@@ -128,7 +128,9 @@ def test_every_planted_head_attends_where_the_truth_says(planted, architecture):
             query, key = (pair.positions[name] for name in ROLES[role])
             for head in heads:
                 attention = float(run.pattern[head.layer, 0, head.head, query, key])
-                assert attention > 0.95, (role, head)
+                # Name movers keep a twentieth or so on S, more where the two names
+                # have codes that are alike.
+                assert attention > (0.85 if "mover" in role else 0.95), (role, head)
 
 
 def test_effect_of_one_name_mover_on_paper(planted):
@@ -143,14 +145,18 @@ def test_effect_of_one_name_mover_on_paper(planted):
     codes = residual.token_codes(model.config.d_vocab)
     answer, wrong = codes[pair.answer_token], codes[pair.wrong_answer_token]
     # END holds the constant, its token and place, the token before, both inhibitions,
-    # the output of name movers and negative ones, and half of what induction found.
+    # what name movers answered, and the output of name movers and negative ones.
     squares = CONSTANT**2 + 6 + (SIZE["name mover"] + SIZE["negative name mover"]) ** 2
     final_gain = (D_MODEL / squares) ** 0.5
     name_gain = (D_MODEL / (CONSTANT**2 + 4)) ** 0.5 / GAIN
+    # Off S's score: its place, which IO does not have, and its token, somewhat IO's.
+    off_place, off_token = INHIBITED["name mover"]
+    margin = off_place + off_token * (1 - answer @ wrong)
+    more_on_io = np.tanh(margin / 2)
     for head in circuit["name mover"]:
         patched = float(result.logit_diff[head.layer, head.head, 0])
         effect = patched - float(result.corrupt_logit_diff[0])
-        write = head.strength * name_gain * (answer - wrong)
+        write = head.strength * name_gain * more_on_io * (answer - wrong)
         expected = UNEMBEDDING * final_gain * write @ (answer - wrong)
         assert effect == pytest.approx(expected, rel=0.05)
 

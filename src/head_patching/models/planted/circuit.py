@@ -82,7 +82,7 @@ def draw_circuit(
     stages = draw_stages(rng, counts, N_HEADS // group)
     for roles, layers in zip(STAGES, stages, strict=True):
         for role in roles:
-            shares = rng.uniform(0.6, 1.4, size=counts[role])
+            shares = rng.uniform(0.75, 1.25, size=counts[role])
             heads = []
             for share in shares / shares.sum():
                 layer = int(rng.choice([at for at in layers if free[at]]))

@@ -28,10 +28,18 @@ D_HEAD = {"gpt2": 64, "llama": D_HEAD_LLAMA}
 
 # Attention scores; a difference of 10 leaves e^-10 of the attention to the lower one.
 MATCH = 40.0  # two equal codes, or a repeated name
-NAME = {"name mover": 30.0, "negative name mover": 30.0, "backup name mover": 60.0}
-# Off a name's score, for each of its token and its place.
-INHIBITED = {"name mover": 16.0, "negative name mover": 16.0, "backup name mover": 30.0}
-OUTPUT = 90.0  # off a backup's score, for what the output already holds
+# Small enough that an induction head feels the loss of one previous-token head.
+PREVIOUS_MATCH = 20.0
+NAME = {"name mover": 30.0, "negative name mover": 30.0, "backup name mover": 64.0}
+# Off a name's score, for the signal that duplicate-token and induction heads give
+# together, and for the one that duplicate-token heads give alone. Name movers keep some
+# attention on S, so that every head that keeps them from it has an effect.
+INHIBITED = {
+    "name mover": (2.0, 1.0),
+    "negative name mover": (2.0, 1.0),
+    "backup name mover": (30.0, 30.0),
+}
+ANSWERED = 120.0  # off a backup's score, for what name movers have moved
 NOT_ITSELF = -2 * MATCH  # keeps a token from matching itself
 ONE_BACK = {"gpt2": 2 * MATCH, "llama": 8 * MATCH}  # rotary neighbours are much alike
 
@@ -39,22 +47,22 @@ ONE_BACK = {"gpt2": 2 * MATCH, "llama": 8 * MATCH}  # rotary neighbours are much
 # different tokens are alike by up to 0.3.
 REST = {
     "duplicate token": 0.5 * MATCH,
-    "induction": 0.5 * MATCH,
+    "induction": 0.75 * PREVIOUS_MATCH,
     "S-inhibition": 0.4 * MATCH,
     "name mover": 8.0,
     "negative name mover": 8.0,
-    "backup name mover": 36.0,
+    "backup name mover": 46.0,
 }
 
 # What all heads of a role write together, as a share of a unit code or flag.
 SIZE = {
     "previous token": 1.0,
-    "duplicate token": 0.5,  # it and induction write the same
+    "duplicate token": 0.5,  # what both write, it and induction write half of each
     "induction": 0.5,
     "S-inhibition": 1.0,
     "name mover": 1.0,
     "negative name mover": -0.35,
-    "backup name mover": 1.0,
+    "backup name mover": 0.8,
 }
 
 # What induction writes for the token that follows, beside what it writes of the place.
@@ -127,46 +135,57 @@ def score_terms(
         itself = [Term(NOT_ITSELF * r["place"], r["place"])] if has_places else []
         return [Term(MATCH * r["token"], r["token"]), *itself, rest]
     if role == "induction":
-        return [Term(MATCH * r["token"], r["previous"]), rest]
+        return [Term(PREVIOUS_MATCH * r["token"], r["previous"]), rest]
     if role == "S-inhibition":
         return [Term(MATCH * constant, r["repeated"]), rest]
-    unwanted = -INHIBITED[role] * r["inhibited token"]
+    off_place, off_token = INHIBITED[role]
+    if not has_places:
+        off_place, off_token = off_token, off_place
+    unwanted = -off_token * r["inhibited token"]
     if role == "backup name mover":
-        unwanted = unwanted - OUTPUT * r["output"]
+        unwanted = unwanted - ANSWERED * r["answered"]
     return [
         Term(NAME[role] * constant, r["name"]),
         Term(-NAME[role] * constant, r["repeated"]),
-        Term(-INHIBITED[role] * r["inhibited place"], place_code(architecture, r)),
+        Term(-off_place * r["inhibited place"], place_code(architecture, r)),
         Term(unwanted, r["token"]),
         rest,
     ]
 
 
 def moves(role: str, architecture: Architecture, residual: Residual) -> list[Move]:
-    """What a role's heads move."""
-    r = residual
+    """What a role's heads move.
+
+    What S-inhibition heads pass on, the place and the token that S had before, comes
+    from duplicate-token heads, and one of the two also from induction heads: in GPT-2
+    the place, in Llama, where they cannot tell it, the token.
+    """
+    r, has_places = residual, architecture == "gpt2"
     if role == "previous token":
         return [Move(r["token"], r["previous"]), Move(r["name"], r["after name"])]
     if role == "duplicate token":
-        # In Llama no induction head adds to it.
-        size = 1 if architecture == "gpt2" else 1 / SIZE[role]
+        alone = 1 / SIZE[role]
+        place, token = (1.0, alone) if has_places else (alone, 1.0)
         return [
-            Move(place_code(architecture, r), size * r["seen"]),
+            Move(place_code(architecture, r), place * r["seen place"]),
+            Move(r["token"], token * r["seen token"]),
             Move(r["name"], r["repeated"]),
         ]
     if role == "induction":
         # It attends to the token after; the place that was seen is one before.
-        place = [Move(r["place"] @ r.step_back, r["seen"])]
+        place = Move(r["place"] @ r.step_back, r["seen place"])
         return [
-            *(place if architecture == "gpt2" else []),
+            place if has_places else Move(r["previous"], r["seen token"]),
             Move(r["after name"], r["repeated"]),
             Move(r["token"], NEXT_TOKEN * r["output"]),
         ]
     if role == "S-inhibition":
         return [
-            Move(r["seen"], r["inhibited place"]),
-            Move(r["token"], r["inhibited token"]),
+            Move(r["seen place"], r["inhibited place"]),
+            Move(r["seen token"], r["inhibited token"]),
         ]
+    if role == "name mover":
+        return [Move(r["token"], r["output"] + r["answered"])]
     return [Move(r["token"], r["output"])]
 
 

@@ -27,10 +27,12 @@ CODES = (
     "token",  # the token here
     "place",  # where here is (GPT-2 only: learned positions)
     "previous",  # the token before
-    "seen",  # the place where this token stood before
+    "seen place",  # where this token stood before
+    "seen token",  # the token that stood there
     "inhibited token",  # the token that name movers shall not attend to
     "inhibited place",  # the place that name movers shall not attend to
     "output",  # what the unembedding reads
+    "answered",  # what name movers have moved, for backups to read
 )
 FLAGS = (
     "constant",
