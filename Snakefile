@@ -12,7 +12,10 @@
 #       self_check.csv + .json                          against TransformerLens's hooks
 #       attribution.csv                                 estimates against exact effects
 #       effects.csv, effects_by_position.csv            effect of every head
-#       evidence.csv, roles.csv, role_criteria.csv      what the heads do
+#       evidence.nc, paths.nc                           measured on every head and pair
+#       evidence.csv, roles.csv, role_criteria.csv,
+#       role_stability.csv                              what the heads do, how surely
+#   results/validation/                               roles of models with known circuits
 #   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them
 #   results/tables/{table}.tex, results/numbers.tex   what the text includes
 #   results/provenance.json                           checksums, versions, settings

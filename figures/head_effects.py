@@ -18,6 +18,9 @@ from figures.style import (
     text_color,
 )
 
+# Width of a head's name beside a narrow panel's cells, as a share of the panel.
+NAME_WIDTH = 0.24
+
 
 def effect_grid(effects: pd.DataFrame) -> np.ndarray:
     """Effects of one patch type and direction as an array of layer by head."""
@@ -65,22 +68,59 @@ def effect_heatmap(
     if "confirmed" in effects:
         estimates = effects[effects["confirmed"] == 0]
         ax.scatter(estimates["head"], estimates["layer"], s=1, color="#666666")
-    named = strongest(effects, top)
-    if only_important:
-        named = named[named["important"] == 1]
+    shown = effects[effects["important"] == 1] if only_important else effects
+    named = strongest(shown, top)
+    places = {head: (*head[::-1], "center") for head in heads_of(named)}
+    if names_beside:
+        places = places_beside(list(places), n_heads)
     for row in named.itertuples():
-        name, color = effect_name(row), "black"
-        x, side = row.head, "center"
-        if names_beside:
-            x, side = (
-                (x + 0.65, "left") if x < n_heads / 2 - 0.5 else (x - 0.65, "right")
-            )
-        else:
-            color = text_color(mesh.cmap(norm(row.effect)))
+        x, y, side = places[row.layer, row.head]
+        color = text_color(mesh.cmap(norm(row.effect)))
         ax.text(
-            x, row.layer, name, ha=side, va="center_baseline", fontsize=5.5, color=color
-        )
+            x, y, effect_name(row), ha=side, va="center_baseline", fontsize=5.5,
+            color="black" if names_beside else color,
+        )  # fmt: skip
     return ax
+
+
+def heads_of(rows: pd.DataFrame) -> list[tuple[int, int]]:
+    """The heads (layer, head) of a table's rows."""
+    return list(zip(rows["layer"], rows["head"], strict=True))
+
+
+def places_beside(
+    heads: list[tuple[int, int]], n_heads: int
+) -> dict[tuple[int, int], tuple[float, float, str]]:
+    """Where a name stands beside its cell: x, y and alignment, strongest heads first.
+
+    On the side with more room; else on the other, above or below, wherever it covers
+    neither another name nor a named cell.
+    """
+    width = NAME_WIDTH * n_heads
+    taken = [(head - 0.5, head + 0.5, float(layer)) for layer, head in heads]
+    places = {}
+    for layer, head in heads:
+        right = (head + 0.65, head + 0.65 + width, "left")
+        left = (head - 0.65 - width, head - 0.65, "right")
+        sides = (right, left) if head < n_heads / 2 - 0.5 else (left, right)
+        options = [(*side, layer + up) for up in (0, 1, -1, 2) for side in sides]
+        start, end, side, y = next(
+            (option for option in options if is_free(option, taken)), options[0]
+        )
+        taken.append((start, end, y))
+        places[layer, head] = (start if side == "left" else end, y, side)
+    return places
+
+
+def is_free(
+    option: tuple[float, float, str, float], taken: list[tuple[float, float, float]]
+) -> bool:
+    """Whether a name there would touch nothing that is already there."""
+    start, end, _, y = option
+    return not any(
+        start < other_end and other_start < end and abs(y - other_y) < 1
+        for other_start, other_end, other_y in taken
+    )
 
 
 def draw(effects: pd.DataFrame, top: int = 10) -> tuple[Figure, pd.DataFrame]:

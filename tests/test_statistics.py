@@ -14,6 +14,7 @@ from head_patching.statistics import (
     bootstrap_ratio,
     resampled_group_counts,
     sign_flip_p,
+    sign_flip_p_normal,
 )
 
 TEMPLATES = np.repeat(["a", "b", "c", "d"], 3)
@@ -180,6 +181,35 @@ def test_order_of_pairs_does_not_matter(values, order):
     )
 
 
+def test_normal_sign_flip_by_hand():
+    # Sums 3 and 4 of two groups: 7 / sqrt(9 + 16) = 1.4 standard deviations, two-sided
+    # p = 2 * 0.0808. Equal groups: 4 / sqrt(4) = 2.
+    values = np.array([[1.0, 2.0, 4.0], [-1.0, -2.0, -4.0]])
+    p = sign_flip_p_normal(values, ["a", "a", "b"])
+    np.testing.assert_allclose(p, 0.1615, atol=5e-5)
+    p = sign_flip_p_normal(np.ones((1, 4)), list("abcd"))
+    np.testing.assert_allclose(p, 0.0455, atol=5e-5)
+
+
+@pytest.mark.parametrize("n_groups", [16, 18])
+def test_normal_sign_flip_is_close_to_the_exact_p(n_groups):
+    generator = np.random.default_rng(4)
+    shift = np.linspace(0, 1, 60)[:, None]
+    values = generator.normal(shift, 1, size=(60, 2 * n_groups))
+    groups = np.arange(2 * n_groups) % n_groups
+    exact = sign_flip_p(values, groups, 2 ** (n_groups - 1), seed=0)
+    assert exact.min() < 0.001
+    assert exact.max() > 0.8
+    obtained = sign_flip_p_normal(values, groups)
+    np.testing.assert_allclose(obtained, exact, atol=0.03)
+    assert np.abs(obtained - exact).mean() < 0.01
+
+
+def test_normal_sign_flip_of_nothing_is_one():
+    p = sign_flip_p_normal(np.zeros((2, 3, 20)), np.arange(20))
+    np.testing.assert_array_equal(p, np.ones((2, 3)))
+
+
 def test_blocks_of_rows_change_nothing(monkeypatch):
     values = np.random.default_rng(0).normal(size=(3, 5, 12))
     whole = bootstrap_mean(values, TEMPLATES, 50, seed=0)
@@ -231,6 +261,8 @@ def test_exact_test_agrees_with_scipy():
         (lambda: bootstrap_mean(np.ones(1), ["a"], 0, 0), "at least 1 resample"),
         (lambda: bootstrap_mean(np.ones(1), ["a"], 5, 0, 95.0), "between 0 and 1"),
         (lambda: sign_flip_p(np.array([np.nan]), ["a"], 5, 0), "finite"),
+        (lambda: sign_flip_p_normal(np.array([np.nan]), ["a"]), "finite"),
+        (lambda: sign_flip_p_normal(np.ones(3), ["a"]), "one group for each pair"),
         (
             lambda: bootstrap_ratio(np.ones(2), np.ones(3), ["a", "b"], 5, 0),
             "one denominator",

@@ -17,6 +17,7 @@ from head_patching.commands.build_tables import build_tables
 from head_patching.commands.cache_activations import cache_activations
 from head_patching.commands.check_patching import check_patching
 from head_patching.commands.classify_roles import classify_roles
+from head_patching.commands.compare_roles import compare_roles
 from head_patching.commands.demo import demo
 from head_patching.commands.estimate_effects import estimate_effects
 from head_patching.commands.make_pairs import make_pairs
@@ -26,7 +27,10 @@ from head_patching.commands.patch import patch
 from head_patching.commands.prepare_model import prepare_model
 from head_patching.commands.record_provenance import record_provenance
 from head_patching.commands.summarise_effects import summarise_effects
+from head_patching.commands.summarise_validation import summarise_validation
+from head_patching.commands.trace_paths import trace_paths
 from head_patching.commands.typeset import typeset
+from head_patching.commands.validate import validate
 
 # Parameters that name what is written begin so; every other path is read.
 OUTPUTS = ("out", "summary")
@@ -93,11 +97,15 @@ app.command(cls=Recorded)(patch)
 app.command(cls=Recorded)(check_patching)
 app.command(cls=Recorded)(summarise_effects)
 app.command(cls=Recorded)(measure_evidence)
+app.command(cls=Recorded)(trace_paths)
 app.command(cls=Recorded)(classify_roles)
+app.command(cls=Recorded)(compare_roles)
 app.command()(record_provenance)
 app.command()(build_tables)
 app.command()(build_numbers)
 app.command(cls=Recorded)(estimate_effects)
+app.command()(validate)
+app.command()(summarise_validation)
 app.command()(benchmark)
 app.command()(typeset)
 app.command()(demo)

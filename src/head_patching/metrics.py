@@ -11,6 +11,10 @@ from torch import Tensor
 SMALLEST_DENOMINATOR = 0.1
 
 
+class TaskNotDone(ValueError):
+    """Clean and corrupt behaviour are too near each other to divide by."""
+
+
 def logit_diff(
     logits: Float[Tensor, "... pair d_vocab"],
     answer: Int[Tensor, " pair"],
@@ -52,14 +56,14 @@ def effect_contributions(dataset: xr.Dataset) -> tuple[xr.DataArray, xr.DataArra
 
     Raises
     ------
-    ValueError
+    TaskNotDone
         When clean and corrupt behaviour are too near each other to divide by.
     """
     clean, corrupt = dataset.clean_logit_diff, dataset.corrupt_logit_diff
     scale = clean - corrupt
     if not float(scale.mean()) >= SMALLEST_DENOMINATOR:
         attributes = dataset.attrs
-        raise ValueError(
+        raise TaskNotDone(
             f"{attributes.get('model')} on {attributes.get('task')} "
             f"({attributes.get('corruption')}, prepend_bos="
             f"{attributes.get('prepend_bos')}): mean clean logit_diff "

@@ -18,9 +18,12 @@ TABLES_OF = {
     "head_effects": ["effects"],
     "necessity_sufficiency": ["effects", "roles"],
     "patching_grid": ["effects"],
+    "path_effects": ["evidence"],
     "position_effects": ["effects_by_position"],
     "role_map": ["roles"],
     "top_heads": ["effects", "roles"],
+    "validation_confusion": ["confusion"],
+    "validation_noise": ["scores"],
 }
 
 

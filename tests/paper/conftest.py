@@ -14,9 +14,12 @@ from figures import (
     head_effects,
     necessity_sufficiency,
     patching_grid,
+    path_effects,
     position_effects,
     role_map,
     top_heads,
+    validation_confusion,
+    validation_noise,
 )
 from figures.command import figure_command
 from head_patching.reporting.numbers import build_numbers, write_numbers
@@ -32,9 +35,12 @@ FIGURES = {
     head_effects: ("effects",),
     necessity_sufficiency: ("effects", "roles"),
     patching_grid: ("effects",),
+    path_effects: ("evidence",),
     position_effects: ("effects_by_position",),
     role_map: ("roles",),
     top_heads: ("effects", "roles"),
+    validation_confusion: ("confusion",),
+    validation_noise: ("scores",),
 }
 COMMAND = ["latexmk", "-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error"]
 COMMAND += ["-output-directory=results/paper"]

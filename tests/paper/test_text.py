@@ -94,4 +94,4 @@ def test_every_caption_counts_its_pairs_or_heads():
     for caption in re.findall(r"\\caption\{(.*?)\}\s*\\label", TEXT, flags=re.DOTALL):
         if "interval" in caption and "CSV" not in caption:
             assert "settings/level" in caption
-            assert re.search(r"data/n-(pairs|groups)", caption)
+            assert re.search(r"data/n-(pairs|groups)|validation-pairs", caption)

@@ -10,29 +10,9 @@ from head_patching.patching.reference import run_tokens
 from head_patching.patching.runs import run_batch
 from head_patching.patching.sweep import read_out
 from tests.architectures import random_pairs
+from tests.hooks import hooked_logits
 
 SETS = [[(0, 1), (1, 0), (1, 3), (2, 2)], [(2, 0), (2, 1)], [(0, 3)], [(1, 2), (2, 3)]]
-
-
-def hooked_logits(bridge, tokens, z, heads, positions=None):
-    """Logits at END with a hook on every layer of the set."""
-
-    def hook_for(layer):
-        def hold(activation, hook):
-            held = activation.clone()
-            for at, head in heads:
-                if at == layer and positions is None:
-                    held[:, :, head] = z[layer][:, :, head]
-                elif at == layer:
-                    held[:, :, head][positions] = z[layer][:, :, head][positions]
-            return held
-
-        return (f"blocks.{layer}.attn.hook_z", hold)
-
-    layers = sorted({layer for layer, _ in heads})
-    with torch.no_grad():
-        hooks = [hook_for(layer) for layer in layers]
-        return bridge.run_with_hooks(tokens, fwd_hooks=hooks)[:, -1]
 
 
 @pytest.mark.parametrize("masked", [False, True])

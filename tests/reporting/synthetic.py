@@ -10,6 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tests.reporting.synthetic_validation import (
+    synthetic_confusion,
+    synthetic_null_models,
+    synthetic_paths,
+    synthetic_scores,
+    synthetic_stability,
+)
+
 PLANTED = {
     # (layer, head): role, denoising effect, noising effect
     (24, 4): ("name mover", 0.41, 0.28),
@@ -183,6 +191,7 @@ def synthetic_roles(n_layers: int = 30, n_heads: int = 9) -> pd.DataFrame:
                     "missing": "attention.END.IO; copy_score"
                     if role == "undecided"
                     else "",
+                    "probability": np.nan if role in ("no role", "undecided") else 0.9,
                 }
             )
     return pd.DataFrame(rows)
@@ -303,14 +312,21 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
     """All result files under the folder, under the names the workflow gives them."""
     folder.mkdir(parents=True, exist_ok=True)
     evidence = synthetic_evidence()
+    measured = pd.concat(
+        [evidence.assign(important=0), synthetic_paths(30, 9)], ignore_index=True
+    )
     tables = {
         "attribution": synthetic_attribution(),
         "behaviour": synthetic_behaviour(),
         "effects": synthetic_effects(patch_types=patch_types),
         "effects_by_position": synthetic_positions(),
-        "evidence": evidence,
+        "evidence": measured,
         "roles": synthetic_roles(),
         "role_criteria": synthetic_role_criteria(evidence),
+        "role_stability": synthetic_stability(),
+        "scores": synthetic_scores(),
+        "confusion": synthetic_confusion(),
+        "null_models": synthetic_null_models(),
         "self_check": synthetic_self_check(),
     }
     for name, table in tables.items():
@@ -381,6 +397,7 @@ def synthetic_provenance() -> dict:
             "importance.threshold": 0.02,
             "importance.false_discovery_rate": 0.05,
             "self_check.heads": 12,
+            "validation.n_pairs": 30,
             "self_check.tolerance": 1e-4,
             "self_check.seed": 1,
             "threads": 2,
@@ -401,6 +418,7 @@ def result_paths(folder: Path) -> dict[str, Path]:
     """The files of `write_results`, named as `read_results` takes them."""
     tables = ("behaviour", "effects", "effects_by_position", "evidence", "roles")
     tables += ("role_criteria", "self_check", "attribution")
+    tables += ("role_stability", "scores", "null_models")
     paths = {name: folder / f"{name}.csv" for name in tables}
     paths["self_check_summary"] = folder / "self_check.json"
     paths["pairs"] = folder / "pairs.jsonl"

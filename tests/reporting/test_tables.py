@@ -21,7 +21,6 @@ from head_patching.reporting.tabular import (
     breakable,
     condition_text,
     criterion_name,
-    demand_text,
     number_column,
 )
 from tests.reporting.synthetic import PLANTED
@@ -72,19 +71,23 @@ def test_behaviour_rows_are_clean_then_corrupt(results):
 
 def test_roles_are_counted_and_named_strongest_first(results):
     rows = {row[0]: row[1:] for row in body(roles_table(results))}
-    assert rows["name mover"] == ["2", "L24H4 and L21H7"]
-    assert rows["S-inhibition"] == ["2", "L20H0 and L18H8"]
-    assert rows["backup name mover"] == ["0", "--"]
-    assert rows["undecided"] == ["2", "L23H6 and L15H1"]
-    assert rows["no role"] == ["259", "--"]
+    jaccard = results.role_stability.set_index("role")["jaccard"]
+    stable = f"{jaccard['name mover']:.2f}"
+    assert rows["name mover"] == ["2", stable, "L24H4 and L21H7"]
+    assert [rows["S-inhibition"][place] for place in (0, 2)] == ["2", "L20H0 and L18H8"]
+    assert [rows["backup name mover"][place] for place in (0, 2)] == ["0", "--"]
+    assert rows["undecided"] == ["2", "--", "L23H6 and L15H1"]
+    assert rows["no role"] == ["259", "--", "--"]
 
 
 def test_role_evidence_lists_what_was_met(results):
     rows = body(role_evidence_table(results))
     assert [row[1] for row in rows[:3]] == ["L24H4", "L21H7", "L26H1"]
+    assert rows[2][2] == "0.90"  # the probability
     assert rows[2][3] == (
-        r"attention END$\to$IO \ensuremath{0.55}; "
-        r"negative copy score \ensuremath{0.87}; direct effect \ensuremath{-0.80}"
+        r"attention END$\to$IO \ensuremath{0.55} \ensuremath{[0.52, 0.58]}; "
+        r"negative copy score \ensuremath{0.87} \ensuremath{[0.84, 0.90]}; "
+        r"direct effect \ensuremath{-0.80} \ensuremath{[-0.83, -0.77]}"
     )
 
 
@@ -110,12 +113,7 @@ def test_roles_that_a_user_adds_are_listed_after_the_known_ones(results):
     roles = results.roles.replace({"role": {"undecided": "verb mover"}})
     rows = body(roles_table(dataclasses.replace(results, roles=roles)))
     assert [row[0] for row in rows[-3:]] == ["verb mover", "undecided", "no role"]
-    assert rows[-3][1:] == ["2", "L23H6 and L15H1"]
-
-
-def test_importance_is_met_or_not():
-    assert demand_text("important effect", ">=", 1.0) == "yes"
-    assert demand_text("copy_score", ">=", 0.5) == r"$\ge 0.5$"
+    assert rows[-3][1:] == ["2", "--", "L23H6 and L15H1"]
 
 
 def test_a_robust_z_is_given_in_units_of_the_value_too(results):
@@ -166,6 +164,7 @@ def test_provenance_is_escaped_and_in_order(results):
 def test_criteria_are_named_in_words():
     assert criterion_name("attention.S2.S1+1") == r"attention S2$\to$S1+1"
     assert criterion_name("effect.denoising.output") == "denoising effect (output)"
+    assert criterion_name("path.induction_keys") == "path to induction keys"
     assert criterion_name("previous_token_score") == "previous token score"
 
 
@@ -176,7 +175,7 @@ def test_criteria_are_named_in_words():
         ("<=", r"$\le 0.5$"),
         ("|x| >=", r"size $\ge 0.5$"),
         ("robust z <=", r"robust $z$ $\le 0.5$"),
-        ("interval >=", r"interval $\ge 0.5$"),
+        ("effect >=", r"told from zero, $\ge 0.5$"),
     ],
 )
 def test_every_comparison_can_be_written(comparison, expected):

@@ -14,6 +14,7 @@ def tiny_model(
     biases=True,
     n_layers=3,
     d_vocab=60,
+    n_ctx=64,
     seed=0,
 ):
     generator = torch.Generator().manual_seed(seed)
@@ -34,7 +35,7 @@ def tiny_model(
         d_head=4,
         d_mlp=24,
         d_vocab=d_vocab,
-        n_ctx=64,
+        n_ctx=n_ctx,
         normalization=normalization,
         eps=1e-5,
         act_fn="gelu",
@@ -60,7 +61,7 @@ def tiny_model(
         config=config,
         layers=layers,
         W_E=weight(d_vocab, 16),
-        W_pos=weight(64, 16),
+        W_pos=weight(n_ctx, 16),
         rotary_cos=None,
         rotary_sin=None,
         W_U=weight(16, d_vocab),

@@ -6,7 +6,11 @@ import torch
 
 from head_patching.roles.attention import (
     ATTENTION,
+    N_SEQUENCES,
+    PROTOCOLS,
+    Protocol,
     attention_between,
+    attention_elsewhere,
     diagonal_scores,
     random_tokens,
     repeated_token_scores,
@@ -46,6 +50,35 @@ def test_attention_on_all_positions_is_one(model):
     torch.testing.assert_close(found, torch.ones(3, 4, 2))
 
 
+def test_attention_elsewhere_by_hand():
+    pattern = numbered_pattern()
+    queries = torch.tensor([4, 3, 4])
+    keys = torch.tensor([[1, 2], [0, 2], [4, 1]])
+    found = attention_elsewhere(pattern, queries, keys)
+    # All positions from 1 to the query but the keys; as many of them as keys.
+    elsewhere = [(4, [3, 4]), (3, [1, 3]), (4, [2, 3])]
+    for prompt, (query, others) in enumerate(elsewhere):
+        on_others = pattern[:, prompt, :, query, others]
+        torch.testing.assert_close(found[..., prompt], 2 * on_others.mean(dim=-1))
+
+
+def test_uniform_attention_is_as_high_elsewhere():
+    # Each of 5 or 4 positions gets the same; two keys get twice as much.
+    pattern = torch.zeros(1, 2, 1, 5, 5)
+    pattern[0, 0, 0, 4, :5], pattern[0, 1, 0, 3, :4] = 1 / 5, 1 / 4
+    queries, keys = torch.tensor([4, 3]), torch.tensor([[1, 3], [2, 1]])
+    for measure in (attention_between, attention_elsewhere):
+        found = measure(pattern, queries, keys)
+        torch.testing.assert_close(found.ravel(), torch.tensor([2 / 5, 2 / 4]))
+
+
+def test_rest_on_the_first_position_does_not_count_as_elsewhere():
+    pattern = torch.zeros(1, 1, 1, 4, 4)
+    pattern[..., 3, 0], pattern[..., 3, 2] = 0.9, 0.1
+    found = attention_elsewhere(pattern, torch.tensor([3]), torch.tensor([[1]]))
+    assert float(found) == pytest.approx(0.1 / 2)  # of positions 2 and 3
+
+
 def test_criteria_name_the_positions_they_read():
     for criterion, (query, keys) in ATTENTION.items():
         if len(keys) == 1:
@@ -69,25 +102,56 @@ def test_diagonals_by_hand():
     assert scores["previous_token_score"].ravel().tolist() == [0, 0, 1]
 
 
+def test_diagonals_of_three_copies_by_hand():
+    # a b c three times: attention to several earlier copies adds up.
+    found = torch.zeros(2, 1, 9, 9)
+    for query in range(3, 9):
+        earlier = range(query % 3, query, 3)
+        for key in earlier:
+            found[0, 0, query, key] = 1 / len(earlier)
+            found[1, 0, query, key + 1] = 1 / len(earlier)
+    scores = diagonal_scores(found, 3)
+    np.testing.assert_allclose(scores["duplicate_token_score"].ravel(), [1, 0])
+    # Of seven queries that reach two back, the first has no earlier copy.
+    np.testing.assert_allclose(scores["induction_score"].ravel(), [0, 6 / 7])
+
+
 def test_uniform_attention_scores_by_hand(build):
     model = build(d_vocab=60)
     for layer in model.layers:
         layer.W_QKV.zero_()
         layer.b_QKV.zero_()
-    scores = repeated_token_scores(model, n_tokens=3, n_sequences=2, seed=0)
+    protocol = Protocol(n_tokens=3, n_copies=2, suffix="")
+    scores = repeated_token_scores(model, protocol, seed=0)
     # Query i gives 1 / (i + 1) to each key up to i.
     expected = {
         "previous_token_score": np.mean([1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 6]),
         "duplicate_token_score": np.mean([1 / 4, 1 / 5, 1 / 6]),
         "induction_score": np.mean([1 / 3, 1 / 4, 1 / 5, 1 / 6]),
     }
+    assert set(scores) == set(expected)
     for name, value in expected.items():
-        assert scores[name].shape == (3, 4, 2)
+        assert scores[name].shape == (3, 4, N_SEQUENCES)
         np.testing.assert_allclose(scores[name], value, rtol=1e-5)
     # With a BOS in front every query has one key more, and no row is counted twice.
-    scores = repeated_token_scores(model, 3, 2, seed=0, bos_token=1)
+    scores = repeated_token_scores(model, protocol, seed=0, bos_token=1)
     expected = np.mean([1 / 5, 1 / 6, 1 / 7])
     np.testing.assert_allclose(scores["duplicate_token_score"], expected, rtol=1e-5)
+
+
+def test_protocols_are_the_published_ones(build):
+    assert [(each.n_tokens, each.n_copies) for each in PROTOCOLS] == [(100, 2), (25, 4)]
+    model = build(n_ctx=256)
+    ran = []
+    run = model.run
+    model.run = lambda tokens: ran.append(tokens) or run(tokens)
+    for protocol in PROTOCOLS:
+        ran.clear()
+        repeated_token_scores(model, protocol, seed=1)
+        assert len(ran) == N_SEQUENCES
+        for tokens in ran:
+            copies = tokens[0].reshape(protocol.n_copies, protocol.n_tokens)
+            assert (copies == copies[0]).all()
 
 
 def test_random_tokens_are_seeded_distinct_and_from_the_vocabulary():
@@ -118,7 +182,7 @@ def test_special_tokens_are_not_drawn(build):
     ran = []
     run = model.run
     model.run = lambda tokens: ran.append(tokens) or run(tokens)
-    repeated_token_scores(model, n_tokens=4, n_sequences=2, seed=0)
+    repeated_token_scores(model, Protocol(4, 2, ""), seed=0)
     for tokens in ran:
         first, second = tokens[0, :4].tolist(), tokens[0, 4:].tolist()
         assert sorted(first) == [1, 3, 4, 5]
@@ -127,4 +191,4 @@ def test_special_tokens_are_not_drawn(build):
 
 def test_too_long_sequences_are_refused(build):
     with pytest.raises(ValueError, match="at most 64"):
-        repeated_token_scores(build(), n_tokens=50, n_sequences=1, seed=0)
+        repeated_token_scores(build(), Protocol(25, 4, ""), seed=0)

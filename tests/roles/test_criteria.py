@@ -15,28 +15,56 @@ from head_patching.roles.criteria import (
     robust_z,
     verdicts,
 )
+from head_patching.roles.paths import RECEIVERS
 
 TABLE = Path(__file__).parents[2] / "config" / "roles.yaml"
 VALUE = np.array([-3.0, 0.0, 1.0, np.nan])
-LOW = np.array([-4.0, -1.0, 0.5, np.nan])
-HIGH = np.array([-2.0, 1.0, 1.5, np.nan])
+UNTOLD = np.ones(4)  # q-values of what no test told from zero
+RATE = 0.05
 
 
 @pytest.mark.parametrize(
     ("comparison", "threshold", "expected"),
     [
         (">=", 0.0, [0, 1, 1, 0]),
+        (">=", -9.0, [1, 1, 1, 0]),
         ("<=", 0.0, [1, 1, 0, 0]),
         ("|x| >=", 1.0, [1, 0, 1, 0]),
         ("|x| <=", 1.0, [0, 1, 1, 0]),
-        ("interval >=", 0.0, [0, 0, 1, 0]),
-        ("interval <=", 0.0, [1, 0, 0, 0]),
     ],
 )
 def test_comparisons_by_hand(comparison, threshold, expected):
-    met, bound = verdicts(VALUE, LOW, HIGH, comparison, threshold)
+    met, bound = verdicts(VALUE, UNTOLD, comparison, threshold, RATE)
     assert met.astype(int).tolist() == expected
     assert bound == threshold
+
+
+@pytest.mark.parametrize(
+    ("comparison", "expected"),
+    [("effect >=", [0, 1, 1, 0, 0, 0]), ("effect <=", [0, 0, 0, 1, 0, 0])],
+)
+def test_effects_must_be_large_and_told_from_zero(comparison, expected):
+    value = np.array([0.01, 0.02, 0.5, -0.3, 0.5, np.nan])
+    q_value = np.array([0.001, 0.05, 0.001, 0.001, 0.051, 0.001])
+    threshold = 0.02 if comparison == "effect >=" else -0.02
+    met, bound = verdicts(value, q_value, comparison, threshold, RATE)
+    assert met.astype(int).tolist() == expected
+    assert bound == threshold
+
+
+@pytest.mark.parametrize("comparison", COMPARISONS)
+def test_what_was_not_measured_meets_nothing(comparison):
+    nothing, told = np.full(3, np.nan), np.zeros(3)
+    for threshold in (-1.0, 0.0, 1.0):
+        met, _ = verdicts(nothing, told, comparison, threshold, RATE)
+        assert not met.any()
+
+
+def test_heads_that_were_not_measured_do_not_move_the_median():
+    value = np.array([0.0, 1.0, np.nan, 2.0, np.nan, 3.0, 100.0])
+    z, median, spread = robust_z(value)
+    assert (median, spread) == (2, 1.4826)
+    assert np.isnan(z).tolist() == np.isnan(value).tolist()
 
 
 def test_robust_z_by_hand():
@@ -45,17 +73,17 @@ def test_robust_z_by_hand():
     z, median, spread = robust_z(value)
     assert (median, spread) == (2, 1.4826)
     np.testing.assert_allclose(z, np.array([-2, -1, 0, 1, 98]) / 1.4826)
-    met, bound = verdicts(value, value, value, "robust z >=", 5.0)
+    met, bound = verdicts(value, np.ones_like(value), "robust z >=", 5.0, RATE)
     assert met.tolist() == [False, False, False, False, True]
     assert bound == pytest.approx(2 + 5 * 1.4826)
-    met, bound = verdicts(value, value, value, "robust z <=", -1.0)
+    met, bound = verdicts(value, np.ones_like(value), "robust z <=", -1.0, RATE)
     assert met.tolist() == [True, False, False, False, False]
     assert bound == pytest.approx(2 - 1.4826)
 
 
 def test_robust_z_of_a_population_without_spread():
     value = np.array([0.1, 0.1, 0.1, 0.4, 0.0])
-    met, bound = verdicts(value, value, value, "robust z >=", 5.0)
+    met, bound = verdicts(value, np.ones_like(value), "robust z >=", 5.0, RATE)
     assert met.tolist() == [False, False, False, True, False]
     assert bound == pytest.approx(0.1)
 
@@ -67,28 +95,49 @@ def test_robust_z_of_a_population_without_spread():
 )
 def test_robust_verdicts_ignore_unit_and_origin(value, factor, shift):
     moved = factor * value + shift
-    met, _ = verdicts(value, value, value, "robust z >=", 3.1)
-    after, _ = verdicts(moved, moved, moved, "robust z >=", 3.1)
+    met, _ = verdicts(value, np.ones_like(value), "robust z >=", 3.1, RATE)
+    after, _ = verdicts(moved, np.ones_like(value), "robust z >=", 3.1, RATE)
     assert met.tolist() == after.tolist()
-    below, _ = verdicts(-value, -value, -value, "robust z <=", -3.1)
+    below, _ = verdicts(-value, np.ones_like(value), "robust z <=", -3.1, RATE)
     assert met.tolist() == below.tolist()
 
 
 def test_the_projects_table_can_be_read():
     criteria = read_criteria(TABLE)
-    roles = list(dict.fromkeys(row.role for row in criteria))
-    assert roles == [
+    asked = {}
+    for row in criteria:
+        asked.setdefault(row.role, []).append(row)
+    assert list(asked) == [
         "name mover",
         "negative name mover",
         "copy suppression of S",
+        "backup name mover",
         "S-inhibition",
         "duplicate token",
         "induction",
         "previous token",
     ]
-    for role in roles:
-        assert "important effect" in {r.criterion for r in criteria if r.role == role}
+    # No role from what a head looks at alone: each asks for a causal effect.
+    for role, rows in asked.items():
+        assert any(row.comparison.startswith("effect") for row in rows), role
     assert all(row.source for row in criteria)
+
+
+def test_receivers_do_not_ask_for_what_is_measured_after_them():
+    """Paths are traced backwards: each role's effect comes before it is a receiver."""
+    order = [
+        "path.logits",
+        *RECEIVERS,
+        "knocked_out.effect",
+        "knocked_out.interaction",
+        "signal.position",
+        "signal.token",
+    ]
+    receivers = {role: name for name, (role, _, _) in RECEIVERS.items()}
+    for row in read_criteria(TABLE):
+        if row.role in receivers and row.criterion in order:
+            before = order[: order.index(receivers[row.role])]
+            assert row.criterion in before, row
 
 
 ROW = "{role: a, criterion: b, comparison: '>=', threshold: 1, source: c}"  # valid
@@ -125,7 +174,7 @@ def test_every_comparison_is_described():
         "|x| <=",
         "robust z >=",
         "robust z <=",
-        "interval >=",
-        "interval <=",
+        "effect >=",
+        "effect <=",
     )
     assert Criterion("a", "b", "robust z <=", -5.0, "c").threshold == -5

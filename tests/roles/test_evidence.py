@@ -1,16 +1,11 @@
-"""The evidence table on a tiny model: batches, intervals and bookkeeping."""
+"""Evidence on a tiny model: each prompt at its own positions, sample by sample."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from head_patching.roles.evidence import (
-    effect_evidence,
-    evidence_per_pair,
-    measure_evidence,
-    tidy,
-)
+from head_patching.roles.attention import ATTENTION
+from head_patching.roles.evidence import evidence_per_pair, measure_evidence
 from head_patching.tasks.pairs import PromptPair, PromptPairs
 
 NAMES = ("IO", "S1", "S1+1", "S2", "END")
@@ -51,23 +46,6 @@ def batches(model, pairs, order=(0, 1)):
         clean = torch.tensor([pairs[index].clean_tokens for index in chosen])
         corrupt = torch.tensor([pairs[index].corrupt_tokens for index in chosen])
         yield chosen, model.run(clean), model.run(corrupt)
-
-
-EFFECTS = pd.DataFrame(
-    {
-        "patch_type": ["output", "output"],
-        "direction": ["denoising", "noising"],
-        "layer": [1, 1],
-        "head": [2, 2],
-        "effect": [0.3, 0.2],
-        "ci_low": [0.1, 0.0],
-        "ci_high": [0.5, 0.4],
-        "p_value": [0.01, 0.2],
-        "q_value": [0.02, 0.2],
-        "important": [1, 0],
-        "n_pairs": [7, 7],
-    }
-)
 
 
 def test_each_pair_is_measured_on_its_own_prompt(model):
@@ -133,91 +111,69 @@ def test_exchanging_clean_and_corrupt_turns_every_change_around(model):
         np.testing.assert_array_equal(still[name], 0)
 
 
-def test_the_table(model):
-    pairs = prompt_pairs()
-    table = measure_evidence(
-        model,
-        pairs,
-        batches(model, pairs),
-        EFFECTS,
-        n_resamples=50,
-        seed=0,
-        n_random_tokens=10,
-        n_random_sequences=3,
-    )
-    assert list(table) == [
-        "layer",
-        "head",
-        "criterion",
-        "value",
-        "ci_low",
-        "ci_high",
-        "n",
-    ]
-    assert not table.duplicated(["layer", "head", "criterion"]).any()
-    assert not table.isna().any(axis=None)
-    assert (table["ci_low"] <= table["value"] + 1e-9).all()
-    assert (table["value"] <= table["ci_high"] + 1e-9).all()
-    n = table.groupby("criterion")["n"].first()
-    assert n.pop("effect.denoising.output") == n.pop("effect.noising.output") == 7
-    scores = ["previous_token_score", "duplicate_token_score", "induction_score"]
-    assert (n[scores] == 3).all()
-    assert (n.drop(scores) == 7).all()
-    assert sorted(n.index) == sorted(
-        [
-            *scores,
-            "attention.END.IO",
-            "attention.END.S",
-            "attention.END.S1",
-            "attention.END.S2",
-            "attention.S2.S1",
-            "attention.S2.S1+1",
-            "attention.S1+1.S1",
-            "copy_score",
-            "direct_effect",
-            "direct_recovery",
-            "negative_copy_score",
-        ]
-    )
+@pytest.fixture(scope="module")
+def measured(build):
+    """All evidence of one model, by criterion, with the model and pairs."""
+    model, pairs = build(n_ctx=256), prompt_pairs()
+    found = measure_evidence(model, pairs, batches(model, pairs), seed=0)
+    return {each.criterion: each for each in found}, model, pairs
 
 
-def test_direct_recovery_is_a_ratio_of_means(model):
-    pairs = prompt_pairs()
-    measured = evidence_per_pair(model, pairs, batches(model, pairs))
-    table = measure_evidence(
-        model,
-        pairs,
-        batches(model, pairs),
-        EFFECTS,
-        n_resamples=5,
-        seed=0,
-        n_random_tokens=5,
-    )
-    rows = table[table["criterion"] == "direct_recovery"]
-    expected = (
-        measured["direct_change"].mean(axis=-1) / measured["logit_diff_change"].mean()
-    )
-    np.testing.assert_allclose(rows["value"], expected.ravel(), rtol=1e-6)
+SCORES = ("previous_token_score", "duplicate_token_score", "induction_score")
 
 
-def test_effects_become_criteria():
-    table = effect_evidence(EFFECTS)
-    assert table.to_dict("records")[0] == {
-        "layer": 1,
-        "head": 2,
-        "criterion": "effect.denoising.output",
-        "value": 0.3,
-        "ci_low": 0.1,
-        "ci_high": 0.5,
-        "n": 7,
+def test_every_criterion_is_measured_on_every_sample(measured):
+    measured, _, _ = measured
+    on_pairs = {
+        *ATTENTION,
+        *(f"{name}.elsewhere" for name in ATTENTION),
+        *("direct_effect", "direct_recovery", "copy_score", "negative_copy_score"),
     }
+    on_sequences = {*SCORES, *(f"{name}.25x4" for name in SCORES)}
+    assert set(measured) == on_pairs | on_sequences
+    for name, each in measured.items():
+        assert each.kind == ("sequence" if name in on_sequences else "pair")
+        assert each.values.shape == (3, 4, 10 if name in on_sequences else 7)
+        assert each.known.all()
+        assert not each.tested.any()  # none of it has a sign that could be flipped
 
 
-def test_tidy_counts_heads_within_layers():
-    values = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-    table = tidy("x", (values, values - 1, values + 1), 9)
-    row = table[(table["layer"] == 2) & (table["head"] == 1)].iloc[0]
-    assert (row["value"], row["ci_low"], row["ci_high"]) == (6, 5, 7)
+def test_pairs_are_grouped_by_template_and_sequences_by_themselves(measured):
+    measured, _, pairs = measured
+    assert list(measured["copy_score"].groups) == ["a", "b", "c", "a", "b", "c", "a"]
+    assert list(measured["copy_score"].groups) == list(pairs.templates)
+    assert len(set(measured["induction_score"].groups)) == 10
+
+
+def test_only_the_recovery_is_a_ratio(measured):
+    measured, model, pairs = measured
+    for name, each in measured.items():
+        if name != "direct_recovery":
+            assert (each.scale == 1).all()
+    # Its scale is clean less corrupt logit_diff, which the logits say.
+    recovery = measured["direct_recovery"]
+    for index, pair in enumerate(pairs):
+        of_run = []
+        for tokens in (pair.clean_tokens, pair.corrupt_tokens):
+            logits = model.run(torch.tensor([tokens])).final_logits[0]
+            of_run.append(logits[pair.answer_token] - logits[pair.wrong_answer_token])
+        expected = float(of_run[0] - of_run[1])
+        assert recovery.scale[index] == pytest.approx(expected, abs=1e-4)
+
+
+def test_elsewhere_is_what_other_positions_get_on_average(model):
+    pair = prompt_pair(3, 9)
+    pairs = PromptPairs("ioi", "s2_io_flip", False, 0, (pair,))
+    measured = evidence_per_pair(model, pairs, batches_of_one(model, pair))
+    pattern = model.run(torch.tensor([pair.clean_tokens])).pattern[:, 0]
+    at = pair.positions
+    for name, keys in (("IO", ["IO"]), ("S", ["S1", "S2"])):
+        own = [at[key] for key in keys]
+        others = [place for place in range(1, 9) if place not in own]
+        expected = len(own) * pattern[:, :, 8, others].mean(dim=-1)
+        np.testing.assert_allclose(
+            measured[f"attention.END.{name}.elsewhere"][..., 0], expected, rtol=1e-5
+        )
 
 
 def test_pairs_without_activations_are_named(build):

@@ -12,8 +12,11 @@ pytestmark = pytest.mark.workflow
 TYPESET = {"typeset_chapter"}
 NUMBERS = {"build_numbers", "build_tables"} | TYPESET
 ROLES = {"classify_roles", "record_provenance", "draw_figure"} | NUMBERS
-EFFECTS = {"summarise_effects", "summarise_positions", "measure_evidence"} | ROLES
-PAIRS = EFFECTS | {
+VALIDATION = {"validate_roles", "summarise_validation"}
+CRITERIA = {"trace_paths"} | ROLES | VALIDATION
+EFFECTS = {"summarise_effects", "summarise_positions"}
+PAIRS = {"trace_paths"} | ROLES | EFFECTS
+PAIRS |= {
     "make_pairs",
     "measure_behaviour",
     "cache_activations",
@@ -21,6 +24,7 @@ PAIRS = EFFECTS | {
     "patch_positions",
     "estimate_effects",
     "check_patching",
+    "measure_evidence",
 }
 
 
@@ -56,8 +60,13 @@ def test_second_run_has_nothing_to_do(built: Workspace) -> None:
     ("file", "old", "new", "rules"),
     [
         ("config/config.yaml", "seed: 20221101", "seed: 7", PAIRS),
-        ("config/config.yaml", "threshold: 0.02", "threshold: 0.03", EFFECTS),
-        ("config/roles.yaml", "threshold: ", "threshold: 1", ROLES),
+        (
+            "config/config.yaml",
+            "threshold: 0.02",
+            "threshold: 0.03",
+            EFFECTS | CRITERIA,
+        ),
+        ("config/roles.yaml", "threshold: ", "threshold: 1", CRITERIA),
         (
             "figures/head_effects.py",
             "def draw",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from head_patching.configuration import check_config
 from head_patching.models.registry import find_source
+from head_patching.tasks.corruptions import PATH_CORRUPTION, SIGNAL_CORRUPTIONS
 from head_patching.workflow_sources import module_sources
 from snakemake.exceptions import WorkflowError
 
@@ -25,6 +26,9 @@ except ValueError as error:
 # Cores of a job that loads a model but computes little: two fit beside each other.
 LIGHT = max(1, config["threads"] // 2)
 
+# The corruptions that paths are traced with, whatever the experiment's own.
+PATH_CORRUPTIONS = [PATH_CORRUPTION, *SIGNAL_CORRUPTIONS.values()]
+
 LOCKS = ["requirements.lock", "model.lock"]
 
 # Figure -> the tables it is drawn from, named as the options of its module.
@@ -34,10 +38,16 @@ FIGURES = {
     "head_effects": ["effects"],
     "necessity_sufficiency": ["effects", "roles"],
     "patching_grid": ["effects"],
+    "path_effects": ["evidence"],
     "position_effects": ["effects_by_position"],
     "role_map": ["roles"],
     "top_heads": ["effects", "roles"],
+    "validation_confusion": ["confusion"],
+    "validation_noise": ["scores"],
 }
+
+# Tables about planted models; all others belong to an experiment.
+VALIDATION = ["confusion", "null_models", "scores"]
 
 # The patched runs of one experiment.
 PATCHED = expand(
@@ -52,13 +62,17 @@ TABLES = expand(
         "attribution",
         "behaviour",
         "criteria",
+        "knock_out",
+        "paths",
         "positions",
         "provenance",
         "role_evidence",
         "roles",
         "self_check",
+        "signals",
         "top_heads",
         "undecided",
+        "validation",
     ],
 )
 
@@ -84,6 +98,12 @@ CHECKS = [f"{folder}/self_check.json" for folder in EXPERIMENTS]
 
 # The results that have a run record beside them.
 RECORDS = [
+    f"results/{model}/{task}/{corruption}/pairs.run.json"
+    for model in config["models"]
+    for task in config["tasks"]
+    for corruption in PATH_CORRUPTIONS
+    if corruption != config["tasks"][task]["corruption"]
+] + [
     f"{folder}/{result}.run.json"
     for folder in EXPERIMENTS
     for result in [
@@ -100,6 +120,7 @@ RECORDS = [
         "effects",
         "effects_by_position",
         "evidence",
+        "paths",
         "roles",
     ]
 ]
@@ -113,6 +134,8 @@ wildcard_constraints:
     direction="denoising|noising",
     patch_type="output|q|k|v|pattern",
     figure="|".join(FIGURES),
+    architecture="gpt2|llama",
+    noise=r"default|[\d.]+",
 
 
 def sources(command):
@@ -128,7 +151,13 @@ def figure_sources(wildcards):
 
 def figure_tables(wildcards):
     """The tables that a figure is drawn from."""
-    return {name: f"{CHAPTER}/{name}.csv" for name in FIGURES[wildcards.figure]}
+    return {name: table_path(name) for name in FIGURES[wildcards.figure]}
+
+
+def table_path(name):
+    """Where a table of the chapter lies."""
+    folder = "results/validation" if name in VALIDATION else CHAPTER
+    return f"{folder}/{name}.csv"
 
 
 def chapter_results(wildcards):
@@ -141,9 +170,12 @@ def chapter_results(wildcards):
         "evidence",
         "roles",
         "role_criteria",
+        "role_stability",
         "self_check",
+        "scores",
+        "null_models",
     ]
-    return {name: f"{CHAPTER}/{name}.csv" for name in tables} | {
+    return {name: table_path(name) for name in tables} | {
         "summary": f"{CHAPTER}/self_check.json",
         "pairs": f"{CHAPTER}/pairs.jsonl",
         "model": CHAPTER_MODEL,
@@ -174,6 +206,11 @@ def position_options(wildcards):
     """`--position NAME` for each named position of the task."""
     names = config["tasks"][wildcards.task]["positions"]
     return [word for name in names for word in ("--position", name)]
+
+
+def null_model_option(wildcards):
+    """Null models are scored at the default noise level."""
+    return "--null-models" if wildcards.noise == "default" else ""
 
 
 def shards(wildcards):

@@ -155,6 +155,7 @@ rule summarise_effects:
         threshold=lookup(within=config, dpath="importance/threshold"),
         rate=lookup(within=config, dpath="importance/false_discovery_rate"),
         resamples=lookup(within=config, dpath="statistics/resamples"),
+        sign_flips=lookup(within=config, dpath="statistics/sign_flips"),
         level=lookup(within=config, dpath="statistics/level"),
         seed=lookup(within=config, dpath="statistics/seed"),
     message:
@@ -162,6 +163,7 @@ rule summarise_effects:
     shell:
         "head-patching summarise-effects --threshold {params.threshold}"
         " --false-discovery-rate {params.rate} --resamples {params.resamples}"
+        " --sign-flips {params.sign_flips}"
         " --level {params.level} --seed {params.seed}"
         " --out {output.effects} {input.patched} > {log} 2>&1"
 

@@ -62,12 +62,14 @@ rule build_tables:
     params:
         experiment=subpath(input.effects, parent=True),
         model=subpath(input.model, parent=True),
+        validation=subpath(input.scores, parent=True),
         folder=output_folder,
     message:
         "Build tables"
     shell:
         "head-patching build-tables --experiment {params.experiment}"
-        " --model-folder {params.model} --provenance {input.provenance}"
+        " --model-folder {params.model} --validation {params.validation}"
+        " --provenance {input.provenance}"
         " --out {params.folder} > {log} 2>&1"
 
 
@@ -87,11 +89,13 @@ rule build_numbers:
     params:
         experiment=subpath(input.effects, parent=True),
         model=subpath(input.model, parent=True),
+        validation=subpath(input.scores, parent=True),
     message:
         "Build numbers"
     shell:
         "head-patching build-numbers --experiment {params.experiment}"
-        " --model-folder {params.model} --provenance {input.provenance}"
+        " --model-folder {params.model} --validation {params.validation}"
+        " --provenance {input.provenance}"
         " --out {output.numbers} > {log} 2>&1"
 
 

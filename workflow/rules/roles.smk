@@ -4,11 +4,10 @@ rule measure_evidence:
         model="results/{model}/model/model.json",
         weights="results/{model}/model/weights.safetensors",
         pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
-        effects="results/{model}/{task}/{corruption}/effects.csv",
         cache=cache,
         sources=sources("measure-evidence"),
     output:
-        evidence="results/{model}/{task}/{corruption}/evidence.csv",
+        evidence="results/{model}/{task}/{corruption}/evidence.nc",
         record="results/{model}/{task}/{corruption}/evidence.run.json",
     log:
         "logs/measure_evidence/{model}_{task}_{corruption}.log",
@@ -20,26 +19,66 @@ rule measure_evidence:
         runtime=10,
     params:
         folder=subpath(input.model, parent=True),
-        resamples=lookup(within=config, dpath="statistics/resamples"),
-        level=lookup(within=config, dpath="statistics/level"),
         seed=lookup(within=config, dpath="statistics/seed"),
     message:
         "Measure evidence about {wildcards.model}'s heads on {wildcards.task}"
     shell:
         "head-patching measure-evidence --model-folder {params.folder}"
-        " --pairs {input.pairs} --effects {input.effects}"
-        " --resamples {params.resamples} --level {params.level} --seed {params.seed}"
+        " --pairs {input.pairs} --seed {params.seed}"
         " --threads {threads} --out {output.evidence} {input.cache} > {log} 2>&1"
+
+
+rule trace_paths:
+    """Patch paths from every head to the answer and to the heads found on the way."""
+    input:
+        model="results/{model}/model/model.json",
+        weights="results/{model}/model/weights.safetensors",
+        pairs=expand(
+            "results/{{model}}/{{task}}/{corruption}/pairs.jsonl",
+            corruption=PATH_CORRUPTIONS,
+        ),
+        evidence="results/{model}/{task}/{corruption}/evidence.nc",
+        criteria="config/roles.yaml",
+        sources=sources("trace-paths"),
+    output:
+        paths="results/{model}/{task}/{corruption}/paths.nc",
+        record="results/{model}/{task}/{corruption}/paths.run.json",
+    log:
+        "logs/trace_paths/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/trace_paths/{model}_{task}_{corruption}.tsv"
+    threads: config["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=30,
+    params:
+        folder=subpath(input.model, parent=True),
+        threshold=lookup(within=config, dpath="importance/threshold"),
+        rate=lookup(within=config, dpath="importance/false_discovery_rate"),
+        resamples=lookup(within=config, dpath="statistics/resamples"),
+        sign_flips=lookup(within=config, dpath="statistics/sign_flips"),
+        seed=lookup(within=config, dpath="statistics/seed"),
+    message:
+        "Trace paths between {wildcards.model}'s heads on {wildcards.task}"
+    shell:
+        "head-patching trace-paths --model-folder {params.folder}"
+        " --evidence {input.evidence} --criteria {input.criteria}"
+        " --threshold {params.threshold} --false-discovery-rate {params.rate}"
+        " --resamples {params.resamples} --sign-flips {params.sign_flips} --seed {params.seed}"
+        " --threads {threads} --out {output.paths} {input.pairs} > {log} 2>&1"
 
 
 rule classify_roles:
     """Give each head the roles whose criteria it meets."""
     input:
-        evidence="results/{model}/{task}/{corruption}/evidence.csv",
-        effects="results/{model}/{task}/{corruption}/effects.csv",
+        evidence="results/{model}/{task}/{corruption}/evidence.nc",
+        paths="results/{model}/{task}/{corruption}/paths.nc",
+        patched=PATCHED,
         criteria="config/roles.yaml",
         sources=sources("classify-roles"),
     output:
+        evidence="results/{model}/{task}/{corruption}/evidence.csv",
+        stability="results/{model}/{task}/{corruption}/role_stability.csv",
         roles="results/{model}/{task}/{corruption}/roles.csv",
         criteria="results/{model}/{task}/{corruption}/role_criteria.csv",
         record="results/{model}/{task}/{corruption}/roles.run.json",
@@ -49,9 +88,88 @@ rule classify_roles:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        threshold=lookup(within=config, dpath="importance/threshold"),
+        rate=lookup(within=config, dpath="importance/false_discovery_rate"),
+        resamples=lookup(within=config, dpath="statistics/resamples"),
+        sign_flips=lookup(within=config, dpath="statistics/sign_flips"),
+        role_resamples=lookup(within=config, dpath="statistics/role_resamples"),
+        level=lookup(within=config, dpath="statistics/level"),
+        seed=lookup(within=config, dpath="statistics/seed"),
     message:
         "Classify {wildcards.model}'s heads on {wildcards.task}"
     shell:
         "head-patching classify-roles --evidence {input.evidence}"
-        " --effects {input.effects} --criteria {input.criteria}"
-        " --out {output.roles} --out-criteria {output.criteria} > {log} 2>&1"
+        " --evidence {input.paths} --criteria {input.criteria}"
+        " --threshold {params.threshold} --false-discovery-rate {params.rate}"
+        " --resamples {params.resamples} --sign-flips {params.sign_flips}"
+        " --role-resamples {params.role_resamples}"
+        " --level {params.level} --seed {params.seed}"
+        " --out {output.roles} --out-criteria {output.criteria}"
+        " --out-evidence {output.evidence} --out-stability {output.stability}"
+        " {input.patched} > {log} 2>&1"
+
+
+rule validate_roles:
+    """Score the roles found in models whose circuit is known."""
+    input:
+        criteria="config/roles.yaml",
+        sources=sources("validate"),
+    output:
+        heads="results/validation/{architecture}_{noise}.csv",
+    log:
+        "logs/validate_roles/{architecture}_{noise}.log",
+    benchmark:
+        "logs/validate_roles/{architecture}_{noise}.tsv"
+    # Small models: threads would wait for each other. Several jobs run side by side.
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        seeds=lookup(within=config, dpath="validation/seeds"),
+        n_pairs=lookup(within=config, dpath="validation/n_pairs"),
+        nulls=null_model_option,
+        threshold=lookup(within=config, dpath="importance/threshold"),
+        rate=lookup(within=config, dpath="importance/false_discovery_rate"),
+        resamples=lookup(within=config, dpath="statistics/resamples"),
+        sign_flips=lookup(within=config, dpath="statistics/sign_flips"),
+        seed=lookup(within=config, dpath="statistics/seed"),
+    message:
+        "Validate roles on planted models, {wildcards.architecture}, noise {wildcards.noise}"
+    shell:
+        "head-patching validate --architecture {wildcards.architecture}"
+        " --noise {wildcards.noise} --seeds {params.seeds} {params.nulls}"
+        " --pairs {params.n_pairs} --seed {params.seed} --criteria {input.criteria}"
+        " --threshold {params.threshold} --false-discovery-rate {params.rate}"
+        " --resamples {params.resamples} --sign-flips {params.sign_flips} --threads {threads}"
+        " --out {output.heads} > {log} 2>&1"
+
+
+rule summarise_validation:
+    """Precision, recall, confusions and false roles over all planted models."""
+    input:
+        heads=expand(
+            "results/validation/{architecture}_{noise}.csv",
+            architecture=config["validation"]["architectures"],
+            noise=config["validation"]["noise"],
+        ),
+        sources=sources("summarise-validation"),
+    output:
+        scores="results/validation/scores.csv",
+        confusion="results/validation/confusion.csv",
+        nulls="results/validation/null_models.csv",
+    log:
+        "logs/summarise_validation.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        folder=output_folder,
+        level=lookup(within=config, dpath="statistics/level"),
+    message:
+        "Summarise the validation of roles"
+    shell:
+        "head-patching summarise-validation --level {params.level}"
+        " --out {params.folder} {input.heads} > {log} 2>&1"

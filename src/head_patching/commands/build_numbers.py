@@ -1,17 +1,23 @@
 """head-patching build-numbers: every number that the chapter's text uses."""
 
-from head_patching.commands.experiment import Experiment, Provenance, read_experiment
+from head_patching.commands.experiment import (
+    Experiment,
+    Provenance,
+    Validation,
+    read_experiment,
+)
 from head_patching.commands.options import ModelFolder, Out
 
 
 def build_numbers(
     experiment: Experiment,
     model_folder: ModelFolder,
+    validation: Validation,
     provenance: Provenance,
     out: Out,
 ) -> None:
     """Write every number of the text as a LaTeX macro."""
     from head_patching.reporting import numbers
 
-    results = read_experiment(experiment, model_folder, provenance)
+    results = read_experiment(experiment, model_folder, validation, provenance)
     numbers.write_numbers(numbers.build_numbers(results), out)

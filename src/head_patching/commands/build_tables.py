@@ -5,17 +5,23 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.experiment import Experiment, Provenance, read_experiment
+from head_patching.commands.experiment import (
+    Experiment,
+    Provenance,
+    Validation,
+    read_experiment,
+)
 from head_patching.commands.options import ModelFolder
 
 
 def build_tables(
     experiment: Experiment,
     model_folder: ModelFolder,
+    validation: Validation,
     provenance: Provenance,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where they go.")],
 ) -> None:
     """Write every table of the chapter as LaTeX."""
     from head_patching.reporting.tables import write_tables
 
-    write_tables(read_experiment(experiment, model_folder, provenance), out)
+    write_tables(read_experiment(experiment, model_folder, validation, provenance), out)

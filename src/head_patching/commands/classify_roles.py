@@ -5,31 +5,76 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import Effects, Out
+from head_patching.commands.options import (
+    Criteria,
+    Level,
+    Out,
+    Patched,
+    Rate,
+    Resamples,
+    Seed,
+    SignFlips,
+    Threshold,
+)
 
 
 def classify_roles(
+    patched: Patched,
     evidence: Annotated[
-        Path, typer.Option(metavar="CSV", help="Evidence (measure-evidence).")
+        list[Path],
+        typer.Option(
+            metavar="NC", help="Evidence (measure-evidence, trace-paths); repeated."
+        ),
     ],
-    effects: Effects,
-    criteria: Annotated[
-        Path, typer.Option(metavar="YAML", help="What each role asks of a head.")
+    criteria: Criteria,
+    threshold: Threshold,
+    false_discovery_rate: Rate,
+    resamples: Resamples,
+    sign_flips: SignFlips,
+    role_resamples: Annotated[
+        int, typer.Option(min=2, help="Resamples in which heads are classified anew.")
     ],
+    seed: Seed,
     out: Out,
     out_criteria: Annotated[
         Path, typer.Option(metavar="FILE", help="Every verdict behind the roles.")
     ],
+    out_evidence: Annotated[
+        Path, typer.Option(metavar="FILE", help="Every measurement with its interval.")
+    ],
+    out_stability: Annotated[
+        Path, typer.Option(metavar="FILE", help="How alike the role sets are.")
+    ],
+    level: Level = 0.95,
 ) -> None:
     """Give each head the roles whose criteria it meets, and write every verdict."""
-    import pandas as pd
-
-    from head_patching.results import write_csv
-    from head_patching.roles.classify import classify
-    from head_patching.roles.criteria import read_criteria
-
-    roles, verdicts = classify(
-        pd.read_csv(evidence), pd.read_csv(effects), read_criteria(criteria)
+    from head_patching.results import read_dataset, write_csv
+    from head_patching.roles import stability
+    from head_patching.roles.classify import (
+        Importance,
+        classify,
+        is_important,
+        rows_of_roles,
     )
+    from head_patching.roles.criteria import read_criteria
+    from head_patching.roles.measured import (
+        Statistics,
+        from_dataset,
+        patching_effect,
+        table_of,
+    )
+
+    measured = [each for path in evidence for each in from_dataset(read_dataset(path))]
+    measured += [patching_effect(read_dataset(path)) for path in patched]
+    table = table_of(measured, Statistics(resamples, sign_flips, seed, level))
+    asked = read_criteria(criteria)
+    importance = Importance(threshold, false_discovery_rate)
+    roles, verdicts = classify(table, asked, importance)
+    has = stability.resampled_roles(measured, asked, importance, role_resamples, seed)
+    names = list(rows_of_roles(asked))
+    shares = stability.probabilities(has, names)
+    table["important"] = is_important(table, importance).astype(int)
+    write_csv(out_evidence, table)
     write_csv(out_criteria, verdicts)
-    write_csv(out, roles)
+    write_csv(out_stability, stability.stability(has, names))
+    write_csv(out, roles.merge(shares, "left", ["layer", "head", "role"]))

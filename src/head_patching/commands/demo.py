@@ -5,16 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from head_patching.commands.options import Threads, use_threads
+from head_patching.commands.options import Criteria, Threads, use_threads
 from head_patching.commands.patch import PatchType
 from head_patching.commands.progress import progress
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from head_patching.models.transformer import Model
-    from head_patching.patching.findings import HeadResult
-    from head_patching.tasks.pairs import PromptPairs
+    from head_patching.tasks.ioi import IOIDataset
 
 NOTE = """\
 What was done: the corrupt prompt (second subject and indirect object exchanged) was
@@ -39,9 +36,7 @@ def demo(
     patch_type: PatchType = "output",
     top: Annotated[int, typer.Option(min=1, help="Heads in the table.")] = 15,
     threshold: Annotated[float, typer.Option(min=0, help="Least |effect|.")] = 0.05,
-    criteria: Annotated[
-        Path, typer.Option(metavar="YAML", help="What each role asks of a head.")
-    ] = Path("config/roles.yaml"),
+    criteria: Criteria = Path("config/roles.yaml"),
     threads: Threads = 0,
 ) -> None:
     """Patch every head on a few IOI prompts; show the strongest and their roles."""
@@ -82,10 +77,9 @@ def demo(
     important = patcher.find_important_heads(results, threshold=threshold)
     console.print(f"\n{len(important)} heads with |effect| > {threshold:g}")
     if important and criteria.is_file():
-        found = roles(loaded, dataset.get_clean_corrupt_pairs(), results, threshold,
-                      patch_type, criteria)  # fmt: skip
+        found = roles(loaded, dataset, threshold, criteria)
         for result in important:
-            names = ", ".join(found[result.layer, result.head])
+            names = ", ".join(found.get((result.layer, result.head), ["not measured"]))
             effect = f"{result.patching_effect:+.3f}"
             console.print(f"  {result.name:7} {effect}  {names}")
     elif important:
@@ -94,54 +88,41 @@ def demo(
 
 
 def roles(
-    model: "Model",
-    pairs: "PromptPairs",
-    results: "list[HeadResult]",
-    threshold: float,
-    patch_type: str,
-    criteria: Path,
+    model: "Model", dataset: "IOIDataset", threshold: float, criteria: Path
 ) -> dict[tuple[int, int], list[str]]:
     """The roles of each head, measured on these prompts alone.
 
-    Too few prompts for a test of significance: a head counts as important when its
-    effect is beyond the threshold.
+    Too few prompts for a test of significance: effects are held to the sizes alone that
+    the criteria ask. Empty, with one line that says why, when nothing can be measured.
     """
-    from head_patching.patching.runs import run_pairs
-    from head_patching.roles.classify import classify
+    from head_patching.roles.assign import assign_roles
+    from head_patching.roles.classify import NO_ROLE, UNDECIDED, Importance
     from head_patching.roles.criteria import read_criteria
-    from head_patching.roles.evidence import measure_evidence
+    from head_patching.roles.demands import Demands
+    from head_patching.roles.measured import Statistics
+    from head_patching.roles.paths import CORRUPTIONS
+    from head_patching.tasks.ioi import ioi_pairs
 
-    effects = effect_table(results, threshold, patch_type, len(pairs))
-    batches = (
-        (batch.indices, batch.clean, batch.corrupt)
-        for batch in run_pairs(model, pairs, pairs_per_batch=16)
+    pairs = dataset.get_clean_corrupt_pairs()
+    demands = Demands(
+        read_criteria(criteria),
+        Importance(threshold, rate=1.0),
+        Statistics(n_resamples=100, n_sign_flips=100, seed=0),
     )
-    evidence = measure_evidence(
-        model, pairs, batches, effects, n_resamples=1000, seed=0
-    )
-    table, _ = classify(evidence, effects, read_criteria(criteria))
-    by_head = table.groupby(["layer", "head"])["role"].agg(list)
-    return by_head.to_dict()
-
-
-def effect_table(
-    results: "list[HeadResult]", threshold: float, patch_type: str, n_pairs: int
-) -> "pd.DataFrame":
-    """The results as rows of `effects.csv`."""
-    import pandas as pd
-
-    rows = [
-        {
-            "patch_type": patch_type,
-            "direction": "denoising",
-            "layer": result.layer,
-            "head": result.head,
-            "effect": result.patching_effect,
-            "ci_low": result.ci_low,
-            "ci_high": result.ci_high,
-            "important": int(abs(result.patching_effect) > threshold),
-            "n_pairs": n_pairs,
-        }
-        for result in results
-    ]
-    return pd.DataFrame(rows)
+    by_corruption = {
+        corruption: ioi_pairs(
+            model.tokenizer, len(pairs), corruption, pairs.seed, pairs.prepend_bos
+        )
+        for corruption in CORRUPTIONS
+    }
+    try:
+        table = assign_roles(model, by_corruption, demands, seed=0).roles
+    except ValueError as error:  # the table of effects above stands all the same
+        typer.echo(f"roles are not measured: {error}")
+        return {}
+    by_head = table.groupby(["layer", "head"])["role"].agg(list).to_dict()
+    # The head is important already, by patching.
+    return {
+        head: [UNDECIDED if role == NO_ROLE else role for role in held]
+        for head, held in by_head.items()
+    }

@@ -24,18 +24,25 @@ TABLES = (
     "evidence",
     "roles",
     "role_criteria",
+    "role_stability",
     "self_check",
 )
+VALIDATION_TABLES = ("scores", "null_models")
+
+Validation = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="Folder of summarise-validation.")
+]
 
 
 def read_experiment(
-    experiment: Path, model_folder: Path, provenance: Path
+    experiment: Path, model_folder: Path, validation: Path, provenance: Path
 ) -> "Results":
     """Everything that tables and numbers are made from."""
     from head_patching.reporting.sources import read_results
 
     return read_results(
         **{name: experiment / f"{name}.csv" for name in TABLES},
+        **{name: validation / f"{name}.csv" for name in VALIDATION_TABLES},
         self_check_summary=experiment / "self_check.json",
         pairs=experiment / "pairs.jsonl",
         model=model_folder / "model.json",

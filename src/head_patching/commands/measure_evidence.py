@@ -1,12 +1,9 @@
 """head-patching measure-evidence: what each head attends to, writes and copies."""
 
 from head_patching.commands.options import (
-    Effects,
-    Level,
     ModelFolder,
     Out,
     Pairs,
-    Resamples,
     Seed,
     Shards,
     Threads,
@@ -18,20 +15,16 @@ def measure_evidence(
     cache: Shards,
     model_folder: ModelFolder,
     pairs: Pairs,
-    effects: Effects,
-    resamples: Resamples,
     seed: Seed,
     out: Out,
-    level: Level = 0.95,
     threads: Threads = 0,
 ) -> None:
     """Measure attention, direct effect, copying and induction scores of every head."""
-    import pandas as pd
-
     from head_patching.models.loading import load_model
     from head_patching.patching.cache import read_shard
-    from head_patching.results import write_csv
+    from head_patching.results import write_dataset
     from head_patching.roles import evidence
+    from head_patching.roles.measured import to_dataset
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
@@ -41,13 +34,5 @@ def measure_evidence(
         for shard in cache
         for batch in read_shard(shard, prompts, model)
     )
-    table = evidence.measure_evidence(
-        model,
-        prompts,
-        batches,
-        pd.read_csv(effects),
-        n_resamples=resamples,
-        seed=seed,
-        level=level,
-    )
-    write_csv(out, table)
+    measured = evidence.measure_evidence(model, prompts, batches, seed)
+    write_dataset(out, to_dataset(measured))

@@ -27,7 +27,20 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of the random draws.")]
 Resamples = Annotated[
     int, typer.Option(min=1, help="Resamples of the bootstrap over templates.")
 ]
+SignFlips = Annotated[
+    int, typer.Option(min=1, help="Random sign patterns of the sign-flip tests.")
+]
 Level = Annotated[float, typer.Option(help="Coverage of the intervals, between 0, 1.")]
+Threshold = Annotated[float, typer.Option(min=0, help="Least |effect| that counts.")]
+Rate = Annotated[
+    float,
+    typer.Option(
+        "--false-discovery-rate", help="Of the sign-flip tests over all heads."
+    ),
+]
+Criteria = Annotated[
+    Path, typer.Option(metavar="YAML", help="What each role asks of a head.")
+]
 Threads = Annotated[
     int, typer.Option(min=0, help="Threads of the arithmetic; 0: as many as cores.")
 ]

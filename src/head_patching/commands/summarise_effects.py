@@ -1,10 +1,17 @@
 """head-patching summarise-effects: from patched logit_diffs to effects of heads."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from head_patching.commands.options import Level, Out, Patched, Resamples, Seed
+from head_patching.commands.options import (
+    Level,
+    Out,
+    Patched,
+    Rate,
+    Resamples,
+    Seed,
+    SignFlips,
+    Threshold,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,11 +22,10 @@ KEYS = ["patch_type", "direction", "layer", "head", "position"]
 
 def summarise_effects(
     patched: Patched,
-    threshold: Annotated[float, typer.Option(min=0, help="Least |effect|.")],
-    false_discovery_rate: Annotated[
-        float, typer.Option(help="Of the sign-flip tests over all heads.")
-    ],
+    threshold: Threshold,
+    false_discovery_rate: Rate,
     resamples: Resamples,
+    sign_flips: SignFlips,
     seed: Seed,
     out: Out,
     level: Level = 0.95,
@@ -29,7 +35,10 @@ def summarise_effects(
 
     from head_patching.results import read_dataset, write_csv
 
-    tables = [effects(read_dataset(path), resamples, seed, level) for path in patched]
+    tables = [
+        effects(read_dataset(path), resamples, sign_flips, seed, level)
+        for path in patched
+    ]
     table = pd.concat(tables)
     strong = (table["effect"].abs() >= threshold) & (table["confirmed"] == 1)
     table["important"] = (strong & (table["q_value"] <= false_discovery_rate)) * 1
@@ -47,7 +56,7 @@ def in_given_order(column: "pd.Series") -> "pd.Series":
 
 
 def effects(
-    dataset: "xr.Dataset", resamples: int, seed: int, level: float
+    dataset: "xr.Dataset", resamples: int, sign_flips: int, seed: int, level: float
 ) -> "pd.DataFrame":
     """The effect of every head, at every position, in one set of patched runs.
 
@@ -75,7 +84,7 @@ def effects(
     if "confirmed" in dataset:
         exact = dataset["confirmed"].to_numpy() == 1
     tested = exact & (values != 0).any(axis=-1)
-    p_value = np.where(tested, sign_flip_p(values, groups, resamples, seed), 1.0)
+    p_value = np.where(tested, sign_flip_p(values, groups, sign_flips, seed), 1.0)
     q_value = np.ones_like(p_value)
     q_value[tested] = benjamini_hochberg(p_value[tested])
     measured = {

@@ -18,6 +18,7 @@ from head_patching.reporting.head_numbers import (
     role_numbers,
     slug,
 )
+from head_patching.reporting.path_numbers import path_numbers, stability_numbers
 from head_patching.reporting.rounding import (
     escape,
     format_interval,
@@ -27,9 +28,10 @@ from head_patching.reporting.rounding import (
     scientific,
 )
 from head_patching.reporting.sources import Results
+from head_patching.reporting.validation import validation_numbers
 from head_patching.results import atomic
 
-CORRUPTIONS = ("s2_io_flip", "s2_random", "abc", "s1_io_flip")
+CORRUPTIONS = ("s2_io_flip", "s2_random", "abc", "s1_io_flip", "renamed")
 
 
 def build_numbers(results: Results) -> Numbers:
@@ -39,12 +41,15 @@ def build_numbers(results: Results) -> Numbers:
     numbers |= model_numbers(results)
     numbers |= setting_numbers(results)
     numbers |= check_numbers(results)
+    numbers |= validation_numbers(results)
     for part in (
         data_numbers(results),
         behaviour_numbers(results),
         effect_numbers(results),
         agreement_numbers(results),
         role_numbers(results),
+        path_numbers(results),
+        stability_numbers(results),
     ):
         numbers |= {f"{task}/{key}": value for key, value in part.items()}
     return dict(sorted(numbers.items()))
@@ -90,6 +95,7 @@ def setting_numbers(results: Results) -> Numbers:
         "settings/resamples": str(settings["statistics.resamples"]),
         "settings/statistics-seed": str(settings["statistics.seed"]),
         "settings/level": format_percent(settings["statistics.level"]),
+        "settings/validation-pairs": str(settings["validation.n_pairs"]),
         "settings/threshold": f"{threshold:g}",
         "settings/threshold-percent": f"{100 * threshold:g}",
         "settings/false-discovery-rate": f"{rate:g}",

@@ -5,7 +5,6 @@ import math
 import pandas as pd
 
 from head_patching.reporting.rounding import (
-    EFFECT_DIGITS,
     MISSING,
     escape,
     format_number,
@@ -16,36 +15,41 @@ from head_patching.reporting.rounding import (
 from head_patching.reporting.sources import NO_ROLE, UNDECIDED, Results
 from head_patching.reporting.tabular import (
     COMPARISONS,
-    IMPORTANT,
-    cell,
+    condition_text,
     criterion_name,
-    demand_text,
-    number_column,
+    interval_cell,
     tabular,
 )
 
 
 def roles_table(results: Results) -> str:
-    """How many heads have each role, and which; strongest denoising effect first."""
+    """How many heads have each role, and which; strongest denoising effect first.
+
+    With the mean pairwise Jaccard index of the role's heads over resamples.
+    """
     order = results.heads_by_strength()
     by_head = results.roles_by_head()
+    jaccard = results.role_stability.set_index("role")["jaccard"]
     rows = []
     for role in (*results.role_names, UNDECIDED, NO_ROLE):
         heads = [head for head in order if role in by_head.get(head, [])]
         shown = MISSING if role == NO_ROLE else _head_list(heads)
-        rows.append([escape(role), str(len(heads)), shown])
-    table = pd.DataFrame(rows, columns=["Role", "Heads", "Which"])
-    return tabular(table, r"@{}lr>{\raggedright\arraybackslash}p{9.6cm}@{}")
+        stable = format_number(jaccard[role], 2) if role in jaccard else MISSING
+        rows.append([escape(role), str(len(heads)), stable, shown])
+    table = pd.DataFrame(rows, columns=["Role", "Heads", "Jaccard", "Which"])
+    return tabular(table, r"@{}lrr>{\raggedright\arraybackslash}p{8.4cm}@{}")
 
 
 def role_evidence_table(results: Results, most: int = 24) -> str:
-    """What gave each head its role: value and demand of every criterion met.
+    """What gave each head its role: every criterion of it, with interval.
 
-    Roles in circuit order; within a role by |denoising effect|, layer, head. At most
-    `most` heads; the weakest are left out.
+    `P` is the role's probability under resampling. Roles in circuit order; within a
+    role by |denoising effect|, layer, head. At most `most` heads; the weakest are left
+    out.
     """
     criteria = results.role_criteria[results.role_criteria["verdict"] == 1]
     by_head, order = results.roles_by_head(), results.role_names
+    probability = results.roles.set_index(["layer", "head", "role"])["probability"]
     rows = []
     for strength, head in enumerate(results.effects_of("denoising").itertuples()):
         for role in by_head.get((head.layer, head.head), []):
@@ -57,45 +61,60 @@ def role_evidence_table(results: Results, most: int = 24) -> str:
                 & (criteria["role"] == role)
             ]
             shown = met.drop_duplicates("criterion")
-            shown = shown[shown["criterion"] != IMPORTANT]
             values = "; ".join(
                 f"{criterion_name(row.criterion)} "
-                f"{math_mode(format_number(row.value, 2))}"
+                f"{math_mode(format_number(row.value, 2))} "
+                f"{interval_cell(row.ci_low, row.ci_high, 2)}"
                 for row in shown.itertuples()
             )
-            line = [escape(role), head_name(head.layer, head.head)]
-            effect = cell(head.effect, EFFECT_DIGITS, sign=True)
-            rows.append((strength, role, head.effect, [*line, effect, values]))
+            key = (head.layer, head.head, role)
+            share = format_number(probability[key], 2)
+            line = [escape(role), head_name(head.layer, head.head), share, values]
+            rows.append((strength, role, line))
     rows = sorted(sorted(rows)[:most], key=lambda row: (order.index(row[1]), row[0]))
-    columns = ["Role", "Head", "Effect", "Measured"]
+    columns = ["Role", "Head", "$P$", "Measured"]
     if not rows:
-        rows = [(0, "", 0.0, ["none", "{--}", "{--}", MISSING])]
-    table = pd.DataFrame([row[3] for row in rows], columns=columns)
-    effect = number_column([row[2] for row in rows], EFFECT_DIGITS, True)
-    wide = r">{\raggedright\arraybackslash}p{8.1cm}"
-    return tabular(table, rf"@{{}}ll{effect}{wide}@{{}}")
+        rows = [(0, "", ["none", MISSING, MISSING, MISSING])]
+    table = pd.DataFrame([row[2] for row in rows], columns=columns)
+    wide = r">{\raggedright\arraybackslash}p{8.7cm}"
+    return tabular(table, rf"@{{}}llr{wide}@{{}}")
 
 
 def undecided_table(results: Results, most: int = 16) -> str:
-    """Important heads without a role, and what the nearest roles found missing.
+    """Important heads without a role: what they show, and what roles found missing.
 
     By |denoising effect| of the output, layer, head; at most `most` heads.
     """
     undecided = results.roles[results.roles["role"] == UNDECIDED]
     missing = undecided.set_index(["layer", "head"])["missing"].to_dict()
-    rows, effects = [], []
+    rows = []
     for head in results.effects_of("denoising").itertuples():
         key = (head.layer, head.head)
         if key in missing and len(rows) < most:
-            effects.append(head.effect)
-            effect = cell(head.effect, EFFECT_DIGITS, sign=True)
-            rows.append([head_name(*key), effect, missing_text(missing[key])])
+            shown = shown_text(results, *key)
+            rows.append([head_name(*key), shown, missing_text(missing[key])])
     if not rows:
-        rows = [["none", "{--}", MISSING]]
-    table = pd.DataFrame(rows, columns=["Head", "Effect", "Nearest roles: not met"])
-    effect = number_column(effects, EFFECT_DIGITS, True)
-    wide = r">{\raggedright\arraybackslash}p{10.4cm}"
-    return tabular(table, rf"@{{}}l{effect}{wide}@{{}}")
+        rows = [["none", MISSING, MISSING]]
+    columns = ["Head", "Measured", "Nearest roles: not met"]
+    wide = r">{\raggedright\arraybackslash}p{5.9cm}"
+    return tabular(pd.DataFrame(rows, columns=columns), rf"@{{}}l{wide}{wide}@{{}}")
+
+
+def shown_text(results: Results, layer: int, head: int) -> str:
+    """A head by its evidence: every important effect, and where it attends most."""
+    evidence = results.evidence
+    own = evidence[(evidence["layer"] == layer) & (evidence["head"] == head)]
+    effects = own[own["important"] == 1]
+    places = own["criterion"].str.fullmatch(r"attention\.[^.]+\.[^.]+")
+    attention = own[places].nlargest(1, "value")
+    parts = [
+        f"{criterion_name(row.criterion)} "
+        f"{math_mode(format_number(row.value, 2, sign=is_effect))} "
+        f"{interval_cell(row.ci_low, row.ci_high, 2, sign=is_effect)}"
+        for rows, is_effect in ((effects, True), (attention, False))
+        for row in rows.itertuples()
+    ]
+    return "; ".join(parts) or MISSING
 
 
 def missing_text(missing: str) -> str:
@@ -126,7 +145,7 @@ def criteria_table(results: Results) -> str:
     )
     rows, previous, space = [], None, r"\addlinespace[2pt] "
     for row in met.itertuples():
-        condition = demand_text(row.criterion, row.comparison, row.threshold)
+        condition = condition_text(row.comparison, row.threshold)
         if row.comparison.startswith("robust z") and math.isfinite(row.bound):
             sign = COMPARISONS[row.comparison[-2:]]
             condition += f" (value ${sign} {format_number(row.bound, 3)}$)"

@@ -33,11 +33,16 @@ COLUMNS = {
     + ["p_value", "q_value", "important", "n_pairs"],
     "effects_by_position": ["direction", *HEAD, "position", "effect", "ci_low"]
     + ["ci_high", "important"],
-    "evidence": [*HEAD, "criterion", "value", "ci_low", "ci_high", "n"],
-    "roles": [*HEAD, "role", "important", "missing"],
+    "evidence": [*HEAD, "criterion", "value", "ci_low", "ci_high", "n", "important"],
+    "roles": [*HEAD, "role", "important", "missing", "probability"],
+    "role_stability": ["role", "jaccard", "n_resamples"],
     "role_criteria": [*HEAD, "role", "criterion", "value", "ci_low", "ci_high"]
     + ["comparison", "threshold", "verdict"],
     "self_check": ["patch_type", "direction", *HEAD, "pair", "abs_diff"],
+    "scores": ["architecture", "noise", "role", "tp", "fp", "fn", "is_default"]
+    + ["precision", "precision_low", "precision_high", "n_models"]
+    + ["recall", "recall_low", "recall_high"],
+    "null_models": ["architecture", "seed", "without", "refused", "false_roles"],
 }
 
 
@@ -52,6 +57,9 @@ class Results:
     evidence: pd.DataFrame
     roles: pd.DataFrame
     role_criteria: pd.DataFrame
+    role_stability: pd.DataFrame
+    scores: pd.DataFrame
+    null_models: pd.DataFrame
     self_check: pd.DataFrame
     self_check_summary: Mapping[str, Any]
     pairs: tuple[Mapping[str, Any], ...]
@@ -86,6 +94,18 @@ class Results:
         )
         return ranked.drop(columns="size").head(rows or len(ranked))
 
+    def evidence_of(self, criterion: str) -> pd.DataFrame:
+        """What one criterion was on every head, largest absolute value first.
+
+        Empty where it was not measured on any head; ties by layer, then head.
+        """
+        rows = self.evidence[self.evidence["criterion"] == criterion]
+        rows = rows.dropna(subset=["value"])
+        ranked = rows.assign(size=rows["value"].abs()).sort_values(
+            ["size", *HEAD], ascending=[False, True, True], kind="stable"
+        )
+        return ranked.drop(columns="size")
+
     def heads_by_strength(self) -> list[tuple[int, int]]:
         """All heads by |denoising effect| of the output, then layer, then head."""
         ranked = self.effects_of("denoising")
@@ -112,6 +132,9 @@ def read_results(
     evidence: Path,
     roles: Path,
     role_criteria: Path,
+    role_stability: Path,
+    scores: Path,
+    null_models: Path,
     self_check: Path,
     self_check_summary: Path,
     pairs: Path,
@@ -124,6 +147,8 @@ def read_results(
     ----------
     model
         The prepared model's `model.json`.
+    scores, null_models
+        The validation on planted models.
     provenance
         What `head_patching.provenance.collect` gave, as JSON.
 
@@ -140,6 +165,9 @@ def read_results(
         "evidence": evidence,
         "roles": roles,
         "role_criteria": role_criteria,
+        "role_stability": role_stability,
+        "scores": scores,
+        "null_models": null_models,
         "self_check": self_check,
     }
     tables = {name: _read_table(path, COLUMNS[name]) for name, path in paths.items()}

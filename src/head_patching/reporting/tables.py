@@ -10,6 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from head_patching.reporting.path_tables import (
+    knock_out_table,
+    paths_table,
+    signals_table,
+)
 from head_patching.reporting.role_tables import (
     criteria_table,
     role_evidence_table,
@@ -33,6 +38,7 @@ from head_patching.reporting.tabular import (
     number_column,
     tabular,
 )
+from head_patching.reporting.validation import validation_table
 from head_patching.results import atomic
 
 # An interval stands close to its estimate. (pandas cuts a column format at ; and :)
@@ -233,13 +239,17 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "attribution": attribution_table,
     "behaviour": behaviour_table,
     "criteria": criteria_table,
+    "knock_out": knock_out_table,
+    "paths": paths_table,
     "positions": positions_table,
     "provenance": provenance_table,
     "role_evidence": role_evidence_table,
     "roles": roles_table,
     "self_check": self_check_table,
+    "signals": signals_table,
     "top_heads": top_heads_table,
     "undecided": undecided_table,
+    "validation": validation_table,
 }
 
 

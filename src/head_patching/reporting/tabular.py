@@ -10,9 +10,25 @@ from head_patching.reporting.rounding import (
     math_mode,
 )
 
-IMPORTANT = "important effect"  # a criterion that is 1 or 0
 COMPARISONS = {">=": r"\ge", "<=": r"\le"}
-QUANTITIES = {"": "", "|x|": "size", "robust z": r"robust $z$", "interval": "interval"}
+QUANTITIES = {
+    "": "",
+    "|x|": "size",
+    "robust z": r"robust $z$",
+    "effect": "told from zero,",
+}
+
+# Criteria whose names alone would say too little.
+CRITERIA = {
+    "path.logits": "path to the logits",
+    "path.name_mover_queries": "path to name movers' queries",
+    "path.s_inhibition_values": "path to S-inhibition values",
+    "path.induction_keys": "path to induction keys",
+    "knocked_out.effect": "effect without name movers",
+    "knocked_out.interaction": "gain without name movers",
+    "signal.position": "position signal",
+    "signal.token": "token signal",
+}
 
 
 def tabular(rows: pd.DataFrame, column_format: str) -> str:
@@ -52,19 +68,14 @@ def criterion_name(criterion: str) -> str:
     >>> criterion_name("attention.END.IO"), criterion_name("copy_score")
     ('attention END$\\\\to$IO', 'copy score')
     """
+    if criterion in CRITERIA:
+        return CRITERIA[criterion]
     parts = criterion.split(".", 2)
     if parts[0] == "attention" and len(parts) == 3:
         return rf"attention {escape(parts[1])}$\to${escape(parts[2])}"
     if parts[0] == "effect" and len(parts) == 3:
         return escape(f"{parts[1]} effect ({parts[2]})")
     return escape(criterion.replace("_", " "))
-
-
-def demand_text(criterion: str, comparison: str, threshold: float) -> str:
-    """What is asked of a head, as LaTeX; what can only be met or not is just asked."""
-    if criterion == IMPORTANT:
-        return "yes"
-    return condition_text(comparison, threshold)
 
 
 def condition_text(comparison: str, threshold: float) -> str:

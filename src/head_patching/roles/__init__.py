@@ -1,5 +1,6 @@
 """What each head does, decided from measurements.
 
-`evidence` and `weights` measure, `criteria` reads the table of thresholds, `classify`
-applies it, and `published` holds the literature's tables for comparison only.
+`evidence`, `weights` and `paths` measure, `criteria` reads the table of thresholds,
+`classify` applies it, `stability` asks how surely, `validation` how often it is right
+on planted models; `published` holds the literature's tables for comparison only.
 """

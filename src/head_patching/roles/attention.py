@@ -1,6 +1,7 @@
 """Evidence from attention: to named positions, and on repeated random tokens."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,6 +22,25 @@ ATTENTION: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+@dataclass(frozen=True)
+class Protocol:
+    """How a paper measured attention on repeated random tokens."""
+
+    n_tokens: int
+    n_copies: int
+    suffix: str  # of the names of its scores
+
+
+PROTOCOLS = (
+    Protocol(100, 2, suffix=""),  # Wang et al. 2022, appendices H and I
+    # Olsson et al. 2022 (arXiv 2209.11895), head activation evaluators.
+    Protocol(25, 4, suffix=".25x4"),
+)
+
+# Olsson et al. average over 10 examples; Wang et al.'s released code over 4.
+N_SEQUENCES = 10
+
+
 def attention_between(
     pattern: Float[Tensor, "layer batch head query_pos key_pos"],
     queries: Int[Tensor, " batch"],
@@ -31,6 +51,25 @@ def attention_between(
     from_query = pattern[:, rows, :, queries]  # [batch layer head key_pos]
     to_keys = from_query[rows[:, None], :, :, keys]  # [batch key layer head]
     return to_keys.sum(dim=1).permute(1, 2, 0)
+
+
+def attention_elsewhere(
+    pattern: Float[Tensor, "layer batch head query_pos key_pos"],
+    queries: Int[Tensor, " batch"],
+    keys: Int[Tensor, "batch key"],
+) -> Float[Tensor, "layer head batch"]:
+    """What as many keys drawn at random would get: the baseline of attention.
+
+    The expectation over all choices of other positions up to the query, without the
+    first one, where heads rest that find nothing.
+    """
+    places = torch.arange(pattern.shape[-1], device=keys.device)
+    others = (places > 0) & (places <= queries[:, None])
+    others = others.scatter(1, keys, False)  # [batch key_pos]
+    rows = torch.arange(pattern.shape[1], device=keys.device)
+    from_query = pattern[:, rows, :, queries]  # [batch layer head key_pos]
+    on_others = torch.einsum("blhk,bk->lhb", from_query, others.to(from_query.dtype))
+    return on_others * keys.shape[1] / others.sum(dim=1).clamp(min=1)
 
 
 def random_tokens(
@@ -63,35 +102,34 @@ def plain_vocabulary(model: Model) -> list[int]:
 
 
 def repeated_token_scores(
-    model: Model,
-    n_tokens: int,
-    n_sequences: int,
-    seed: int,
-    bos_token: int | None = None,
+    model: Model, protocol: Protocol, seed: int, bos_token: int | None = None
 ) -> dict[str, Float[np.ndarray, "layer head sequence"]]:
     """Previous-token, duplicate-token and induction score of every head.
 
-    Wang et al. 2022 (arXiv 2211.00593, appendices H and I): random tokens, repeated
-    once; the mean attention on the diagonal one back, `n_tokens` back, and
-    `n_tokens` - 1 back. The previous-token score averages over both copies, as the
-    released code does. We draw without replacement from all tokens but the special
-    ones (the paper: uniformly from the vocabulary; its code: ids 1000 to 9999).
+    Random tokens, repeated; the mean attention to the token before, to earlier copies
+    of the same token, and to the tokens after those. The previous-token score averages
+    over all copies, as the released code of Wang et al. does. We draw without
+    replacement from all tokens but the special ones (Wang et al.: uniformly from the
+    vocabulary; their code: ids 1000 to 9999; Olsson et al.: without the most and the
+    least common).
 
     Parameters
     ----------
     bos_token
         Put first when given; its row and column are not counted.
     """
-    tokens = random_tokens(plain_vocabulary(model), n_tokens, n_sequences, seed)
-    tokens = tokens.repeat(1, 2)  # [sequence position]
+    tokens = random_tokens(
+        plain_vocabulary(model), protocol.n_tokens, N_SEQUENCES, seed
+    ).repeat(1, protocol.n_copies)  # [sequence position]
+    n_positions = tokens.shape[1]
     if bos_token is not None:
-        bos = torch.full((n_sequences, 1), bos_token)
+        bos = torch.full((len(tokens), 1), bos_token)
         tokens = torch.cat((bos, tokens), dim=1)
     by_sequence = []
     for sequence in tokens.to(model.device):  # one at a time: patterns are large
         pattern = model.run(sequence[None]).pattern[:, 0]
-        pattern = pattern[..., -2 * n_tokens :, -2 * n_tokens :]
-        by_sequence.append(diagonal_scores(pattern, n_tokens))
+        pattern = pattern[..., -n_positions:, -n_positions:]
+        by_sequence.append(diagonal_scores(pattern, protocol.n_tokens))
     return {
         name: np.stack([scores[name] for scores in by_sequence], axis=-1)
         for name in by_sequence[0]
@@ -101,13 +139,26 @@ def repeated_token_scores(
 def diagonal_scores(
     pattern: Float[Tensor, "layer head query_pos key_pos"], n_tokens: int
 ) -> dict[str, Float[np.ndarray, "layer head"]]:
-    """Mean attention on the three diagonals of a sequence of 2 x `n_tokens` tokens."""
-    offsets = {
-        "previous_token_score": -1,
-        "duplicate_token_score": -n_tokens,
-        "induction_score": 1 - n_tokens,
+    """Mean attention on three sets of diagonals of a sequence of repeated tokens.
+
+    Where a token has several earlier copies, attention to them adds up.
+    """
+    n_copies = pattern.shape[-1] // n_tokens
+    back = [copy * n_tokens for copy in range(1, n_copies)]
+    distances = {
+        "previous_token_score": [1],
+        "duplicate_token_score": back,
+        "induction_score": [distance - 1 for distance in back],
     }
     return {
-        name: pattern.diagonal(offset, dim1=-2, dim2=-1).mean(dim=-1).cpu().numpy()
-        for name, offset in offsets.items()
+        name: diagonals_mean(pattern, of_score).cpu().numpy()
+        for name, of_score in distances.items()
     }
+
+
+def diagonals_mean(
+    pattern: Float[Tensor, "layer head query_pos key_pos"], distances: Sequence[int]
+) -> Float[Tensor, "layer head"]:
+    """Attention that many tokens back, averaged over the queries that reach any."""
+    lines = [pattern.diagonal(-back, dim1=-2, dim2=-1) for back in distances]
+    return sum(line.sum(dim=-1) for line in lines) / lines[0].shape[-1]

@@ -1,12 +1,13 @@
-"""From evidence to roles: a pure function of three tables.
+"""From evidence to roles: a pure function of the evidence and the criteria.
 
 A head has every role whose criteria it meets, so it may have several. A head with an
-important patching effect but no role is `undecided`, and what it lacks for the
-nearest role is named. A head without an important effect is `no role`; when it meets
-all else that a role asks, that is named too.
+important effect but no role is `undecided`, and what it lacks for the nearest role is
+named. A head without an important effect is `no role`; when only effects are missing
+for a role, that is named too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 import numpy as np
@@ -15,26 +16,36 @@ from jaxtyping import Bool, Float
 
 from head_patching.roles.criteria import Criterion, verdicts
 
-IMPORTANT = "important effect"  # 1 when any effect of the head is important, else 0
 UNDECIDED = "undecided"
 NO_ROLE = "no role"
 HEAD = ["layer", "head"]
-MEASURED = ["value", "ci_low", "ci_high"]
+MEASURED = ["value", "ci_low", "ci_high", "q_value"]
+
+
+@dataclass(frozen=True)
+class Importance:
+    """From where on an effect counts.
+
+    `threshold` is a share of the clean less corrupt logit_diff; the effect must also
+    be told from zero at the false-discovery rate `rate`.
+    """
+
+    threshold: float
+    rate: float
 
 
 def classify(
-    evidence: pd.DataFrame, effects: pd.DataFrame, criteria: Sequence[Criterion]
+    evidence: pd.DataFrame, criteria: Sequence[Criterion], importance: Importance
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The roles of every head, and every criterion that decided.
 
     Parameters
     ----------
     evidence
-        Columns layer, head, criterion, value, ci_low, ci_high.
-    effects
-        Columns layer, head, important; one important row makes a head important.
+        Columns layer, head, criterion, value, ci_low, ci_high, q_value. A head with an
+        important value of any criterion that was tested is important.
     criteria
-        Rows of the criteria table; `important effect` may stand among them.
+        Rows of the criteria table.
 
     Returns
     -------
@@ -50,11 +61,17 @@ def classify(
     ValueError
         When a criterion was not measured, or a head is measured twice.
     """
-    measured = _measured(evidence, effects, criteria)
-    met, bounds = _verdicts(measured, criteria)
-    rows_of = _rows_of_roles(criteria)
+    measured = _measured(evidence, criteria)
+    important = (
+        is_important(evidence, importance)
+        .groupby([evidence[key] for key in HEAD])
+        .any()
+        .reindex(measured.index)
+    )
+    met, bounds = _verdicts(measured, criteria, importance.rate)
+    rows_of = rows_of_roles(criteria)
     has = np.stack([met[:, rows].all(axis=1) for rows in rows_of.values()], axis=1)
-    flags = (measured["value", IMPORTANT] > 0).tolist()  # important or not, by head
+    flags = important.tolist()
     rows = []
     for number, (layer, head) in enumerate(measured.index):
         held = [role for role, yes in zip(rows_of, has[number], strict=True) if yes]
@@ -65,10 +82,8 @@ def classify(
     return roles, _role_criteria(measured, criteria, met, bounds)
 
 
-def _measured(
-    evidence: pd.DataFrame, effects: pd.DataFrame, criteria: Sequence[Criterion]
-) -> pd.DataFrame:
-    """Evidence and importance: rows (layer, head), columns (quantity, criterion)."""
+def _measured(evidence: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.DataFrame:
+    """The evidence asked for: rows (layer, head), columns (quantity, criterion)."""
     twice = evidence.duplicated([*HEAD, "criterion"])
     if twice.any():
         row = evidence[twice].iloc[0]
@@ -76,11 +91,13 @@ def _measured(
             f"evidence {row['criterion']!r} of L{row['layer']}H{row['head']} "
             "stands more than once"
         )
+    require_measured(criteria, set(evidence["criterion"]))
     wide = evidence.pivot(index=HEAD, columns="criterion", values=MEASURED)
-    important = effects.groupby(HEAD)["important"].max()
-    wide["value", IMPORTANT] = important.reindex(wide.index, fill_value=0)
-    wide["ci_low", IMPORTANT] = wide["ci_high", IMPORTANT] = np.nan
-    known = list(wide["value"].columns)
+    return wide.astype(float).sort_index()
+
+
+def require_measured(criteria: Sequence[Criterion], known: Collection[str]) -> None:
+    """Refuse criteria that nobody measured, with the nearest that somebody did."""
     for row in criteria:
         if row.criterion not in known:
             near = get_close_matches(row.criterion, known, n=1)
@@ -89,23 +106,34 @@ def _measured(
                 f"role {row.role!r} asks for {row.criterion!r}, which was not "
                 f"measured{hint}"
             )
-    return wide.astype(float).sort_index()
+
+
+def is_important(evidence: pd.DataFrame, importance: Importance) -> pd.Series:
+    """Which values are large and told from zero; what was not tested is not."""
+    strong = evidence["value"].abs() >= importance.threshold
+    q_value = evidence["q_value"]
+    return strong & (q_value <= importance.rate) & (q_value < 1)
 
 
 def _verdicts(
-    measured: pd.DataFrame, criteria: Sequence[Criterion]
+    measured: pd.DataFrame, criteria: Sequence[Criterion], rate: float
 ) -> tuple[Bool[np.ndarray, "head row"], Float[np.ndarray, " row"]]:
     """Whether each head meets each row of the table, and the bound it was held to."""
     met, bounds = [], []
     for row in criteria:
-        numbers = [measured[name, row.criterion].to_numpy() for name in MEASURED]
-        of_row, bound = verdicts(*numbers, row.comparison, row.threshold)
+        of_row, bound = verdicts(
+            measured["value", row.criterion].to_numpy(),
+            measured["q_value", row.criterion].to_numpy(),
+            row.comparison,
+            row.threshold,
+            rate,
+        )
         met.append(of_row)
         bounds.append(bound)
     return np.stack(met, axis=1), np.array(bounds)
 
 
-def _rows_of_roles(criteria: Sequence[Criterion]) -> dict[str, list[int]]:
+def rows_of_roles(criteria: Sequence[Criterion]) -> dict[str, list[int]]:
     """The rows of the table that belong to each role, roles in order of appearance."""
     rows: dict[str, list[int]] = {}
     for number, row in enumerate(criteria):
@@ -126,7 +154,7 @@ def _role_criteria(
     columns = {
         "role": np.tile([row.role for row in criteria], n_heads),
         "criterion": np.tile(names, n_heads),
-        **{name: measured[name][names].to_numpy().ravel() for name in MEASURED},
+        **{name: measured[name][names].to_numpy().ravel() for name in MEASURED[:3]},
         "comparison": np.tile([row.comparison for row in criteria], n_heads),
         "threshold": np.tile([row.threshold for row in criteria], n_heads),
         "bound": np.tile(bounds, n_heads),
@@ -140,18 +168,21 @@ def _missing(
 ) -> str:
     """What a head without a role lacks, for the roles it comes nearest to.
 
-    An unimportant head gets a text only where importance is all that it lacks.
+    An unimportant head gets a text only where effects are all that it lacks.
     """
-    lacking, share = {}, {}
-    for role, rows in _rows_of_roles(criteria).items():
-        failed = [criteria[row].criterion for row in rows if not met[row]]
-        lacking[role] = list(dict.fromkeys(failed))
-        asked = [row for row in rows if criteria[row].criterion != IMPORTANT]
-        share[role] = sum(met[row] for row in asked) / max(1, len(asked))
+    lacking: dict[str, list[str]] = {}
+    met_share, only_effects = {}, []
+    for role, rows in rows_of_roles(criteria).items():
+        failed = [criteria[row] for row in rows if not met[row]]
+        lacking[role] = list(dict.fromkeys(row.criterion for row in failed))
+        met_share[role] = 1 - len(failed) / len(rows)
+        if all(row.comparison.startswith("effect") for row in failed):
+            only_effects.append(role)
     if not is_important:
-        nearest = [role for role, names in lacking.items() if names == [IMPORTANT]]
-    elif max(share.values()) == 0:
+        nearest = only_effects
+    elif max(met_share.values()) == 0:
         return "every criterion of every role"
     else:
-        nearest = [role for role in lacking if share[role] == max(share.values())]
+        best = max(met_share.values())
+        nearest = [role for role in lacking if met_share[role] == best]
     return "; ".join(f"{role}: {', '.join(lacking[role])}" for role in nearest)

@@ -8,7 +8,8 @@ its rows. How a value is compared:
 - `robust z >=`, `robust z <=`: its distance from the median of all heads of the
   model, in units of 1.4826 x the median absolute deviation (which is the standard
   deviation for normal values), so that one threshold fits models of any size;
-- `interval >=`, `interval <=`: the whole confidence interval.
+- `effect >=`, `effect <=`: the value, which must also be told from zero: by a sign-flip
+  test over templates, under a false-discovery rate over all heads.
 """
 
 import math
@@ -23,7 +24,7 @@ from jaxtyping import Bool, Float
 
 COMPARISONS = tuple(
     f"{quantity} {sign}".strip()
-    for quantity in ("", "|x|", "robust z", "interval")
+    for quantity in ("", "|x|", "robust z", "effect")
     for sign in (">=", "<=")
 )
 
@@ -95,28 +96,25 @@ def _check_unique(criteria: Sequence[Criterion], path: Path) -> None:
 
 def verdicts(
     value: Float[np.ndarray, " head"],
-    ci_low: Float[np.ndarray, " head"],
-    ci_high: Float[np.ndarray, " head"],
+    q_value: Float[np.ndarray, " head"],
     comparison: str,
     threshold: float,
+    rate: float,
 ) -> tuple[Bool[np.ndarray, " head"], float]:
     """Which heads meet a threshold, and the threshold in the units of the value.
 
-    A value or bound that was not measured (NaN) meets nothing.
+    `rate` is the false-discovery rate for effects. A value that was not measured (NaN)
+    meets nothing.
     """
     quantity, _, sign = comparison.rpartition(" ")
-    bound = threshold
+    compared, bound = value, threshold
     if quantity == "|x|":
         compared = np.abs(value)
-    elif quantity == "interval":
-        compared = ci_low if sign == ">=" else ci_high
     elif quantity == "robust z":
         compared, median, spread = robust_z(value)
         bound = median + threshold * spread
-    else:
-        compared = value
     met = compared >= threshold if sign == ">=" else compared <= threshold
-    return met, bound
+    return met & (q_value <= rate) if quantity == "effect" else met, bound
 
 
 def robust_z(
@@ -127,6 +125,8 @@ def robust_z(
     When more than half of the heads agree exactly the deviation is 0; whatever
     differs from the median is then infinitely far away, and the median at 0.
     """
+    if np.isnan(value).all():
+        return value, np.nan, np.nan
     median = float(np.nanmedian(value))
     distance = value - median
     spread = 1.4826 * float(np.nanmedian(np.abs(distance)))

@@ -1,23 +1,18 @@
-"""Everything measured about a head, as one tidy table with intervals.
+"""What a head attends to, writes and copies, on every prompt and random sequence.
 
-Columns: layer, head, criterion, value, ci_low, ci_high, n. Criteria:
-
-- `attention.END.IO` and the like: mean attention on clean prompts;
+- `attention.END.IO` and the like: attention on clean prompts, and beside each
+  `.elsewhere`: what another position in the same place of the query would get;
 - `direct_effect`: the head's term in the clean logit_diff, in logits;
 - `direct_recovery`: the same term, clean minus corrupt, as a share of clean minus
   corrupt logit_diff: what patching the head restores without help of other heads;
 - `copy_score`, `negative_copy_score`: OV copying of names;
 - `previous_token_score`, `duplicate_token_score`, `induction_score`: attention on
-  repeated random tokens;
-- `effect.{direction}.{patch_type}`: the patching effects, as `effects.csv` has them.
-
-Intervals resample whole templates; on random tokens, whole sequences.
+  repeated random tokens, in two published protocols.
 """
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -27,63 +22,50 @@ from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.roles.attention import (
     ATTENTION,
+    N_SEQUENCES,
+    PROTOCOLS,
     attention_between,
+    attention_elsewhere,
     repeated_token_scores,
 )
 from head_patching.roles.direct import direct_effects
+from head_patching.roles.measured import Measured, average
 from head_patching.roles.weights import copy_scores
-from head_patching.statistics import bootstrap_mean, bootstrap_ratio
 from head_patching.tasks.pairs import PromptPair, PromptPairs
 
 COPIED_NAMES = ("IO", "S1", "S2")
-KEYS = ["layer", "head", "criterion"]
 
 Batch = tuple[Sequence[int], Activations, Activations]
 PerPair = dict[str, np.ndarray]  # criterion -> [layer head pair] or [pair]
 
 
 def measure_evidence(
-    model: Model,
-    pairs: PromptPairs,
-    batches: Iterable[Batch],
-    effects: pd.DataFrame,
-    *,
-    n_resamples: int,
-    seed: int,
-    level: float = 0.95,
-    n_random_tokens: int = 100,
-    n_random_sequences: int = 4,
-) -> pd.DataFrame:
+    model: Model, pairs: PromptPairs, batches: Iterable[Batch], seed: int
+) -> list[Measured]:
     """The evidence about every head of a model on one set of pairs.
 
     Parameters
     ----------
     batches
         Indices into `pairs`, clean and corrupt activations; together all pairs.
-    effects
-        Rows of `effects.csv`.
     seed
-        Of the bootstrap and of the random tokens.
+        Of the random tokens.
     """
-    groups = np.array([pair.template for pair in pairs])
+    templates = pairs.templates
     on_pairs = evidence_per_pair(model, pairs, batches)
-    ratio = on_pairs.pop("direct_change"), on_pairs.pop("logit_diff_change")
-    recovery = bootstrap_ratio(*ratio, groups, n_resamples, seed, level)
-    tables = [effect_evidence(effects)]
-    tables.append(tidy("direct_recovery", recovery, len(pairs)))
-    for criterion, values in on_pairs.items():
-        interval = bootstrap_mean(values, groups, n_resamples, seed, level)
-        tables.append(tidy(criterion, interval, len(pairs)))
-
+    change, scale = on_pairs.pop("direct_change"), on_pairs.pop("logit_diff_change")
+    untested = np.zeros(change.shape[:2], dtype=bool)
+    measured = [Measured("direct_recovery", change, scale, templates, untested)]
+    measured += [average(name, values, templates) for name, values in on_pairs.items()]
     bos_token = model.tokenizer.bos_token_id if pairs.prepend_bos else None
-    on_random_tokens = repeated_token_scores(
-        model, n_random_tokens, n_random_sequences, seed, bos_token
-    )
-    sequences = np.arange(n_random_sequences)
-    for criterion, values in on_random_tokens.items():
-        interval = bootstrap_mean(values, sequences, n_resamples, seed, level)
-        tables.append(tidy(criterion, interval, n_random_sequences))
-    return pd.concat(tables).sort_values(KEYS, ignore_index=True)
+    sequences = np.arange(N_SEQUENCES)
+    for protocol in PROTOCOLS:
+        scores = repeated_token_scores(model, protocol, seed, bos_token)
+        measured += [
+            average(name + protocol.suffix, values, sequences, "sequence")
+            for name, values in scores.items()
+        ]
+    return measured
 
 
 def evidence_per_pair(
@@ -131,6 +113,9 @@ def _batch_evidence(
         at_query = _positions(pairs, (query,), device)[:, 0]
         at_keys = _positions(pairs, keys, device)
         measured[criterion] = attention_between(clean.pattern, at_query, at_keys)
+        measured[f"{criterion}.elsewhere"] = attention_elsewhere(
+            clean.pattern, at_query, at_keys
+        )
 
     at_names = _positions(pairs, COPIED_NAMES, device)  # [pair name]
     rows = torch.arange(len(pairs), device=device)[:, None]
@@ -166,30 +151,3 @@ def _positions(
                 )
     found = [[pair.positions[name] for name in names] for pair in pairs]
     return torch.tensor(found, device=device)
-
-
-def effect_evidence(effects: pd.DataFrame) -> pd.DataFrame:
-    """Patching effects as evidence, one criterion per direction and patch type."""
-    criterion = "effect." + effects["direction"] + "." + effects["patch_type"]
-    columns = {"effect": "value", "n_pairs": "n"}
-    table = effects.assign(criterion=criterion).rename(columns=columns)
-    return table[[*KEYS, "value", "ci_low", "ci_high", "n"]]
-
-
-def tidy(
-    criterion: str, interval: tuple[np.ndarray, np.ndarray, np.ndarray], n: int
-) -> pd.DataFrame:
-    """Rows of the evidence table from estimate, low and high [layer head]."""
-    value, low, high = interval
-    layers, heads = np.indices(value.shape)
-    return pd.DataFrame(
-        {
-            "layer": layers.ravel(),
-            "head": heads.ravel(),
-            "criterion": criterion,
-            "value": value.ravel(),
-            "ci_low": low.ravel(),
-            "ci_high": high.ravel(),
-            "n": n,
-        }
-    )

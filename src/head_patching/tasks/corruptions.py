@@ -55,9 +55,24 @@ def s1_io_flip(names: Names, fresh: FreshNames) -> Names:
     return names._replace(io=names.s1, s1=names.io)
 
 
+def renamed(names: Names, fresh: FreshNames) -> Names:
+    """Both persons get fresh names, each in its old places.
+
+    Who stands where and who is repeated stays: only the token signal is corrupt. The
+    names that are asked about are in the clean prompt alone.
+    """
+    return Names(fresh[0], fresh[1], fresh[1])
+
+
 CORRUPTIONS: dict[str, Callable[[Names, FreshNames], Names]] = {
     "s2_io_flip": s2_io_flip,
     "s2_random": s2_random,
     "abc": abc,
     "s1_io_flip": s1_io_flip,
+    "renamed": renamed,
 }
+
+# The corruption that paths are traced with (Wang et al. 2022, appendix B), and those
+# that leave all signals but one intact.
+PATH_CORRUPTION = "abc"
+SIGNAL_CORRUPTIONS = {"position": "s1_io_flip", "token": "renamed"}

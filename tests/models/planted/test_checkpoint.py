@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from head_patching.models.loading import load_model, prepare_model
 from head_patching.models.planted.checkpoint import (
     UNEMBEDDING,
     PlantedModel,
-    Words,
     write_planted,
 )
 from head_patching.models.planted.circuit import ARCHITECTURES, ROLES, draw_circuit
@@ -30,27 +28,16 @@ from head_patching.models.planted.residual import (
 from head_patching.patching.ablation import ablate
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.tasks.ioi import ioi_pairs
-from head_patching.tasks.ioi_templates import NAMES, prompt_words
+from head_patching.tasks.ioi_templates import NAMES
+from tests.planted import WORDS, planted_model
 
 SEED = 3
-WORDS = Words(prompt_words(), NAMES)
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory):
+def planted():
     """Prepared planted models, by all that makes them, each built once."""
-    built = {}
-
-    def get(architecture, noise=0.0, without=(), seed=SEED):
-        key = PlantedModel(architecture, seed, noise, without)
-        if key not in built:
-            folder = tmp_path_factory.mktemp("planted")
-            write_planted(key, WORDS, folder / "checkpoint")
-            prepare_model(str(folder / "checkpoint"), folder / "model")
-            built[key] = load_model(folder / "model")
-        return built[key]
-
-    return get
+    return planted_model
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 
 from head_patching.models.planted.circuit import (
+    DEFAULT_NOISE,
     GROUP_SIZE,
     N_HEADS,
     N_LAYERS,
@@ -40,8 +41,6 @@ UNEMBEDDING = 1.5
 
 # Size of the part of the stream that noise heads and MLPs read: all but the constant.
 READ_BY_NOISE = GAIN * 3**0.5
-
-DEFAULT_NOISE = 0.1
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
 N_LAYERS, N_HEADS = 8, 8
 
+# Length of what each head and MLP outside the circuit writes; tokens have length 1.
+DEFAULT_NOISE = 0.1
+
 # Heads that share keys and values in the Llama model; a planted head shares with none.
 GROUP_SIZE = {"gpt2": 1, "llama": 2}
 

@@ -30,17 +30,19 @@ D_HEAD = {"gpt2": 64, "llama": D_HEAD_LLAMA}
 MATCH = 40.0  # two equal codes, or a repeated name
 # Small enough that an induction head feels the loss of one previous-token head.
 PREVIOUS_MATCH = 20.0
-NAME = {"name mover": 30.0, "negative name mover": 30.0, "backup name mover": 64.0}
+NAME = {"name mover": 30.0, "negative name mover": 30.0, "backup name mover": 42.0}
 # Off a name's score, for the signal that duplicate-token and induction heads give
 # together, and for the one that duplicate-token heads give alone. Name movers keep some
 # attention on S, so that every head that keeps them from it has an effect.
 INHIBITED = {
     "name mover": (2.0, 1.0),
     "negative name mover": (2.0, 1.0),
-    "backup name mover": (30.0, 30.0),
+    "backup name mover": (20.0, 20.0),
 }
-ANSWERED = 120.0  # off a backup's score, for what name movers have moved
-NOT_ITSELF = -2 * MATCH  # keeps a token from matching itself
+ANSWERED = 60.0  # off a backup's score, for what name movers have moved
+# Keeps a token from matching itself. In GPT-2 no more than that: places far away are
+# alike by up to 0.4, of either sign.
+NOT_ITSELF = {"gpt2": -0.75 * MATCH, "llama": -2 * MATCH}
 ONE_BACK = {"gpt2": 2 * MATCH, "llama": 8 * MATCH}  # rotary neighbours are much alike
 
 # The score of the first position, where a head rests that matches nothing. Codes of
@@ -51,7 +53,7 @@ REST = {
     "S-inhibition": 0.4 * MATCH,
     "name mover": 8.0,
     "negative name mover": 8.0,
-    "backup name mover": 46.0,
+    "backup name mover": 33.0,
 }
 
 # What all heads of a role write together, as a share of a unit code or flag.
@@ -66,7 +68,7 @@ SIZE = {
 }
 
 # What induction writes for the token that follows, beside what it writes of the place.
-NEXT_TOKEN = 0.4
+NEXT_TOKEN = 0.7
 
 Basis = Float[np.ndarray, "d_model size"]
 
@@ -132,7 +134,9 @@ def score_terms(
         shifted = ONE_BACK["gpt2"] * r["place"] @ r.step_back
         return [Term(shifted, r["place"])] if has_places else []
     if role == "duplicate token":
-        itself = [Term(NOT_ITSELF * r["place"], r["place"])] if has_places else []
+        itself = (
+            [Term(NOT_ITSELF["gpt2"] * r["place"], r["place"])] if has_places else []
+        )
         return [Term(MATCH * r["token"], r["token"]), *itself, rest]
     if role == "induction":
         return [Term(PREVIOUS_MATCH * r["token"], r["previous"]), rest]
@@ -211,7 +215,7 @@ def by_distance(role: str, residual: Residual) -> tuple[Basis, Basis]:
     constant = residual["constant"] / CONSTANT / GAIN
     weight, offset = {
         "previous token": (ONE_BACK["llama"], 1),
-        "duplicate token": (NOT_ITSELF, 0),
+        "duplicate token": (NOT_ITSELF["llama"], 0),
     }.get(role, (0.0, 0))
     query, key = kernel(offset)
     return constant * (weight * query), constant * key * (weight != 0)

@@ -1,0 +1,56 @@
+"""Effects along paths: from every head to the answer, and to heads found on the way."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from figures.command import figure_command
+from figures.head_effects import effect_heatmap
+from figures.style import TEXT_WIDTH, finish_effect_bar
+
+PATHS = {
+    "path.logits": "to the logits",
+    "path.name_mover_queries": "to name movers'\nqueries",
+    "path.s_inhibition_values": "to S-inhibition\nheads' values",
+    "path.induction_keys": "to induction\nheads' keys",
+}
+
+
+def draw(evidence: pd.DataFrame, top: int = 4) -> tuple[Figure, pd.DataFrame]:
+    """Effect of patching the path from every head to each kind of receiver."""
+    shown = evidence[evidence["criterion"].isin(PATHS)]
+    if shown.empty:
+        raise ValueError("evidence has no effects along paths")
+    shown = shown.rename(columns={"value": "effect"})
+    limit = shown["effect"].abs().max() or 1.0
+    n_layers = shown["layer"].max() + 1
+    fig, axes = plt.subplots(
+        1,
+        len(PATHS),
+        figsize=(TEXT_WIDTH, 1.2 + 0.11 * max(n_layers, 16)),
+        sharey=True,
+    )
+    for ax, (criterion, title) in zip(axes, PATHS.items(), strict=True):
+        panel = shown[shown["criterion"] == criterion]
+        effect_heatmap(
+            panel, limit=limit, top=top, only_important=True, names_beside=True, ax=ax
+        )
+        if panel["effect"].isna().all():
+            title += "\n(no receivers)"
+        ax.set_title(title)
+        ax.tick_params(labelsize=6.5)
+        ax.set_xticks(range(0, shown["head"].max() + 1, 2))
+        ax.set_yticks(range(0, n_layers, 4 if n_layers > 16 else 2))
+    for ax in axes[1:]:
+        ax.set_ylabel("")
+    bar = fig.colorbar(
+        axes[0].collections[0], ax=axes, location="bottom", shrink=0.6, aspect=45,
+        pad=0.01,
+    )  # fmt: skip
+    finish_effect_bar(bar)
+    columns = ["criterion", "layer", "head", "effect", "ci_low", "ci_high"]
+    return fig, shown[columns].sort_values(columns[:3])
+
+
+if __name__ == "__main__":
+    figure_command(draw)

@@ -1,0 +1,28 @@
+"""head-patching summarise-validation: how often roles were right, over all models."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import Level
+
+
+def summarise_validation(
+    heads: Annotated[
+        list[Path],
+        typer.Argument(metavar="CSV...", help="Planted and found roles (validate)."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where tables go.")],
+    level: Level = 0.95,
+) -> None:
+    """Write precision and recall, confusions, and false roles of null models."""
+    import pandas as pd
+
+    from head_patching.results import write_csv
+    from head_patching.roles import scores
+
+    table = pd.concat([pd.read_csv(path) for path in heads], ignore_index=True)
+    write_csv(out / "confusion.csv", scores.confusion(table))
+    write_csv(out / "null_models.csv", scores.false_roles(table))
+    write_csv(out / "scores.csv", scores.scores(table, level))

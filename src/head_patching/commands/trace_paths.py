@@ -1,0 +1,66 @@
+"""head-patching trace-paths: what each head does by way of heads already known."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import (
+    Criteria,
+    ModelFolder,
+    Out,
+    Rate,
+    Resamples,
+    Seed,
+    SignFlips,
+    Threads,
+    Threshold,
+    use_threads,
+)
+
+
+def trace_paths(
+    pairs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="JSONL...",
+            help="The same clean prompts, corrupted by abc, s1_io_flip and renamed.",
+        ),
+    ],
+    model_folder: ModelFolder,
+    evidence: Annotated[
+        Path, typer.Option(metavar="NC", help="Evidence (measure-evidence).")
+    ],
+    criteria: Criteria,
+    threshold: Threshold,
+    false_discovery_rate: Rate,
+    resamples: Resamples,
+    sign_flips: SignFlips,
+    seed: Seed,
+    out: Out,
+    threads: Threads = 0,
+) -> None:
+    """Patch paths from every head to the answer and to the heads found on the way."""
+    from head_patching.models.loading import load_model
+    from head_patching.results import read_dataset, write_dataset
+    from head_patching.roles import paths
+    from head_patching.roles.classify import Importance
+    from head_patching.roles.criteria import read_criteria
+    from head_patching.roles.demands import Demands
+    from head_patching.roles.measured import Statistics, from_dataset, to_dataset
+    from head_patching.tasks.pairs import PromptPairs
+
+    use_threads(threads)
+    demands = Demands(
+        read_criteria(criteria),
+        Importance(threshold, false_discovery_rate),
+        Statistics(resamples, sign_flips, seed),
+    )
+    read = [PromptPairs.read(path) for path in pairs]
+    tracer = paths.tracer(
+        load_model(model_folder), {each.corruption: each for each in read}
+    )
+    measured = paths.trace_paths(
+        tracer, from_dataset(read_dataset(evidence)), demands, on_step=typer.echo
+    )
+    write_dataset(out, to_dataset(measured))

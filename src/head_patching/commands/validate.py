@@ -1,0 +1,160 @@
+"""head-patching validate: roles found in planted models against the truth."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from head_patching.commands.options import (
+    Criteria,
+    Rate,
+    Resamples,
+    SignFlips,
+    Threads,
+    Threshold,
+    use_threads,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+Seeds = Annotated[
+    str, typer.Option(help="Seeds of planted models: 3, 0-9, or 0-4,7,100-119.")
+]
+
+
+def validate(
+    architecture: Annotated[
+        list[str] | None, typer.Option(help="gpt2 or llama; may be repeated.")
+    ] = None,
+    seeds: Seeds = "0-9",
+    noise: Annotated[
+        list[str] | None,
+        typer.Option(help="A noise level, or default; may be repeated."),
+    ] = None,
+    null_models: Annotated[
+        bool,
+        typer.Option("--null-models", help="Score models without a circuit, too."),
+    ] = False,
+    n_pairs: Annotated[int, typer.Option("--pairs", min=2)] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Of the prompts.")] = 0,
+    criteria: Criteria = Path("config/roles.yaml"),
+    threshold: Threshold = 0.02,
+    false_discovery_rate: Rate = 0.05,
+    resamples: Resamples = 2000,
+    sign_flips: SignFlips = 20000,
+    threads: Threads = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Planted and found, by head.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The scores.")
+    ] = None,
+) -> None:
+    """Score the roles found in models whose circuit is known."""
+    import pandas as pd
+    from rich.console import Console
+
+    from head_patching.commands.progress import progress
+    from head_patching.models.planted.checkpoint import PlantedModel
+    from head_patching.models.planted.circuit import ARCHITECTURES, DEFAULT_NOISE
+    from head_patching.results import write_csv, write_json
+    from head_patching.roles import scores, validation
+    from head_patching.roles.classify import Importance
+    from head_patching.roles.criteria import read_criteria
+    from head_patching.roles.demands import Demands
+    from head_patching.roles.measured import Statistics
+    from head_patching.tasks.lookup import find
+
+    use_threads(threads)
+    for name in architecture or ():
+        find("architecture", name, dict.fromkeys(ARCHITECTURES))
+    levels = [noise_level(level, DEFAULT_NOISE) for level in noise or ["default"]]
+    models = [
+        PlantedModel(name, number, level)
+        for name in architecture or ARCHITECTURES
+        for level in levels
+        for number in seed_numbers(seeds)
+    ]
+    if null_models:
+        models += [null for each in models for null in validation.null_models(each)]
+    demands = Demands(
+        read_criteria(criteria),
+        Importance(threshold, false_discovery_rate),
+        Statistics(resamples, sign_flips, seed),
+    )
+    tables = []
+    with progress(f"Validating roles on {len(models)} planted models") as advance:
+        for planted in models:
+            tables.append(validation.validate_model(planted, demands, n_pairs, seed))
+            advance(1 / len(models))
+    table = pd.concat(tables, ignore_index=True)
+    if out is not None:
+        write_csv(out, table)
+    if json is not None:
+        write_json(json, scores.as_record(table))
+    console = Console()
+    console.print(scores_table(scores.scores(table)))
+    if null_models:
+        nulls = scores.false_roles(table)
+        console.print(
+            f"{len(nulls)} null models: {nulls['false_roles'].sum()} false roles, "
+            f"{nulls['refused'].sum()} refused because they do not do the task."
+        )
+
+
+def seed_numbers(text: str) -> list[int]:
+    """The seeds that a text like 0-4,7 names.
+
+    Raises
+    ------
+    ValueError
+        When it is not written like that.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ValueError(f"seeds {text!r}: expected numbers or ranges like 0-9,12")
+        span = range(int(first), int(last or first) + 1)
+        if not span:
+            raise ValueError(f"seeds {text!r}: {part.strip()} holds no number")
+        numbers += span
+    return sorted(set(numbers))
+
+
+def noise_level(text: str, default: float) -> float:
+    """A noise level, by number or as `default`.
+
+    Raises
+    ------
+    ValueError
+        When it is neither, or negative.
+    """
+    if text == "default":
+        return default
+    try:
+        level = float(text)
+    except ValueError:
+        level = -1.0
+    if not 0 <= level < float("inf"):
+        raise ValueError(f"noise {text!r}: expected 'default' or a number from 0 on")
+    return level
+
+
+def scores_table(scores: "pd.DataFrame") -> "Table":
+    """Precision and recall of each role, for the terminal."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("model", "noise", "role"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("right", "wrong", "missed", "precision", "recall"):
+        table.add_column(heading, justify="right")
+    for row in scores.itertuples():
+        table.add_row(
+            row.architecture, f"{row.noise:g}", row.role, str(row.tp), str(row.fp),
+            str(row.fn), f"{row.precision:.2f}", f"{row.recall:.2f}",
+        )  # fmt: skip
+    return table

@@ -1,0 +1,111 @@
+"""The conditional sweep: what each head does once other heads are knocked out.
+
+Backup heads act when name movers do not (Wang et al. 2022, arXiv 2211.00593, section
+3.4; McGrath et al. 2023, arXiv 2307.15771): patched alone they seem idle. Here some
+heads are knocked out, their output being the corrupt run's, and every other head is
+patched on top. Both at one position, the one that name movers write at.
+
+`tests/patching/test_knock_out.py` compares every head with hooks on all of them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float
+
+from head_patching.models.transformer import Model
+from head_patching.patching.experiment import (
+    HeadPatcher,
+    empty_results,
+    read_unpatched,
+)
+from head_patching.patching.head_sets import Head, check_sets, sweep_sets
+from head_patching.patching.lanes import lanes, one_at_a_time
+from head_patching.patching.paths import check_position, own_positions
+from head_patching.patching.runs import PairBatch, each_pair_once, run_pairs
+from head_patching.patching.sweep import answer_tokens, read_out
+from head_patching.tasks.pairs import PromptPairs
+
+SETS_AT_ONCE = 32
+
+
+def knock_out(
+    model: Model,
+    pairs: PromptPairs,
+    knocked_out: Sequence[Head],
+    position: str = "END",
+    batches: Iterable[PairBatch] | None = None,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> xr.Dataset:
+    """What clean runs say with some heads, and one more, put to the corrupt output.
+
+    Returns
+    -------
+    xarray.Dataset
+        `logit_diff` (layer, head, pair) with the head patched alone at the position;
+        `joint_logit_diff`, with the knocked out heads patched besides (NaN for these
+        themselves); per pair `knocked_out_logit_diff`, `clean_logit_diff` and
+        `corrupt_logit_diff`.
+
+    Raises
+    ------
+    ValueError
+        When no head is given, one is not in the model, or a prompt lacks the position.
+    """
+    model.require_engine("knocking out heads")
+    check_sets(model, [knocked_out])
+    check_position(pairs, position)
+    alone = empty_results(model, pairs, [None], ()).isel(position=0, drop=True)
+    alone.attrs |= {
+        "direction": "noising",
+        "position": position,
+        "knocked_out": "+".join(f"L{layer}H{head}" for layer, head in knocked_out),
+    }
+    joint = np.full_like(alone.logit_diff.values, np.nan)
+    others = [head for head in model.config.heads if head not in set(knocked_out)]
+    if not others:
+        raise ValueError("all heads are knocked out: expected at least one to be left")
+    sets = [list(knocked_out), *([*knocked_out, head] for head in others)]
+    sets += [[head] for head in model.config.heads]
+    if batches is None:
+        batches = run_pairs(model, pairs, HeadPatcher(model).pairs_per_batch(pairs))
+    values = np.empty((len(sets), len(pairs)), np.float32)
+    report = one_at_a_time(on_progress)
+    with torch.inference_mode(), lanes() as run_lanes:
+        for batch in each_pair_once(pairs, batches):
+            read_unpatched(model, pairs, batch, alone)
+            part = len(batch.indices) / len(pairs) / len(sets)
+
+            def patch(start: int, batch: PairBatch = batch, part: float = part) -> None:
+                chosen = sets[start : start + SETS_AT_ONCE]
+                found = noise_sets(model, pairs, batch, chosen, position)
+                values[start : start + len(chosen), batch.indices] = found
+                report(part * len(chosen))
+
+            run_lanes(patch, range(0, len(sets), SETS_AT_ONCE))
+    layers, heads = np.array(others).T
+    joint[layers, heads] = values[1 : len(others) + 1]
+    alone.logit_diff.values[:] = values[len(others) + 1 :].reshape(joint.shape)
+    return alone.assign(
+        joint_logit_diff=(("layer", "head", "pair"), joint, {"units": "logit"}),
+        knocked_out_logit_diff=("pair", values[0], {"units": "logit"}),
+    )
+
+
+def noise_sets(
+    model: Model,
+    pairs: PromptPairs,
+    batch: PairBatch,
+    head_sets: Sequence[Sequence[Head]],
+    position: str,
+) -> Float[np.ndarray, "set batch"]:
+    """logit_diff of clean runs with each set put to the corrupt output there."""
+    mask = own_positions(pairs, batch, position)
+    first = int(mask.int().argmax(dim=1).min())
+    final = sweep_sets(model, batch.clean, batch.corrupt.z, head_sets, first, mask)
+    answers = answer_tokens(model, pairs, batch.indices)
+    logits = batch.clean.final_logits
+    read = read_out(model, final, *answers, logits, ("logit_diff",))
+    return read["logit_diff"].cpu().numpy()

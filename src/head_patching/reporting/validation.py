@@ -1,0 +1,77 @@
+"""The validation on planted models: its table and its numbers."""
+
+import pandas as pd
+
+from head_patching.reporting.head_numbers import Numbers, flag, number_word
+from head_patching.reporting.rounding import MISSING, escape, format_number, math_mode
+from head_patching.reporting.sources import Results
+from head_patching.reporting.tabular import interval_cell, tabular
+
+ARCHITECTURES = {"gpt2": "GPT-2", "llama": "Llama"}
+MEASURES = ("precision", "recall")
+
+
+def validation_table(results: Results) -> str:
+    """Precision and recall of every role at the default noise, by architecture."""
+    shown = results.scores[results.scores["is_default"] == 1]
+    rows = []
+    for role, of_role in shown.groupby("role", sort=False):
+        for number, row in enumerate(of_role.itertuples()):
+            name = ARCHITECTURES.get(row.architecture, escape(row.architecture))
+            cells = [
+                f"{format_number(getattr(row, m), 2)} "
+                + interval_cell(getattr(row, f"{m}_low"), getattr(row, f"{m}_high"), 2)
+                for m in MEASURES
+            ]
+            planted = row.tp + row.fn
+            rows.append(
+                [escape(role) if number == 0 else "", name, str(planted), str(row.tp)]
+                + [str(row.fp), *cells]
+            )
+    columns = ["Role", "Architecture", "Planted", "Right", "Wrong"]
+    columns += ["Precision", "Recall"]
+    return tabular(pd.DataFrame(rows, columns=columns), "@{}llrrrll@{}")
+
+
+def validation_numbers(results: Results) -> Numbers:
+    """How often roles are right, at the default noise, without noise, and at most."""
+    scores, nulls = results.scores, results.null_models
+    default = scores[scores["is_default"] == 1]
+    silent, loudest = scores[scores["noise"] == 0], scores["noise"].max()
+    analysed = nulls[nulls["refused"] == 0]
+    n_seeds = int(scores["n_models"].max())
+    numbers = {
+        "validation/circuits": f"{number_word(n_seeds)} circuit" + "s" * (n_seeds != 1),
+        "validation/one-seed": flag(n_seeds == 1),
+        "validation/n-noise-levels": number_word(scores["noise"].nunique()),
+        "validation/n-null-models": str(len(nulls)),
+        "validation/n-refused": str(int(nulls["refused"].sum())),
+        "validation/n-analysed": str(len(analysed)),
+        "validation/n-false-roles": str(int(analysed["false_roles"].sum())),
+        "validation/false-roles-per-model": format_number(
+            analysed["false_roles"].mean(), 2
+        ),
+        "validation/any-analysed": flag(len(analysed) > 0),
+        "validation/silent/measured": flag(not silent.empty),
+        "validation/silent/exact": flag((silent[["fp", "fn"]] == 0).all(axis=None)),
+        "validation/default-noise": f"{default['noise'].max():g}",
+        "validation/loudest-noise": f"{loudest:g}",
+        "validation/several-noise-levels": flag(scores["noise"].nunique() > 1),
+    }
+    for name, chosen in (
+        ("default", default), ("loudest", scores[scores["noise"] == loudest])
+    ):  # fmt: skip
+        for measure in MEASURES:
+            lowest = chosen.dropna(subset=[measure]).nsmallest(1, measure)
+            value = lowest[measure].iloc[0] if len(lowest) else float("nan")
+            role = lowest["role"].iloc[0] if len(lowest) else MISSING
+            key = f"validation/{name}/lowest-{measure}"
+            numbers[key] = math_mode(format_number(value, 2))
+            numbers[f"{key}-role"] = escape(role)
+    wrong = default[["fp", "fn"]].to_numpy()
+    numbers["validation/default/exact"] = flag(not wrong.any())
+    names = [
+        ARCHITECTURES.get(name, name) for name in sorted(set(scores["architecture"]))
+    ]
+    numbers["validation/architectures"] = " and ".join(map(escape, names))
+    return numbers

@@ -1,0 +1,174 @@
+"""What was measured on every head, sample by sample, until it is summed up.
+
+A criterion is a ratio of means over samples: of prompt pairs, or of random sequences.
+Samples are kept, because a role's probability asks what other prompts would have given.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Bool, Float
+
+from head_patching.metrics import effect_contributions
+from head_patching.statistics import (
+    benjamini_hochberg,
+    bootstrap_ratio,
+    sign_flip_p,
+)
+
+KINDS = ("pair", "sequence")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One criterion of every head; its value is mean(values) / mean(scale).
+
+    Heads that were not measured are NaN. Only effects are `tested` against zero:
+    attention and copying are never negative, so no test of signs applies.
+    """
+
+    criterion: str
+    values: Float[np.ndarray, "layer head sample"]
+    scale: Float[np.ndarray, " sample"]
+    groups: Sequence[str] | np.ndarray  # each pair's template, each sequence's number
+    tested: Bool[np.ndarray, "layer head"]
+    kind: str = "pair"
+
+    @property
+    def known(self) -> Bool[np.ndarray, "layer head"]:
+        """Which heads were measured."""
+        return np.isfinite(self.values).all(axis=-1)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """How measurements are summed up."""
+
+    n_resamples: int  # of the bootstrap
+    n_sign_flips: int
+    seed: int
+    level: float = 0.95
+
+
+def average(
+    criterion: str,
+    values: Float[np.ndarray, "layer head sample"],
+    groups: Sequence[str] | np.ndarray,
+    kind: str = "pair",
+) -> Measured:
+    """A criterion that is a plain mean, not tested against zero."""
+    untested = np.zeros(values.shape[:2], dtype=bool)
+    return Measured(
+        criterion, values, np.ones(values.shape[-1]), groups, untested, kind
+    )
+
+
+def effect(
+    criterion: str,
+    contribution: Float[np.ndarray, "layer head pair"],
+    scale: Float[np.ndarray, " pair"],
+    groups: Sequence[str] | np.ndarray,
+) -> Measured:
+    """A share of the difference in logit_diff, tested against zero.
+
+    Not tested: what cannot change anything, and heads that were not measured.
+    """
+    known = np.isfinite(contribution).all(axis=-1)
+    tested = known & (contribution != 0).any(axis=-1)
+    return Measured(criterion, contribution, scale, groups, tested)
+
+
+def patching_effect(patched: xr.Dataset) -> Measured:
+    """The effects of one patch type in one direction, as `HeadPatcher.run` gave them.
+
+    Estimates of heads that screening did not confirm are not tested.
+    """
+    numerator, scale = effect_contributions(patched)
+    measured = effect(
+        f"effect.{patched.attrs['direction']}.{patched.attrs['patch_type']}",
+        numerator.transpose("layer", "head", "pair").to_numpy(),
+        scale.to_numpy(),
+        patched["template"].to_numpy(),
+    )
+    if "confirmed" in patched:
+        measured.tested[patched["confirmed"].to_numpy() == 0] = False
+    return measured
+
+
+def table_of(measured: Iterable[Measured], statistics: Statistics) -> pd.DataFrame:
+    """One row per head and criterion, sorted; empty where it was not measured.
+
+    Columns: layer, head, criterion, value, ci_low, ci_high, q_value, n. Intervals are
+    percentile bootstraps over groups; q_value is the smallest false-discovery rate,
+    over all heads, at which an effect is told from zero (1 where nothing is tested).
+    """
+    rows = pd.concat([_rows(each, statistics) for each in measured])
+    return rows.sort_values(["layer", "head", "criterion"], ignore_index=True)
+
+
+def _rows(measured: Measured, statistics: Statistics) -> pd.DataFrame:
+    """The rows of one criterion."""
+    known, tested = measured.known, measured.tested
+    seed = statistics.seed
+    columns = {
+        name: np.full(known.shape, np.nan) for name in ("value", "ci_low", "ci_high")
+    }
+    columns["q_value"] = np.ones(known.shape)
+    if known.any():
+        interval = bootstrap_ratio(
+            measured.values[known], measured.scale, measured.groups,
+            statistics.n_resamples, seed, statistics.level,
+        )  # fmt: skip
+        for column, values in zip(columns.values(), interval, strict=False):
+            column[known] = values
+    if tested.any():
+        values = measured.values[tested]
+        flips = statistics.n_sign_flips
+        p_value = sign_flip_p(values, measured.groups, flips, seed)
+        columns["q_value"][tested] = benjamini_hochberg(p_value)
+    layers, heads = np.indices(known.shape)
+    flat = {name: column.ravel() for name, column in columns.items()}
+    names = {"layer": layers.ravel(), "head": heads.ravel()}
+    return pd.DataFrame(names | {"criterion": measured.criterion} | flat).assign(
+        n=len(measured.scale)
+    )
+
+
+def to_dataset(measured: Sequence[Measured]) -> xr.Dataset:
+    """The measurements with named axes, to be written."""
+    variables = {}
+    for kind in KINDS:
+        chosen = [each for each in measured if each.kind == kind]
+        if not chosen:
+            continue
+        axes = (f"{kind}_criterion", "layer", "head", kind)
+        stack = np.stack([each.values for each in chosen])
+        scale = np.stack([each.scale for each in chosen])
+        variables |= {
+            f"{kind}_values": (axes, stack),
+            f"{kind}_scale": ((axes[0], kind), scale),
+            f"{kind}_tested": (axes[:3], np.stack([c.tested for c in chosen]) * 1),
+            axes[0]: [each.criterion for each in chosen],
+            f"{kind}_group": (kind, [str(group) for group in chosen[0].groups]),
+        }
+    return xr.Dataset(variables)
+
+
+def from_dataset(dataset: xr.Dataset) -> list[Measured]:
+    """What `to_dataset` was given."""
+    return [
+        Measured(
+            criterion,
+            dataset[f"{kind}_values"].values[number].astype(np.float64),
+            dataset[f"{kind}_scale"].values[number],
+            dataset[f"{kind}_group"].values,
+            dataset[f"{kind}_tested"].values[number].astype(bool),
+            kind,
+        )
+        for kind in KINDS
+        if f"{kind}_values" in dataset
+        for number, criterion in enumerate(dataset[f"{kind}_criterion"].values.tolist())
+    ]

@@ -1,0 +1,122 @@
+"""Precision, recall and confusions of roles found where the truth is known.
+
+All take the rows of `roles.validation.validate_model`, of any number of models.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from head_patching.models.planted.circuit import DEFAULT_NOISE, ROLES
+from head_patching.roles.classify import NO_ROLE, UNDECIDED
+
+NOT_PLANTED = "none"  # a head that is not in the circuit
+NOTHING, ALL_ROLES = "nothing", "all roles"  # left out of the circuit
+MODEL = ["architecture", "noise", "seed", "without"]
+SCORES = ["architecture", "noise", "role", "tp", "fp", "fn"]
+SCORES += [
+    f"{m}{end}" for m in ("precision", "recall") for end in ("", "_low", "_high")
+]
+SCORES += ["n_models"]
+
+
+def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """Precision and recall of each role, by architecture and noise, models pooled.
+
+    With Clopper-Pearson intervals over heads. Rows of models from which something was
+    left out are not counted.
+    """
+    whole = table[table["without"] == NOTHING]
+    rows = []
+    for (architecture, noise), models in whole.groupby(["architecture", "noise"]):
+        for role in roles_of(whole):
+            counts = count(models, role)
+            rows.append(
+                {"architecture": architecture, "noise": noise, "role": role}
+                | counts
+                | proportion("precision", counts["tp"], counts["fp"], level)
+                | proportion("recall", counts["tp"], counts["fn"], level)
+                | {"n_models": models["seed"].nunique()}
+            )
+    table = pd.DataFrame(rows, columns=SCORES)
+    return table.assign(is_default=at_default(table["noise"]))
+
+
+def roles_of(table: pd.DataFrame) -> list[str]:
+    """The planted roles, and any other that was found."""
+    others = set(table["found"]) - {*ROLES, NO_ROLE, UNDECIDED}
+    return [*ROLES, *sorted(others)]
+
+
+def at_default(noise: pd.Series) -> pd.Series:
+    """1 where the noise is at its default level, else 0."""
+    return ((noise - DEFAULT_NOISE).abs() < 1e-9).astype(int)
+
+
+def count(models: pd.DataFrame, role: str) -> dict[str, int]:
+    """True positives, false positives and false negatives of one role."""
+    is_planted, is_found = models["planted"] == role, models["found"] == role
+    planted = models[is_planted].drop_duplicates([*MODEL, "layer", "head"])
+    right = int((is_planted & is_found).sum())
+    return {
+        "tp": right,
+        "fp": int((is_found & ~is_planted).sum()),
+        "fn": len(planted) - right,
+    }
+
+
+def proportion(name: str, right: int, wrong: int, level: float) -> dict[str, float]:
+    """right / (right + wrong) with its interval; empty when there is neither."""
+    if right + wrong == 0:
+        return dict.fromkeys((name, f"{name}_low", f"{name}_high"), np.nan)
+    interval = stats.binomtest(right, right + wrong).proportion_ci(level)
+    return {
+        name: right / (right + wrong),
+        f"{name}_low": interval.low,
+        f"{name}_high": interval.high,
+    }
+
+
+def confusion(table: pd.DataFrame) -> pd.DataFrame:
+    """How many heads of each planted role were found to have which role.
+
+    Columns architecture, noise, planted, found, heads, is_default; models with nothing
+    left out.
+    """
+    whole = table[table["without"] == NOTHING]
+    keys = ["architecture", "noise", "planted", "found"]
+    sizes = whole.groupby(keys).size().rename("heads").reset_index()
+    return sizes.assign(is_default=at_default(sizes["noise"]))
+
+
+def false_roles(table: pd.DataFrame) -> pd.DataFrame:
+    """Roles found in null models that nobody planted, model by model.
+
+    Columns: those that name the model, accuracy, refused, false_roles, heads (which).
+    """
+    nulls = table[table["without"] != NOTHING]
+    rows = []
+    for names, heads in nulls.groupby(MODEL):
+        has_role = ~heads["found"].isin([NO_ROLE, UNDECIDED])
+        wrong = heads[has_role & (heads["found"] != heads["planted"])]
+        named = [f"L{r.layer}H{r.head} {r.found}" for r in wrong.itertuples()]
+        first = heads.iloc[0]
+        rows.append(
+            dict(zip(MODEL, names, strict=True))
+            | {"accuracy": first["accuracy"], "refused": first["refused"]}
+            | {"false_roles": len(wrong), "heads": ", ".join(named)}
+        )
+    columns = [*MODEL, "accuracy", "refused", "false_roles", "heads"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def as_record(table: pd.DataFrame) -> dict[str, list[dict]]:
+    """The scores and the null models as plain data."""
+    summaries = {"scores": scores(table), "null_models": false_roles(table)}
+    return {
+        name: [
+            {key: None if pd.isna(value) else value for key, value in row.items()}
+            for row in frame.to_dict("records")
+        ]
+        for name, frame in summaries.items()
+    }

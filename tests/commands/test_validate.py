@@ -1,0 +1,94 @@
+"""`head-patching validate`: its options, and one model from end to end."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from head_patching.cli import app
+from head_patching.commands.validate import noise_level, seed_numbers
+from head_patching.models.planted.circuit import ROLES, draw_circuit
+
+CRITERIA = Path(__file__).parents[2] / "config" / "roles.yaml"
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("3", [3]),
+        ("0-3", [0, 1, 2, 3]),
+        ("0-1,7,10-11", [0, 1, 7, 10, 11]),
+        (" 4 , 6-6", [4, 6]),
+    ],
+)
+def test_seeds(text, numbers):
+    assert seed_numbers(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,", "1-", "-1", "1-b", "1.5", "0-1-2"])
+def test_wrong_seeds_are_named(text):
+    with pytest.raises(ValueError, match="expected numbers or ranges like 0-9,12") as e:
+        seed_numbers(text)
+    assert repr(text) in str(e.value)
+
+
+def test_noise_levels():
+    assert noise_level("default", 0.7) == 0.7
+    assert noise_level("0", 0.7) == 0
+    assert noise_level("0.25", 0.7) == 0.25
+
+
+@pytest.mark.parametrize("text", ["-0.1", "nan", "inf", "high", ""])
+def test_wrong_noise_levels_are_named(text):
+    with pytest.raises(ValueError, match="expected 'default' or a number from 0 on"):
+        noise_level(text, 0.1)
+
+
+def run(*options):
+    words = ["validate", "--criteria", str(CRITERIA), "--threads", "1", *options]
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_one_model_from_end_to_end(tmp_path):
+    out, scores = tmp_path / "heads.csv", tmp_path / "scores.json"
+    result = run(
+        *["--architecture", "gpt2", "--seeds", "3", "--noise", "0", "--pairs", "12"],
+        *["--resamples", "20", "--out", out, "--json", scores],
+    )
+    assert result.exit_code == 0, result.stderr
+    circuit = draw_circuit(3, "gpt2")
+    planted = {(head.layer, head.head) for heads in circuit.values() for head in heads}
+    table = pd.read_csv(out)
+    held = table[table["planted"] != "none"]
+    assert set(zip(held["layer"], held["head"], strict=True)) == planted
+    assert held["found"].tolist() == held["planted"].tolist()
+    assert table[
+        ["architecture", "noise", "seed"]
+    ].drop_duplicates().values.tolist() == [["gpt2", 0, 3]]
+    record = json.loads(scores.read_text())
+    assert record["null_models"] == []
+    assert [row["role"] for row in record["scores"]] == list(ROLES)
+    for row in record["scores"]:
+        n = len(circuit[row["role"]])
+        assert (row["tp"], row["fp"], row["fn"]) == (n, 0, 0)
+        assert row["recall_low"] == pytest.approx(0.025 ** (1 / n))
+        assert row["role"] in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--architecture", "gpt"], "unknown architecture 'gpt': did you mean 'gpt2'?"),
+        (["--seeds", "x"], "seeds 'x': expected numbers"),
+        (["--noise", "-1"], "noise '-1': expected 'default'"),
+        (["--criteria", "missing.yaml"], "missing.yaml: no such file"),
+    ],
+)
+def test_mistakes_give_one_line(options, message):
+    result = run(*options)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: {message}")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""

@@ -1,0 +1,25 @@
+"""Planted models, prepared once for all tests that ask for the same."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from head_patching.models.loading import load_model, prepare_model
+from head_patching.models.planted.checkpoint import PlantedModel, Words, write_planted
+from head_patching.models.transformer import Model
+from head_patching.tasks.ioi_templates import NAMES, prompt_words
+
+WORDS = Words(prompt_words(), NAMES)
+
+
+@cache
+def planted_model(
+    architecture: str, noise: float = 0.0, without: tuple[str, ...] = (), seed: int = 3
+) -> Model:
+    """A planted model, in memory; the truth is `draw_circuit` with the same."""
+    planted = PlantedModel(architecture, seed, noise, without)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_planted(planted, WORDS, folder / "checkpoint")
+        prepare_model(str(folder / "checkpoint"), folder / "model")
+        return load_model(folder / "model")

@@ -1,0 +1,236 @@
+"""Paths traced in a planted model without noise: the chain finds what was planted."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from head_patching.metrics import TaskNotDone
+from head_patching.models.planted.circuit import draw_circuit
+from head_patching.patching.experiment import HeadPatcher
+from head_patching.patching.runs import run_pairs
+from head_patching.roles.classify import Importance, classify
+from head_patching.roles.criteria import read_criteria
+from head_patching.roles.demands import Demands
+from head_patching.roles.evidence import measure_evidence
+from head_patching.roles.measured import Statistics, table_of
+from head_patching.roles.paths import CORRUPTIONS, PATH_CORRUPTION, trace_paths, tracer
+from head_patching.tasks.ioi import ioi_pairs
+from tests.planted import planted_model
+
+CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles.yaml")
+IMPORTANCE = Importance(0.02, 0.05)
+DEMANDS = Demands(CRITERIA, IMPORTANCE, Statistics(50, 5000, 0))
+N_PAIRS = 16
+
+PATHS = ["path.name_mover_queries", "path.s_inhibition_values", "path.induction_keys"]
+KNOCKED_OUT = ["knocked_out.effect", "knocked_out.interaction"]
+SIGNALS = ["signal.position", "signal.token"]
+
+
+def heads_of(role):
+    return [(head.layer, head.head) for head in draw_circuit(3, "gpt2")[role]]
+
+
+def evidence_of(model, pairs):
+    batches = (
+        (batch.indices, batch.clean, batch.corrupt)
+        for batch in run_pairs(model, pairs[PATH_CORRUPTION], N_PAIRS)
+    )
+    return measure_evidence(model, pairs[PATH_CORRUPTION], batches, seed=0)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Pairs of every corruption that tracing needs."""
+    tokenizer = planted_model("gpt2").tokenizer
+    return {name: ioi_pairs(tokenizer, N_PAIRS, name) for name in CORRUPTIONS}
+
+
+@pytest.fixture(scope="module")
+def traced(pairs):
+    """The tracer, the evidence it starts from, what it measured, and its steps."""
+    model, steps = planted_model("gpt2"), []
+    trace, evidence = tracer(model, pairs), evidence_of(model, pairs)
+    paths = trace_paths(trace, evidence, DEMANDS, steps.append)
+    return trace, evidence, {each.criterion: each for each in paths}, steps
+
+
+def roles_found(measured):
+    table = table_of(measured, DEMANDS.statistics)
+    roles, _ = classify(table, CRITERIA, IMPORTANCE)
+    return {
+        (row.layer, row.head, row.role)
+        for row in roles.itertuples()
+        if row.role not in ("no role", "undecided")
+    }
+
+
+def test_the_chain_finds_exactly_the_planted_heads(traced):
+    _, evidence, paths, steps = traced
+    planted = {
+        (head.layer, head.head, role)
+        for role, heads in draw_circuit(3, "gpt2").items()
+        for head in heads
+    }
+    assert roles_found([*evidence, *paths.values()]) == planted
+    # Each step starts from all heads of its role, no more.
+    counts = {
+        "path.name_mover_queries": "name mover",
+        "path.s_inhibition_values": "S-inhibition",
+        "path.induction_keys": "induction",
+    }
+    for criterion, role in counts.items():
+        assert f"{criterion}: {len(heads_of(role))} receivers" in steps
+
+
+def test_what_writes_nothing_has_no_effect_by_any_path(traced):
+    _, _, paths, _ = traced
+    assert list(paths) == ["path.logits", *PATHS, *KNOCKED_OUT, *SIGNALS]
+    planted = {
+        (head.layer, head.head)
+        for heads in draw_circuit(3, "gpt2").values()
+        for head in heads
+    }
+    for name in ("path.logits", *PATHS):
+        each = paths[name]
+        values = each.values.mean(axis=-1) / each.scale.mean()
+        for head in np.ndindex(8, 8):
+            if head not in planted:
+                assert abs(values[head]) < 1e-5, (name, head)
+                assert not each.tested[head], (name, head)
+
+
+def test_heads_reach_only_what_comes_after_them(traced):
+    _, _, paths, _ = traced
+    receivers = {"path.s_inhibition_values": "S-inhibition"}
+    receivers["path.induction_keys"] = "induction"
+    for name, role in receivers.items():
+        last = max(layer for layer, _ in heads_of(role))
+        assert not paths[name].tested[last:].any()
+        assert (paths[name].values[last:] == 0).all()
+
+
+def test_effects_are_shares_of_the_abc_difference(traced, pairs):
+    trace, _, paths, _ = traced
+    model, clean_less_corrupt = planted_model("gpt2"), []
+    for pair in pairs["abc"]:
+        of_run = []
+        for tokens in (pair.clean_tokens, pair.corrupt_tokens):
+            logits = model.run(torch.tensor([tokens])).final_logits[0]
+            of_run.append(logits[pair.answer_token] - logits[pair.wrong_answer_token])
+        clean_less_corrupt.append(float(of_run[0] - of_run[1]))
+    np.testing.assert_allclose(trace.scale, clean_less_corrupt, atol=1e-4)
+    for each in paths.values():
+        assert each.scale is trace.scale
+        assert tuple(each.groups) == pairs["abc"].templates
+
+
+def test_knocked_out_heads_are_not_measured_and_backups_step_in(traced):
+    _, _, paths, _ = traced
+    movers, backups = heads_of("name mover"), heads_of("backup name mover")
+    for name in KNOCKED_OUT:
+        unknown = {tuple(head) for head in np.argwhere(~paths[name].known)}
+        assert unknown == set(movers)
+        assert not paths[name].tested[tuple(np.array(movers).T)].any()
+    effect, interaction = (paths[name].values.mean(axis=-1) for name in KNOCKED_OUT)
+    for head in backups:  # idle before, so the interaction is all they do
+        assert interaction[head] == pytest.approx(effect[head], rel=0.1)
+    ranked = sorted(
+        np.ndindex(8, 8), key=lambda head: -np.nan_to_num(interaction)[head]
+    )
+    assert set(ranked[: len(backups)]) == set(backups)
+
+
+def test_signals_of_s_inhibition_heads_alone(traced):
+    _, _, paths, _ = traced
+    inhibiting = heads_of("S-inhibition")
+    totals = []
+    for name in SIGNALS:
+        known = {tuple(head) for head in np.argwhere(paths[name].known)}
+        assert known == set(inhibiting)
+        totals.append(sum(paths[name].values[head].mean() for head in inhibiting))
+    position, token = totals
+    # In this architecture the place counts twice as much as the token, and turning the
+    # order around sends it to IO's place besides, where a fresh name is nowhere.
+    assert position > 2 * token > 0
+
+
+def test_without_name_movers_nothing_after_them_is_measured(traced):
+    trace, evidence, _, _ = traced
+    impossible = [
+        replace(row, threshold=2.0)
+        if (row.role, row.criterion) == ("name mover", "copy_score")
+        else row
+        for row in CRITERIA
+    ]
+    demands, steps = replace(DEMANDS, criteria=impossible), []
+    paths = trace_paths(trace, evidence, demands, steps.append)
+    known = {each.criterion: each.known.any() for each in paths}
+    missing = [*PATHS, *KNOCKED_OUT, *SIGNALS]
+    assert known == {"path.logits": True} | dict.fromkeys(missing, False)
+    assert not any(each.tested.any() for each in paths[1:])
+    assert "knock-out of 0 name movers" in steps
+    # Roles that need no path but that to the logits are still found.
+    negative = {
+        (*head, "negative name mover") for head in heads_of("negative name mover")
+    }
+    table = table_of([*evidence, *paths], demands.statistics)
+    roles, _ = classify(table, impossible, IMPORTANCE)
+    held = roles[~roles["role"].isin(["no role", "undecided"])]
+    assert (
+        set(held[["layer", "head", "role"]].itertuples(index=False, name=None))
+        == negative
+    )
+    lacking = roles.set_index(["layer", "head"])["missing"]
+    for head in heads_of("duplicate token"):
+        assert "duplicate token: path.s_inhibition_values" in lacking[head]
+
+
+def test_in_a_model_without_name_movers_backups_stand_in_for_them(pairs):
+    """They are found in their place, and what lies beyond them is not measured.
+
+    One S-inhibition head is enough to keep a backup off S, so none has an effect alone.
+    """
+    model, steps = planted_model("gpt2", without=("name mover",)), []
+    evidence = evidence_of(model, pairs)
+    paths = trace_paths(tracer(model, pairs), evidence, DEMANDS, steps.append)
+    movers = {(*head, "name mover") for head in heads_of("backup name mover")}
+    negative = {
+        (*head, "negative name mover") for head in heads_of("negative name mover")
+    }
+    assert roles_found([*evidence, *paths]) == movers | negative
+    unknown = [each.criterion for each in paths if not each.known.any()]
+    assert unknown == ["path.s_inhibition_values", "path.induction_keys", *SIGNALS]
+    assert "path.s_inhibition_values: 0 receivers" in steps
+
+
+def test_pairs_that_do_not_fit_are_run_in_parts(traced, pairs, monkeypatch):
+    whole, _, paths, _ = traced
+    assert whole.batches is not None
+    monkeypatch.setattr(HeadPatcher, "pairs_per_batch", lambda self, pairs: 7)
+    parts = tracer(planted_model("gpt2"), pairs)
+    assert parts.batches is None
+    np.testing.assert_allclose(parts.scale, whole.scale, atol=1e-4)
+    values = parts.path("path.logits", "logits").values
+    np.testing.assert_allclose(values, paths["path.logits"].values, atol=1e-4)
+
+
+def test_pairs_that_do_not_belong_together_are_refused(pairs):
+    model = planted_model("gpt2")
+    with pytest.raises(ValueError, match="needs pairs of corruption 'renamed'"):
+        tracer(model, {name: pairs[name] for name in CORRUPTIONS if name != "renamed"})
+    for n_pairs, seed in ((N_PAIRS, 1), (N_PAIRS - 1, 0)):
+        other = ioi_pairs(model.tokenizer, n_pairs, "s1_io_flip", seed)
+        message = "'s1_io_flip' are not those of 'abc': expected the same number"
+        with pytest.raises(ValueError, match=message) as error:
+            tracer(model, pairs | {"s1_io_flip": other})
+        assert "\n" not in str(error.value)
+
+
+def test_corrupt_prompts_with_the_same_answer_are_refused(pairs):
+    # The answer does not change when the names change places: nothing to divide by.
+    with pytest.raises(TaskNotDone, match="effects cannot be normalised"):
+        tracer(planted_model("gpt2"), pairs | {"abc": pairs["s1_io_flip"]})

@@ -1,0 +1,102 @@
+"""Roles found in planted models of default noise, end to end, against the truth."""
+
+from pathlib import Path
+
+import pytest
+
+from head_patching.models.planted.checkpoint import PlantedModel
+from head_patching.models.planted.circuit import ROLES, draw_circuit
+from head_patching.roles.classify import Importance
+from head_patching.roles.criteria import read_criteria
+from head_patching.roles.demands import Demands
+from head_patching.roles.measured import Statistics
+from head_patching.roles.scores import false_roles, scores
+from head_patching.roles.validation import null_models, validate_model, without_text
+
+CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles.yaml")
+DEMANDS = Demands(CRITERIA, Importance(0.02, 0.05), Statistics(50, 5000, 0))
+N_PAIRS, SEED = 16, 3
+
+
+@pytest.fixture(scope="module", params=["gpt2", "llama"])
+def whole(request):
+    """The rows of one model of each architecture, with nothing left out."""
+    planted = PlantedModel(request.param, SEED)
+    return planted, validate_model(planted, DEMANDS, N_PAIRS, seed=0)
+
+
+def test_the_roles_found_are_those_planted(whole):
+    planted, table = whole
+    truth = {
+        (head.layer, head.head, role)
+        for role, heads in draw_circuit(SEED, planted.architecture).items()
+        for head in heads
+    }
+    keys = ["layer", "head"]
+    named = table[table["planted"] != "none"]
+    assert set(named[[*keys, "planted"]].itertuples(index=False, name=None)) == truth
+    held = table[~table["found"].isin(["no role", "undecided"])]
+    assert set(held[[*keys, "found"]].itertuples(index=False, name=None)) == truth
+    assert len(table.drop_duplicates(keys)) == 8 * 8
+
+
+def test_the_rows_name_the_model_and_what_it_can_do(whole):
+    planted, table = whole
+    for column, value in {
+        "architecture": planted.architecture,
+        "noise": planted.noise,
+        "seed": SEED,
+        "without": "nothing",
+        "refused": 0,
+    }.items():
+        assert (table[column] == value).all()
+    assert (table["accuracy"] >= 0.99).all()
+
+
+def test_the_model_continues_repeated_words(whole):
+    _, table = whole
+    assert (table["induction_accuracy"] >= 0.99).all()
+
+
+def test_scores_of_a_model_in_which_all_is_right(whole):
+    _, table = whole
+    for row in scores(table).itertuples():
+        planted = len(draw_circuit(SEED, row.architecture)[row.role])
+        assert (row.tp, row.fp, row.fn) == (planted, 0, 0)
+        assert (row.precision, row.recall) == (1, 1)
+
+
+def test_a_model_without_circuit_is_refused_and_has_no_roles():
+    planted = null_models(PlantedModel("gpt2", SEED))[0]
+    table = validate_model(planted, DEMANDS, N_PAIRS, seed=0)
+    assert len(table) == 8 * 8
+    assert (table["refused"] == 1).all()
+    assert set(table["found"]) == {"no role"}
+    assert set(table["planted"]) == {"none"}
+    assert set(table["without"]) == {"all roles"}
+    assert table["accuracy"].iloc[0] < 0.9
+    assert table["induction_accuracy"].iloc[0] < 0.2
+    row = false_roles(table).iloc[0]
+    assert (row["false_roles"], row["refused"], row["heads"]) == (0, 1, "")
+
+
+def test_null_models_leave_out_each_role_in_turn():
+    left_out = []
+    for seed in range(len(ROLES)):
+        planted = PlantedModel("llama", seed, 0.3)
+        nothing, without_one = null_models(planted)
+        for null in (nothing, without_one):
+            assert (null.architecture, null.seed, null.noise) == ("llama", seed, 0.3)
+        assert nothing.circuit == {}
+        assert set(planted.circuit) - set(without_one.circuit) == set(
+            without_one.without
+        )
+        left_out += without_one.without
+    assert sorted(left_out) == sorted(ROLES)
+
+
+def test_what_was_left_out_in_words():
+    assert without_text(()) == "nothing"
+    assert without_text(("induction",)) == "induction"
+    assert without_text(("induction", "name mover")) == "induction, name mover"
+    assert without_text(tuple(ROLES)) == "all roles"
