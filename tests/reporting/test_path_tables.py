@@ -42,7 +42,7 @@ def test_what_grows_without_name_movers(results):
     rows = body(knock_out_table(results))
     assert len(rows) == 1
     assert rows[0][:2] == ["L23H6", "undecided"]
-    assert rows[0][2] == r"\ensuremath{+0.090 [+0.080, +0.100]}"
+    assert rows[0][2] == r"\ensuremath{+0.090} \ensuremath{[+0.080, +0.100]}"
     assert rows[0][3] == "+0.070"
 
 
@@ -50,8 +50,8 @@ def test_signals_of_every_s_inhibition_head(results):
     rows = body(signals_table(results))
     assert [row[0] for row in rows] == ["L18H8", "L20H0"]
     assert rows[1][1:] == [
-        r"\ensuremath{+0.180 [+0.170, +0.190]}",
-        r"\ensuremath{+0.020 [+0.010, +0.030]}",
+        r"\ensuremath{+0.180} \ensuremath{[+0.170, +0.190]}",
+        r"\ensuremath{+0.020} \ensuremath{[+0.010, +0.030]}",
     ]
     numbers = path_numbers(results)
     assert numbers["evidence/signal/position-is-larger"] == "true"

@@ -6,7 +6,7 @@ from head_patching.reporting.rounding import (
     EFFECT_DIGITS,
     MISSING,
     escape,
-    format_effect,
+    format_number,
     head_name,
     join_names,
     math_mode,
@@ -101,7 +101,9 @@ def signals_table(results: Results) -> str:
 
 def effect_cell(row: pd.Series) -> str:
     """An effect and its interval in one cell."""
-    return math_mode(format_effect(row["value"], row["ci_low"], row["ci_high"]))
+    number = math_mode(format_number(row["value"], EFFECT_DIGITS, sign=True))
+    interval = interval_cell(row["ci_low"], row["ci_high"], EFFECT_DIGITS, sign=True)
+    return f"{number} {interval}"
 
 
 def role_names(roles: list[str]) -> str:

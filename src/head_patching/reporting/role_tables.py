@@ -21,6 +21,9 @@ from head_patching.reporting.tabular import (
     tabular,
 )
 
+# Of an undecided head, in a table that must fit a page.
+LARGEST_EFFECTS = 2
+
 
 def roles_table(results: Results) -> str:
     """How many heads have each role, and which; strongest denoising effect first.
@@ -101,10 +104,11 @@ def undecided_table(results: Results, most: int = 16) -> str:
 
 
 def shown_text(results: Results, layer: int, head: int) -> str:
-    """A head by its evidence: every important effect, and where it attends most."""
+    """A head by its evidence: its largest important effects, where it attends most."""
     evidence = results.evidence
     own = evidence[(evidence["layer"] == layer) & (evidence["head"] == head)]
     effects = own[own["important"] == 1]
+    effects = effects.loc[effects["value"].abs().nlargest(LARGEST_EFFECTS).index]
     places = own["criterion"].str.fullmatch(r"attention\.[^.]+\.[^.]+")
     attention = own[places].nlargest(1, "value")
     parts = [
