@@ -83,7 +83,7 @@ def role_evidence_table(results: Results, most: int = 24) -> str:
     return tabular(table, rf"@{{}}llr{wide}@{{}}")
 
 
-def undecided_table(results: Results, most: int = 16) -> str:
+def undecided_table(results: Results, most: int = 10) -> str:
     """Important heads without a role: what they show, and what roles found missing.
 
     By |denoising effect| of the output, layer, head; at most `most` heads.
