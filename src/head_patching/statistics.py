@@ -11,7 +11,7 @@ paired.
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy import stats
 
 CELLS_AT_ONCE = 2**22  # of the array [.., resample]: 32 MB of float64
@@ -156,6 +156,21 @@ def sign_flip_p_normal(
     total = np.abs(np.asarray(sums @ counts))
     z = np.divide(total, spread, out=np.zeros_like(total), where=spread > 0)
     return np.asarray(2 * stats.norm.sf(z))
+
+
+def sign_flip_tests(
+    values: Float[np.ndarray, "*axes pair"],
+    tested: Bool[np.ndarray, "*axes"],
+    groups: Sequence[str] | np.ndarray,
+    n_resamples: int,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """p-values of `sign_flip_p` and their q-values over all that is tested, else 1."""
+    p_value, q_value = np.ones(tested.shape), np.ones(tested.shape)
+    if tested.any():
+        p_value[tested] = sign_flip_p(values[tested], groups, n_resamples, seed)
+        q_value[tested] = benjamini_hochberg(p_value[tested])
+    return p_value, q_value
 
 
 def benjamini_hochberg(p: Float[np.ndarray, "*axes"]) -> np.ndarray:

@@ -67,9 +67,8 @@ def effects(
 
     from head_patching.metrics import effect_contributions
     from head_patching.statistics import (
-        benjamini_hochberg,
         bootstrap_ratio,
-        sign_flip_p,
+        sign_flip_tests,
     )
 
     numerator, scale = effect_contributions(dataset)
@@ -84,9 +83,7 @@ def effects(
     if "confirmed" in dataset:
         exact = dataset["confirmed"].to_numpy() == 1
     tested = exact & (values != 0).any(axis=-1)
-    p_value = np.where(tested, sign_flip_p(values, groups, sign_flips, seed), 1.0)
-    q_value = np.ones_like(p_value)
-    q_value[tested] = benjamini_hochberg(p_value[tested])
+    p_value, q_value = sign_flip_tests(values, tested, groups, sign_flips, seed)
     measured = {
         "effect": estimate,
         "ci_low": low,

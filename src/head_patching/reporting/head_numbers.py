@@ -65,12 +65,12 @@ def _ranked_numbers(ranked: pd.DataFrame) -> Iterator[tuple[str, str]]:
     places = ("top", "second", "third")
     for place, row in zip(places, ranked.itertuples(), strict=False):
         yield f"{place}-head", head_name(row.layer, row.head)
-        yield f"{place}-effect", _effect(row.effect)
-        yield f"{place}-interval", _interval(row.ci_low, row.ci_high)
+        yield f"{place}-effect", effect_text(row.effect)
+        yield f"{place}-interval", interval_text(row.ci_low, row.ci_high)
     lowest = next(ranked.sort_values(["effect", *HEAD]).itertuples())
     yield "lowest-head", head_name(lowest.layer, lowest.head)
-    yield "lowest-effect", _effect(lowest.effect)
-    yield "lowest-interval", _interval(lowest.ci_low, lowest.ci_high)
+    yield "lowest-effect", effect_text(lowest.effect)
+    yield "lowest-interval", interval_text(lowest.ci_low, lowest.ci_high)
     sizes = ranked["effect"].abs()
     top, total = sizes.head(max(1, round(len(ranked) / 20))).sum(), sizes.sum()
     yield "concentration", format_percent(float(top / total) if total else math.nan)
@@ -177,12 +177,12 @@ def _frame(heads: list[tuple[int, int]]) -> pd.DataFrame:
     return pd.DataFrame(heads, columns=HEAD)
 
 
-def _effect(value: float) -> str:
+def effect_text(value: float) -> str:
     """An effect in the text."""
     return math_mode(format_number(value, 2, sign=True))
 
 
-def _interval(low: float, high: float) -> str:
+def interval_text(low: float, high: float) -> str:
     """An effect's interval in the text."""
     return math_mode(format_interval(low, high, 2, sign=True))
 

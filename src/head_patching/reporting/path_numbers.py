@@ -1,10 +1,16 @@
 """Numbers about paths, knocked out name movers, signals, and how sure roles are."""
 
-from head_patching.reporting.head_numbers import Numbers, counted, flag, slug
+from head_patching.reporting.head_numbers import (
+    Numbers,
+    counted,
+    effect_text,
+    flag,
+    interval_text,
+    slug,
+)
 from head_patching.reporting.path_tables import KNOCKED_OUT, PATHS, SIGNALS
 from head_patching.reporting.rounding import (
     MISSING,
-    format_interval,
     format_number,
     head_name,
     math_mode,
@@ -24,11 +30,9 @@ def path_numbers(results: Results) -> Numbers:
         numbers |= counted(f"{key}/important", ranked[ranked["important"] == 1])
         top = next(ranked.itertuples(), None)
         numbers[f"{key}/top-head"] = head_name(top.layer, top.head) if top else MISSING
-        numbers[f"{key}/top-effect"] = signed(top.value) if top else MISSING
+        numbers[f"{key}/top-effect"] = effect_text(top.value) if top else MISSING
         numbers[f"{key}/top-interval"] = (
-            math_mode(format_interval(top.ci_low, top.ci_high, 2, sign=True))
-            if top
-            else MISSING
+            interval_text(top.ci_low, top.ci_high) if top else MISSING
         )
     position, token = (results.evidence_of(name)["value"].sum() for name in SIGNALS)
     numbers["evidence/signal/position-is-larger"] = flag(position > token)
@@ -44,8 +48,3 @@ def stability_numbers(results: Results) -> Numbers:
         "roles/stable": flag(whole >= 0.8),
         "roles/n-resamples": str(int(results.role_stability["n_resamples"].iloc[0])),
     }
-
-
-def signed(value: float) -> str:
-    """An effect in the text."""
-    return math_mode(format_number(value, 2, sign=True))

@@ -14,9 +14,8 @@ from jaxtyping import Bool, Float
 
 from head_patching.metrics import effect_contributions
 from head_patching.statistics import (
-    benjamini_hochberg,
     bootstrap_ratio,
-    sign_flip_p,
+    sign_flip_tests,
 )
 
 KINDS = ("pair", "sequence")
@@ -111,24 +110,20 @@ def table_of(measured: Iterable[Measured], statistics: Statistics) -> pd.DataFra
 
 def _rows(measured: Measured, statistics: Statistics) -> pd.DataFrame:
     """The rows of one criterion."""
-    known, tested = measured.known, measured.tested
-    seed = statistics.seed
+    known, seed = measured.known, statistics.seed
     columns = {
         name: np.full(known.shape, np.nan) for name in ("value", "ci_low", "ci_high")
     }
-    columns["q_value"] = np.ones(known.shape)
     if known.any():
         interval = bootstrap_ratio(
             measured.values[known], measured.scale, measured.groups,
             statistics.n_resamples, seed, statistics.level,
         )  # fmt: skip
-        for column, values in zip(columns.values(), interval, strict=False):
+        for column, values in zip(columns.values(), interval, strict=True):
             column[known] = values
-    if tested.any():
-        values = measured.values[tested]
-        flips = statistics.n_sign_flips
-        p_value = sign_flip_p(values, measured.groups, flips, seed)
-        columns["q_value"][tested] = benjamini_hochberg(p_value)
+    _, columns["q_value"] = sign_flip_tests(
+        measured.values, measured.tested, measured.groups, statistics.n_sign_flips, seed
+    )
     layers, heads = np.indices(known.shape)
     flat = {name: column.ravel() for name, column in columns.items()}
     names = {"layer": layers.ravel(), "head": heads.ravel()}
