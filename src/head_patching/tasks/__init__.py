@@ -1,40 +1,38 @@
-"""Tasks: a tokenizer in, prompt pairs out. A new task is one file and one entry."""
+"""Tasks: a tokenizer in, prompt pairs out. A new task is one file in this folder."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 
-from head_patching.tasks.corruptions import CORRUPTIONS
-from head_patching.tasks.ioi import POSITION_NAMES, IOIDataset, ioi_pairs
 from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPair, PromptPairs, first_difference
+from head_patching.tasks.task import Signal, Step, Task, Tracing
 
 __all__ = [
-    "TASKS",
-    "IOIDataset",
     "PromptPair",
     "PromptPairs",
+    "Signal",
+    "Step",
     "Task",
+    "Tracing",
     "find_task",
     "first_difference",
+    "tasks",
 ]
 
 
-@dataclass(frozen=True)
-class Task:
-    """A task's name, what makes its pairs, and what may be asked of it.
-
-    `build(tokenizer, n_pairs, corruption, seed, prepend_bos)` gives the `PromptPairs`.
-    """
-
-    name: str
-    build: Callable[..., PromptPairs]
-    corruptions: tuple[str, ...]
-    position_names: tuple[str, ...]
-
-
-TASKS = {"ioi": Task("ioi", ioi_pairs, tuple(CORRUPTIONS), POSITION_NAMES)}
+@cache
+def tasks() -> Mapping[str, Task]:
+    """All tasks by name: those of the files in this folder that define `TASK`."""
+    modules = [
+        import_module(f"{__name__}.{module.name}")
+        for module in pkgutil.iter_modules(__path__)
+    ]
+    found = [module.TASK for module in modules if hasattr(module, "TASK")]
+    return {task.name: task for task in found}
 
 
 def find_task(name: str) -> Task:
     """The task of that name; ValueError names the nearest right name."""
-    return find("task", name, TASKS)
+    return find("task", name, tasks())

@@ -71,8 +71,3 @@ CORRUPTIONS: dict[str, Callable[[Names, FreshNames], Names]] = {
     "s1_io_flip": s1_io_flip,
     "renamed": renamed,
 }
-
-# The corruption that paths are traced with (Wang et al. 2022, appendix B), and those
-# that leave all signals but one intact.
-PATH_CORRUPTION = "abc"
-SIGNAL_CORRUPTIONS = {"position": "s1_io_flip", "token": "renamed"}

@@ -22,6 +22,7 @@ from head_patching.tasks.ioi_templates import (
 )
 from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPair, PromptPairs
+from head_patching.tasks.task import Signal, Step, Task, Tracing
 from head_patching.tasks.tokens import (
     Encoded,
     Tokenizer,
@@ -266,3 +267,46 @@ class IOIDataset:
     def get_clean_corrupt_pairs(self) -> PromptPairs:
         """The pairs, each with its clean and corrupt prompt, tokens and answers."""
         return self.pairs
+
+
+# Wang et al. 2022: section 3 for the steps, appendix B for the corruption of paths,
+# appendix A for the two signals.
+TASK = Task(
+    name="ioi",
+    build=ioi_pairs,
+    corruptions=tuple(CORRUPTIONS),
+    position_names=POSITION_NAMES,
+    attention={
+        "attention.END.IO": ("END", ("IO",)),
+        "attention.END.S1": ("END", ("S1",)),
+        "attention.END.S2": ("END", ("S2",)),
+        "attention.END.S": ("END", ("S1", "S2")),
+        "attention.S2.S1": ("S2", ("S1",)),
+        "attention.S2.S1+1": ("S2", ("S1+1",)),
+        "attention.S1+1.S1": ("S1+1", ("S1",)),
+    },
+    copied=("IO", "S1", "S2"),
+    tracing=Tracing(
+        corruption="abc",
+        steps=(
+            Step("path.name_mover_queries", "name mover", "q", "END"),
+            Step("path.s_inhibition_values", "S-inhibition", "v", "S2"),
+            Step("path.induction_keys", "induction", "k", "S1+1"),
+        ),
+        knocked_out="name mover",
+        signals=(
+            Signal(
+                "signal.position",
+                "s1_io_flip",
+                senders="S-inhibition",
+                step="path.name_mover_queries",
+            ),
+            Signal(
+                "signal.token",
+                "renamed",
+                senders="S-inhibition",
+                step="path.name_mover_queries",
+            ),
+        ),
+    ),
+)
