@@ -1,4 +1,4 @@
-"""Where the heads with a role look: mean attention from END, S2 and S1+1."""
+"""Where the heads with a role look: mean attention between named positions."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,14 +18,21 @@ from figures.style import (
 from figures.top_heads import role_handles
 from head_patching.reporting.rounding import head_name
 
-TARGETS = {
-    "attention.END.IO": ("END", "IO"),
-    "attention.END.S1": ("END", "S1"),
-    "attention.END.S2": ("END", "S2"),
-    "attention.S2.S1": ("S2", "S1"),
-    "attention.S2.S1+1": ("S2", "S1+1"),
-    "attention.S1+1.S1": ("S1+1", "S1"),
-}
+# A criterion that adds up the attention to S1 and S2, which are shown apart.
+SUMS = ("attention.END.S",)
+
+
+def targets(evidence: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """The attention criteria: from which position, to which; END's first."""
+    names = evidence["criterion"].drop_duplicates()
+    pairs = names[~names.isin(SUMS)].str.extract(r"^attention\.([^.]+)\.([^.]+)$")
+    found = {names[row]: pair for row, *pair in pairs.dropna().itertuples()}
+    return {
+        name: (query, key)
+        for name, (query, key) in sorted(
+            found.items(), key=lambda item: (item[1][0] != "END", item[0])
+        )
+    }
 
 
 def attention_rows(
@@ -36,7 +43,7 @@ def attention_rows(
     When more than `max_heads` heads have a role, those with the most attention to any
     one target are kept. When none has, the heads with the most attention are shown.
     """
-    shown = evidence[evidence["criterion"].isin(TARGETS)]
+    shown = evidence[evidence["criterion"].isin(targets(evidence))]
     if shown.empty:
         raise ValueError("evidence has no attention criteria")
     heads = first_roles(roles)
@@ -62,10 +69,11 @@ def attention_rows(
 def attention_heatmap(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Heads by targets, the mean attention written into each cell."""
     ax = plt.gca() if ax is None else ax
+    pairs = targets(rows)
     heads = rows.drop_duplicates(["layer", "head"])
     table = rows.pivot(index=["layer", "head"], columns="criterion", values="value")
     keys = list(zip(heads["layer"], heads["head"], strict=True))
-    grid = table.reindex(index=keys, columns=list(TARGETS)).to_numpy()
+    grid = table.reindex(index=keys, columns=list(pairs)).to_numpy()
     image = ax.imshow(grid, cmap="Greys", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(grid):
         if np.isfinite(value):
@@ -89,13 +97,13 @@ def attention_heatmap(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             markeredgewidth=0.4,
             clip_on=False,
         )
-    ax.set_xticks(range(len(TARGETS)), [f"{q}→{k}" for q, k in TARGETS.values()])
+    ax.set_xticks(range(len(pairs)), [f"{q}→{k}" for q, k in pairs.values()])
     ax.set_yticks(range(len(keys)), [head_name(*key) for key in keys])
     ax.tick_params(length=0)
     ax.tick_params(axis="y", pad=9)
     ax.xaxis.tick_top()
     ax.spines[:].set_visible(False)
-    ax.set_xticks(np.arange(len(TARGETS) - 1) + 0.5, minor=True)
+    ax.set_xticks(np.arange(len(pairs) - 1) + 0.5, minor=True)
     ax.set_yticks(np.arange(len(keys) - 1) + 0.5, minor=True)
     ax.grid(which="minor", color="white", linewidth=1)
     ax.tick_params(which="minor", length=0)

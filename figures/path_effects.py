@@ -1,5 +1,7 @@
 """Effects along paths: from every head to the answer, and to heads found on the way."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
@@ -7,18 +9,13 @@ from matplotlib.figure import Figure
 from figures.command import figure_command
 from figures.head_effects import effect_heatmap
 from figures.style import TEXT_WIDTH, finish_effect_bar
-
-PATHS = {
-    "path.logits": "to the logits",
-    "path.name_mover_queries": "to name movers'\nqueries",
-    "path.s_inhibition_values": "to S-inhibition\nheads' values",
-    "path.induction_keys": "to induction\nheads' keys",
-}
+from head_patching.reporting.tabular import path_target, paths_among
 
 
 def draw(evidence: pd.DataFrame, top: int = 4) -> tuple[Figure, pd.DataFrame]:
     """Effect of patching the path from every head to each kind of receiver."""
-    shown = evidence[evidence["criterion"].isin(PATHS)]
+    paths = paths_among(evidence["criterion"])
+    shown = evidence[evidence["criterion"].isin(paths)]
     if shown.empty:
         raise ValueError("evidence has no effects along paths")
     shown = shown.rename(columns={"value": "effect"})
@@ -26,11 +23,14 @@ def draw(evidence: pd.DataFrame, top: int = 4) -> tuple[Figure, pd.DataFrame]:
     n_layers = shown["layer"].max() + 1
     fig, axes = plt.subplots(
         1,
-        len(PATHS),
+        len(paths),
         figsize=(TEXT_WIDTH, 1.2 + 0.11 * max(n_layers, 16)),
         sharey=True,
+        squeeze=False,
     )
-    for ax, (criterion, title) in zip(axes, PATHS.items(), strict=True):
+    axes = axes[0]
+    for ax, criterion in zip(axes, paths, strict=True):
+        title = fill(path_target(criterion), 17 if len(paths) > 3 else 40)
         panel = shown[shown["criterion"] == criterion]
         effect_heatmap(
             panel, limit=limit, top=top, only_important=True, names_beside=True, ax=ax

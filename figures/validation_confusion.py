@@ -22,9 +22,9 @@ def counts(confusion: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(index=planted, columns=found, fill_value=0)
 
 
-def draw(confusion: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """How many heads of each planted role were found to have which role."""
-    shown = confusion[confusion["is_default"] == 1]
+def draw(confusion: pd.DataFrame, task: str = "ioi") -> tuple[Figure, pd.DataFrame]:
+    """How many heads of each planted role were found to have which role in a task."""
+    shown = confusion[(confusion["is_default"] == 1) & (confusion["task"] == task)]
     table = counts(shown)
     shares = table.div(table.sum(axis=1), axis=0).to_numpy()
     fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.4 + 0.24 * len(table)))

@@ -14,8 +14,9 @@ NAMES = {"gpt2": "GPT-2", "llama": "Llama"}
 MARKERS = {"gpt2": "o", "llama": "s"}
 
 
-def draw(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """Precision (top) and recall (bottom) of every role against the noise level."""
+def draw(scores: pd.DataFrame, task: str = "ioi") -> tuple[Figure, pd.DataFrame]:
+    """Precision (top) and recall (bottom) of a task's roles against the noise level."""
+    scores = scores[scores["task"] == task]
     roles = role_order(scores["role"])
     levels = sorted(scores["noise"].unique())
     place = {level: number for number, level in enumerate(levels)}

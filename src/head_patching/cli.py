@@ -13,19 +13,23 @@ from typer.core import TyperCommand, TyperGroup
 from head_patching import provenance
 from head_patching.commands.benchmark import benchmark
 from head_patching.commands.build_numbers import build_numbers
+from head_patching.commands.build_shared_tables import build_shared_tables
 from head_patching.commands.build_tables import build_tables
 from head_patching.commands.cache_activations import cache_activations
 from head_patching.commands.check_patching import check_patching
 from head_patching.commands.classify_roles import classify_roles
 from head_patching.commands.compare_roles import compare_roles
+from head_patching.commands.compare_tasks import compare_tasks
 from head_patching.commands.demo import demo
 from head_patching.commands.estimate_effects import estimate_effects
 from head_patching.commands.make_pairs import make_pairs
 from head_patching.commands.measure_behaviour import measure_behaviour
 from head_patching.commands.measure_evidence import measure_evidence
+from head_patching.commands.measure_repetition import measure_repetition
 from head_patching.commands.patch import patch
 from head_patching.commands.prepare_model import prepare_model
 from head_patching.commands.record_provenance import record_provenance
+from head_patching.commands.show_attention import show_attention
 from head_patching.commands.summarise_effects import summarise_effects
 from head_patching.commands.summarise_validation import summarise_validation
 from head_patching.commands.trace_paths import trace_paths
@@ -100,8 +104,12 @@ app.command(cls=Recorded)(measure_evidence)
 app.command(cls=Recorded)(trace_paths)
 app.command(cls=Recorded)(classify_roles)
 app.command(cls=Recorded)(compare_roles)
+app.command()(show_attention)
+app.command(cls=Recorded)(compare_tasks)
+app.command(cls=Recorded)(measure_repetition)
 app.command()(record_provenance)
 app.command()(build_tables)
+app.command()(build_shared_tables)
 app.command()(build_numbers)
 app.command(cls=Recorded)(estimate_effects)
 app.command()(validate)

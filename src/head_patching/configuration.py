@@ -31,6 +31,40 @@ def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
         raise ValueError("\n".join(sorted(lines)))
 
 
+def check_tasks(tasks: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Nothing, when every task has the corruption and the positions that are asked.
+
+    Parameters
+    ----------
+    tasks
+        The `tasks` of a config that passed `check_config`.
+    known
+        The same tasks as `head_patching.tasks.Task`.
+
+    Raises
+    ------
+    ValueError
+        With one line per fault.
+    """
+    lines = []
+    for name, settings in tasks.items():
+        asked = [("corruption", settings["corruption"], known[name].corruptions)]
+        asked += [
+            ("positions", position, known[name].position_names)
+            for position in settings["positions"]
+        ]
+        for key, value, allowed in asked:
+            if value not in allowed:
+                near = get_close_matches(value, allowed, n=1)
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                lines.append(
+                    f"config: tasks.{name}.{key} is {_shown(value)}, but must be one "
+                    f"of {', '.join(allowed)}{hint}"
+                )
+    if lines:
+        raise ValueError("\n".join(lines))
+
+
 def _explain(fault: ValidationError) -> Iterator[str]:
     """The lines that say what is wrong; one per key for unknown and missing keys."""
     place = ".".join(str(part) for part in fault.absolute_path)
@@ -111,7 +145,8 @@ def _whole_floats(
     """Lines for 64.0 where 64 belongs: a schema takes it for a whole number."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            within = schema.get("properties", {}).get(key, {})
+            others = schema.get("additionalProperties", {})
+            within = schema.get("properties", {}).get(key, others) or {}
             yield from _whole_floats(item, within, f"{place}.{key}".lstrip("."))
     elif isinstance(value, float) and schema.get("type") == "integer":
         yield f"config: {place} is {value}, but must be written {value:.0f}"

@@ -11,7 +11,7 @@ from head_patching.cli import app
 from head_patching.commands.validate import noise_level, seed_numbers
 from head_patching.models.planted.circuit import ROLES, draw_circuit
 
-CRITERIA = Path(__file__).parents[2] / "config" / "roles.yaml"
+CRITERIA = Path(__file__).parents[2] / "config" / "roles"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_one_model_from_end_to_end(tmp_path):
     out, scores = tmp_path / "heads.csv", tmp_path / "scores.json"
     result = run(
         *["--architecture", "gpt2", "--seeds", "3", "--noise", "0", "--pairs", "12"],
-        *["--resamples", "20", "--out", out, "--json", scores],
+        *["--task", "ioi", "--out", out, "--json", scores],
     )
     assert result.exit_code == 0, result.stderr
     circuit = draw_circuit(3, "gpt2")
@@ -83,7 +83,8 @@ def test_one_model_from_end_to_end(tmp_path):
         (["--architecture", "gpt"], "unknown architecture 'gpt': did you mean 'gpt2'?"),
         (["--seeds", "x"], "seeds 'x': expected numbers"),
         (["--noise", "-1"], "noise '-1': expected 'default'"),
-        (["--criteria", "missing.yaml"], "missing.yaml: no such file"),
+        (["--criteria", "missing"], "missing/ioi.yaml: no such file"),
+        (["--task", "copying"], "unknown task 'copying': allowed: "),
     ],
 )
 def test_mistakes_give_one_line(options, message):

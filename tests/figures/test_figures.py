@@ -13,6 +13,7 @@ from figures.command import figure_command
 from figures.style import PNG_DPI, TEXT_WIDTH
 
 TABLES_OF = {
+    "attention_examples": ["attention_examples"],
     "attention_targets": ["evidence", "roles"],
     "behaviour": ["behaviour"],
     "head_effects": ["effects"],
@@ -20,6 +21,8 @@ TABLES_OF = {
     "patching_grid": ["effects"],
     "path_effects": ["evidence"],
     "position_effects": ["effects_by_position"],
+    "prefix_matching": ["evidence", "roles"],
+    "repetition": ["repetition"],
     "role_map": ["roles"],
     "top_heads": ["effects", "roles"],
     "validation_confusion": ["confusion"],

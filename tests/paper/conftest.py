@@ -16,6 +16,7 @@ from figures import (
     patching_grid,
     path_effects,
     position_effects,
+    repetition,
     role_map,
     top_heads,
     validation_confusion,
@@ -39,6 +40,9 @@ FIGURES = {
     position_effects: ("effects_by_position",),
     role_map: ("roles",),
     top_heads: ("effects", "roles"),
+}
+SHARED_FIGURES = {
+    repetition: ("repetition",),
     validation_confusion: ("confusion",),
     validation_noise: ("scores",),
 }

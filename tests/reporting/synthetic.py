@@ -14,6 +14,7 @@ from tests.reporting.synthetic_validation import (
     synthetic_confusion,
     synthetic_null_models,
     synthetic_paths,
+    synthetic_repetition,
     synthetic_scores,
     synthetic_stability,
 )
@@ -327,6 +328,7 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
         "scores": synthetic_scores(),
         "confusion": synthetic_confusion(),
         "null_models": synthetic_null_models(),
+        "repetition": synthetic_repetition(),
         "self_check": synthetic_self_check(),
     }
     for name, table in tables.items():
@@ -418,7 +420,7 @@ def result_paths(folder: Path) -> dict[str, Path]:
     """The files of `write_results`, named as `read_results` takes them."""
     tables = ("behaviour", "effects", "effects_by_position", "evidence", "roles")
     tables += ("role_criteria", "self_check", "attribution")
-    tables += ("role_stability", "scores", "null_models")
+    tables += ("role_stability", "scores", "null_models", "repetition")
     paths = {name: folder / f"{name}.csv" for name in tables}
     paths["self_check_summary"] = folder / "self_check.json"
     paths["pairs"] = folder / "pairs.jsonl"

@@ -47,17 +47,24 @@ def synthetic_stability() -> pd.DataFrame:
 
 def synthetic_scores() -> pd.DataFrame:
     """scores.csv: worse with every noise level."""
+    induction = _scores("induction", ("previous token", "induction"))
+    return pd.concat([_scores("ioi", ROLES), induction], ignore_index=True)
+
+
+def _scores(task: str, roles: tuple[str, ...]) -> pd.DataFrame:
+    """The rows of one task."""
     rows = []
     for architecture in ("gpt2", "llama"):
         for number, noise in enumerate((0.0, 0.1, 0.2)):
-            for role in ROLES:
+            for role in roles:
                 shares = {
                     f"{measure}{end}": max(0.0, 1 - 0.02 * number - reach)
                     for measure in ("precision", "recall")
                     for end, reach in (("", 0.0), ("_low", 0.1), ("_high", 0.0))
                 }
                 counts = {"tp": 20 - number, "fp": number, "fn": number}
-                row = {"architecture": architecture, "noise": noise, "role": role}
+                row = {"task": task, "architecture": architecture, "noise": noise}
+                row |= {"role": role}
                 default = {"n_models": 10, "is_default": int(noise == 0.1)}
                 rows.append(row | counts | shares | default)
     return pd.DataFrame(rows)
@@ -68,10 +75,18 @@ def synthetic_confusion() -> pd.DataFrame:
     rows = []
     for role in (*ROLES, "none"):
         right = "no role" if role == "none" else role
-        rows.append(("gpt2", 0.1, role, right, 40, 1))
-        rows.append(("gpt2", 0.1, role, "undecided", 2, 1))
-        rows.append(("gpt2", 0.0, role, right, 42, 0))
-    columns = ["architecture", "noise", "planted", "found", "heads", "is_default"]
+        rows.append(("ioi", "gpt2", 0.1, role, right, 40, 1))
+        rows.append(("ioi", "gpt2", 0.1, role, "undecided", 2, 1))
+        rows.append(("ioi", "gpt2", 0.0, role, right, 42, 0))
+    columns = [
+        "task",
+        "architecture",
+        "noise",
+        "planted",
+        "found",
+        "heads",
+        "is_default",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -80,6 +95,7 @@ def synthetic_null_models() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "architecture": "gpt2",
+            "task": "ioi",
             "noise": 0.1,
             "seed": range(10),
             "without": ["all roles", "induction"] * 5,
@@ -89,3 +105,18 @@ def synthetic_null_models() -> pd.DataFrame:
             "heads": ["", "L1H2 induction"] + [""] * 8,
         }
     )
+
+
+def synthetic_repetition() -> pd.DataFrame:
+    """repetition.csv: better with more copies, worse at long distances."""
+    rows = []
+    for distance in (4, 16, 64):
+        for copies in (1, 2, 3):
+            accuracy = 0.6 + 0.1 * copies - 0.001 * distance
+            for metric, scale in (
+                ("accuracy", 1.0), ("probability", 0.8), ("logit_diff", 9.0)
+            ):  # fmt: skip
+                mean = scale * accuracy
+                rows.append((distance, copies, metric, mean, mean - 0.05, mean + 0.05))
+    columns = ["distance", "copies", "metric", "mean", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=columns).assign(n_sequences=10)

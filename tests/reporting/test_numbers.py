@@ -39,7 +39,7 @@ def few(results):
 
 
 def test_top_heads_and_counts(few):
-    numbers = build_numbers(few)
+    numbers = build_numbers([few])
     assert numbers["ioi/denoising/output/top-head"] == "L0H0"
     assert numbers["ioi/denoising/output/top-effect"] == r"\ensuremath{+0.50}"
     assert numbers["ioi/noising/output/top-interval"] == r"\ensuremath{[+0.62, +0.88]}"
@@ -54,7 +54,7 @@ def test_top_heads_and_counts(few):
 
 
 def test_agreement_of_the_two_directions(few):
-    numbers = build_numbers(few)
+    numbers = build_numbers([few])
     assert numbers["ioi/agreement/n-both"] == "1"
     assert numbers["ioi/agreement/n-either"] == "3"
     assert numbers["ioi/agreement/only-denoising/heads"] == "L1H0"
@@ -67,23 +67,23 @@ def test_agreement_of_the_two_directions(few):
 def test_one_direction_alone_is_refused(few):
     effects = few.effects[few.effects["direction"] == "denoising"]
     with pytest.raises(ValueError, match="no effects of noising"):
-        build_numbers(dataclasses.replace(few, effects=effects))
+        build_numbers([dataclasses.replace(few, effects=effects)])
 
 
 def test_behaviour_chooses_sentences(results):
-    numbers = build_numbers(results)
+    numbers = build_numbers([results])
     assert numbers["ioi/behaviour/does-task"] == "true"
     assert numbers["ioi/behaviour/corrupt-reversed"] == "true"
     assert numbers["ioi/behaviour/difference"] == r"\ensuremath{10.20}"
     assert numbers["ioi/behaviour/clean-accuracy"] == "95"
     doubtful = results.behaviour.assign(ci_low=-1.0, ci_high=1.0)
-    numbers = build_numbers(dataclasses.replace(results, behaviour=doubtful))
+    numbers = build_numbers([dataclasses.replace(results, behaviour=doubtful)])
     assert numbers["ioi/behaviour/does-task"] == "false"
     assert numbers["ioi/behaviour/corrupt-reversed"] == "false"
 
 
 def test_data_numbers_describe_the_pairs(results):
-    numbers = build_numbers(results)
+    numbers = build_numbers([results])
     assert numbers["ioi/data/n-pairs"] == "120"
     assert numbers["ioi/data/n-groups"] == "30"
     assert numbers["ioi/data/pairs-per-group"] == "4"
@@ -91,13 +91,13 @@ def test_data_numbers_describe_the_pairs(results):
     assert numbers["ioi/data/corruption-is/s2-io-flip"] == "true"
     assert numbers["ioi/data/corruption-is/abc"] == "false"
     uneven = (*results.pairs, results.pairs[0] | {"clean_tokens": list(range(17))})
-    numbers = build_numbers(dataclasses.replace(results, pairs=uneven))
+    numbers = build_numbers([dataclasses.replace(results, pairs=uneven)])
     assert numbers["ioi/data/length"] == "14--17"
     assert numbers["ioi/data/pairs-per-group"] == "4--5"
 
 
 def test_roles_are_counted(results):
-    numbers = build_numbers(results)
+    numbers = build_numbers([results])
     assert numbers["ioi/roles/name-mover/heads"] == "L24H4 and L21H7"
     assert numbers["ioi/roles/backup-name-mover/n-words"] == "no"
     assert numbers["ioi/roles/decided/n"] == "9"
@@ -111,7 +111,7 @@ def test_a_head_with_two_roles_counts_once(results):
         (results.roles["layer"] == 24) & (results.roles["head"] == 4)
     ].assign(role="induction")
     roles = pd.concat([results.roles, second])
-    numbers = build_numbers(dataclasses.replace(results, roles=roles))
+    numbers = build_numbers([dataclasses.replace(results, roles=roles)])
     assert numbers["ioi/roles/decided/n"] == "9"
     assert numbers["ioi/roles/several/heads"] == "L24H4"
     # Induction heads then lie at layers 11 and 24, above no S-inhibition head.
@@ -120,13 +120,13 @@ def test_a_head_with_two_roles_counts_once(results):
 
 def test_order_cannot_be_tested_without_its_stages(results):
     roles = results.roles.replace({"role": {"S-inhibition": "undecided"}})
-    numbers = build_numbers(dataclasses.replace(results, roles=roles))
+    numbers = build_numbers([dataclasses.replace(results, roles=roles)])
     assert numbers["ioi/roles/order-testable"] == "false"
     assert numbers["ioi/roles/order-holds"] == "false"
 
 
 def test_the_file_is_sorted_and_the_same_twice(results, tmp_path):
-    numbers = build_numbers(results)
+    numbers = build_numbers([results])
     shuffled = dict(reversed(numbers.items()))
     write_numbers(numbers, tmp_path / "a.tex")
     write_numbers(shuffled, tmp_path / "b.tex")

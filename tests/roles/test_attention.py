@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from head_patching.roles.attention import (
-    ATTENTION,
     N_SEQUENCES,
     PROTOCOLS,
     Protocol,
@@ -15,6 +14,7 @@ from head_patching.roles.attention import (
     random_tokens,
     repeated_token_scores,
 )
+from head_patching.tasks import tasks
 
 
 def numbered_pattern():
@@ -80,9 +80,10 @@ def test_rest_on_the_first_position_does_not_count_as_elsewhere():
 
 
 def test_criteria_name_the_positions_they_read():
-    for criterion, (query, keys) in ATTENTION.items():
-        if len(keys) == 1:
-            assert criterion == f"attention.{query}.{keys[0]}"
+    for task in tasks().values():
+        for criterion, (query, keys) in task.attention.items():
+            if len(keys) == 1:
+                assert criterion == f"attention.{query}.{keys[0]}"
 
 
 def test_diagonals_by_hand():

@@ -9,7 +9,7 @@ import pytest
 from head_patching.roles.classify import Importance, classify
 from head_patching.roles.criteria import Criterion, read_criteria
 
-CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles.yaml")
+CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml")
 EFFECTS = {row.criterion for row in CRITERIA if row.comparison.startswith("effect")}
 OTHER_EFFECT = "effect.noising.output"  # tested, but asked for by no role
 MEASURED = sorted({row.criterion for row in CRITERIA} | {OTHER_EFFECT})

@@ -15,9 +15,9 @@ from head_patching.roles.criteria import (
     robust_z,
     verdicts,
 )
-from head_patching.roles.paths import RECEIVERS
+from head_patching.tasks import find_task
 
-TABLE = Path(__file__).parents[2] / "config" / "roles.yaml"
+TABLE = Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml"
 VALUE = np.array([-3.0, 0.0, 1.0, np.nan])
 UNTOLD = np.ones(4)  # q-values of what no test told from zero
 RATE = 0.05
@@ -125,15 +125,16 @@ def test_the_projects_table_can_be_read():
 
 def test_receivers_do_not_ask_for_what_is_measured_after_them():
     """Paths are traced backwards: each role's effect comes before it is a receiver."""
+    steps = find_task("ioi").tracing.steps
     order = [
         "path.logits",
-        *RECEIVERS,
+        *(step.criterion for step in steps),
         "knocked_out.effect",
         "knocked_out.interaction",
         "signal.position",
         "signal.token",
     ]
-    receivers = {role: name for name, (role, _, _) in RECEIVERS.items()}
+    receivers = {step.role: step.criterion for step in steps}
     for row in read_criteria(TABLE):
         if row.role in receivers and row.criterion in order:
             before = order[: order.index(receivers[row.role])]

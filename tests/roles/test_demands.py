@@ -6,7 +6,7 @@ import pytest
 from head_patching.roles.classify import Importance
 from head_patching.roles.criteria import Criterion
 from head_patching.roles.demands import Demands
-from head_patching.roles.measured import Statistics, average, effect
+from head_patching.roles.measured import average, effect
 
 TEMPLATES = [f"t{number}" for number in range(12)]
 CRITERIA = [
@@ -15,7 +15,7 @@ CRITERIA = [
     Criterion("S-inhibition", "path.name_mover_queries", "effect >=", 0.02, ""),
     Criterion("S-inhibition", "attention", ">=", 0.2, ""),
 ]
-DEMANDS = Demands(CRITERIA, Importance(0.02, 0.05), Statistics(20, 5000, 0))
+DEMANDS = Demands(CRITERIA, Importance(0.02, 0.05), 5000, 0)
 
 
 def on_heads(values):

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from head_patching.roles.attention import ATTENTION
 from head_patching.roles.evidence import evidence_per_pair, measure_evidence
-from head_patching.tasks.pairs import PromptPair, PromptPairs
+from head_patching.tasks import PromptPair, PromptPairs, find_task
 
 NAMES = ("IO", "S1", "S1+1", "S2", "END")
 
@@ -119,6 +118,8 @@ def measured(build):
     return {each.criterion: each for each in found}, model, pairs
 
 
+ATTENTION = find_task("ioi").attention
+
 SCORES = ("previous_token_score", "duplicate_token_score", "induction_score")
 
 
@@ -188,7 +189,7 @@ def test_a_position_the_task_lacks_is_named(build):
     pair = prompt_pair(0, 8)
     positions = {name: at for name, at in pair.positions.items() if name != "IO"}
     bare = PromptPair(**{**vars(pair), "positions": positions})
-    pairs = PromptPairs("other", "c", False, 0, (bare,))
+    pairs = PromptPairs("ioi", "c", False, 0, (bare,))
     with pytest.raises(ValueError, match=r"needs the position 'IO'.*'clean 0'"):
         evidence_per_pair(build(), pairs, batches_of_one(build(), bare))
 

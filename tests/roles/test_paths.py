@@ -11,18 +11,18 @@ from head_patching.metrics import TaskNotDone
 from head_patching.models.planted.circuit import draw_circuit
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.runs import run_pairs
-from head_patching.roles.classify import Importance, classify
+from head_patching.roles.classify import Importance
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.demands import Demands
 from head_patching.roles.evidence import measure_evidence
-from head_patching.roles.measured import Statistics, table_of
-from head_patching.roles.paths import CORRUPTIONS, PATH_CORRUPTION, trace_paths, tracer
+from head_patching.roles.paths import trace_paths, tracer
+from head_patching.tasks import find_task
 from head_patching.tasks.ioi import ioi_pairs
 from tests.planted import planted_model
 
-CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles.yaml")
+CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml")
 IMPORTANCE = Importance(0.02, 0.05)
-DEMANDS = Demands(CRITERIA, IMPORTANCE, Statistics(50, 5000, 0))
+DEMANDS = Demands(CRITERIA, IMPORTANCE, 5000, 0)
 N_PAIRS = 16
 
 PATHS = ["path.name_mover_queries", "path.s_inhibition_values", "path.induction_keys"]
@@ -37,16 +37,19 @@ def heads_of(role):
 def evidence_of(model, pairs):
     batches = (
         (batch.indices, batch.clean, batch.corrupt)
-        for batch in run_pairs(model, pairs[PATH_CORRUPTION], N_PAIRS)
+        for batch in run_pairs(model, pairs["abc"], N_PAIRS)
     )
-    return measure_evidence(model, pairs[PATH_CORRUPTION], batches, seed=0)
+    return measure_evidence(model, pairs["abc"], batches, seed=0)
 
 
 @pytest.fixture(scope="module")
 def pairs():
     """Pairs of every corruption that tracing needs."""
     tokenizer = planted_model("gpt2").tokenizer
-    return {name: ioi_pairs(tokenizer, N_PAIRS, name) for name in CORRUPTIONS}
+    return {
+        name: ioi_pairs(tokenizer, N_PAIRS, name)
+        for name in find_task("ioi").tracing.corruptions
+    }
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +62,7 @@ def traced(pairs):
 
 
 def roles_found(measured):
-    table = table_of(measured, DEMANDS.statistics)
-    roles, _ = classify(table, CRITERIA, IMPORTANCE)
+    roles, _ = DEMANDS.classify(measured, CRITERIA)
     return {
         (row.layer, row.head, row.role)
         for row in roles.itertuples()
@@ -172,13 +174,12 @@ def test_without_name_movers_nothing_after_them_is_measured(traced):
     missing = [*PATHS, *KNOCKED_OUT, *SIGNALS]
     assert known == {"path.logits": True} | dict.fromkeys(missing, False)
     assert not any(each.tested.any() for each in paths[1:])
-    assert "knock-out of 0 name movers" in steps
+    assert "knock-out of 0 heads: name mover" in steps
     # Roles that need no path but that to the logits are still found.
     negative = {
         (*head, "negative name mover") for head in heads_of("negative name mover")
     }
-    table = table_of([*evidence, *paths], demands.statistics)
-    roles, _ = classify(table, impossible, IMPORTANCE)
+    roles, _ = demands.classify([*evidence, *paths], impossible)
     held = roles[~roles["role"].isin(["no role", "undecided"])]
     assert (
         set(held[["layer", "head", "role"]].itertuples(index=False, name=None))
@@ -220,8 +221,8 @@ def test_pairs_that_do_not_fit_are_run_in_parts(traced, pairs, monkeypatch):
 
 def test_pairs_that_do_not_belong_together_are_refused(pairs):
     model = planted_model("gpt2")
-    with pytest.raises(ValueError, match="needs pairs of corruption 'renamed'"):
-        tracer(model, {name: pairs[name] for name in CORRUPTIONS if name != "renamed"})
+    with pytest.raises(ValueError, match="pairs of corruption 'abc', got renamed"):
+        tracer(model, {"renamed": pairs["renamed"]})
     for n_pairs, seed in ((N_PAIRS, 1), (N_PAIRS - 1, 0)):
         other = ioi_pairs(model.tokenizer, n_pairs, "s1_io_flip", seed)
         message = "'s1_io_flip' are not those of 'abc': expected the same number"

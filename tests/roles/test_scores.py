@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from head_patching.models.planted.circuit import DEFAULT_NOISE, ROLES
+from head_patching.models.planted.circuit import DEFAULT_NOISE
 from head_patching.roles.scores import (
     as_record,
     confusion,
@@ -27,6 +27,7 @@ def model(heads, seed=0, without="nothing", architecture="gpt2", refused=0):
         noise=DEFAULT_NOISE,
         seed=seed,
         without=without,
+        task="ioi",
         accuracy=0.9,
         refused=refused,
         layer=0,
@@ -79,7 +80,7 @@ def test_counts_by_hand(role, right, wrong, missed):
 
 def test_scores_pool_models_and_leave_null_models_out():
     table = scores(TABLE).set_index("role")
-    assert list(table.index) == list(ROLES)
+    assert list(table.index) == [INDUCTION, INHIBITION, MOVER]  # in the circuit's order
     mover = table.loc[MOVER]
     assert (mover["tp"], mover["fp"], mover["fn"], mover["n_models"]) == (2, 2, 1, 2)
     assert mover["precision"] == 2 / 4
@@ -105,6 +106,16 @@ def test_architectures_and_noise_levels_are_scored_apart():
         ("llama", DEFAULT_NOISE, 1, 2, 1),
     ]
     assert mover["is_default"].tolist() == [1, 0, 1]
+
+
+def test_tasks_are_scored_apart_by_the_roles_they_ask_for():
+    other = model([(0, MOVER, MOVER), (1, "none", MOVER)]).assign(task="other")
+    table = scores(pd.concat([FIRST, other])).set_index(["task", "role"])
+    assert table.loc["other"].index.tolist() == [MOVER]
+    assert table.loc[("other", MOVER), ["tp", "fp", "fn"]].tolist() == [1, 1, 0]
+    assert table.loc[("ioi", MOVER), ["tp", "fp", "fn"]].tolist() == [1, 2, 1]
+    found = confusion(pd.concat([FIRST, other]))
+    assert found[found["task"] == "other"]["heads"].sum() == 2
 
 
 def test_clopper_pearson_intervals():

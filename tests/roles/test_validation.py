@@ -9,12 +9,11 @@ from head_patching.models.planted.circuit import ROLES, draw_circuit
 from head_patching.roles.classify import Importance
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.demands import Demands
-from head_patching.roles.measured import Statistics
 from head_patching.roles.scores import false_roles, scores
 from head_patching.roles.validation import null_models, validate_model, without_text
 
-CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles.yaml")
-DEMANDS = Demands(CRITERIA, Importance(0.02, 0.05), Statistics(50, 5000, 0))
+CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml")
+DEMANDS = {"ioi": Demands(CRITERIA, Importance(0.02, 0.05), 5000, 0)}
 N_PAIRS, SEED = 16, 3
 
 
@@ -46,6 +45,7 @@ def test_the_rows_name_the_model_and_what_it_can_do(whole):
         "architecture": planted.architecture,
         "noise": planted.noise,
         "seed": SEED,
+        "task": "ioi",
         "without": "nothing",
         "refused": 0,
     }.items():

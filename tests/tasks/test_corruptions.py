@@ -2,12 +2,7 @@
 
 import pytest
 
-from head_patching.tasks.corruptions import (
-    CORRUPTIONS,
-    PATH_CORRUPTION,
-    SIGNAL_CORRUPTIONS,
-    Names,
-)
+from head_patching.tasks.corruptions import CORRUPTIONS, Names
 
 CLEAN = Names(io="Mary", s1="John", s2="John")
 FRESH = ("Tom", "Anna", "Paul")
@@ -29,18 +24,17 @@ def test_corrupt_names(corruption, corrupt):
 
 def test_every_corruption_is_tested_by_hand():
     assert set(BY_HAND) == set(CORRUPTIONS)
-    assert {PATH_CORRUPTION, *SIGNAL_CORRUPTIONS.values()} <= set(CORRUPTIONS)
 
 
-def test_a_signal_corruption_leaves_the_other_signal_intact():
+def test_a_corruption_of_one_signal_leaves_the_other_signal_intact():
     """Position: which of the first two names is the one repeated. Token: which name."""
 
     def second_is_first(names):
         return names.s2 == names.s1, names.s2 == names.io
 
-    position = CORRUPTIONS[SIGNAL_CORRUPTIONS["position"]](CLEAN, FRESH)
+    position = CORRUPTIONS["s1_io_flip"](CLEAN, FRESH)
     assert position.s2 == CLEAN.s2  # the token stays
     assert second_is_first(position) == second_is_first(CLEAN)[::-1]
-    token = CORRUPTIONS[SIGNAL_CORRUPTIONS["token"]](CLEAN, FRESH)
+    token = CORRUPTIONS["renamed"](CLEAN, FRESH)
     assert second_is_first(token) == second_is_first(CLEAN)  # the position stays
     assert not set(token) & set(CLEAN)

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from head_patching.tasks import TASKS, IOIDataset, find_task
+from head_patching.tasks import find_task, tasks
 from head_patching.tasks.corruptions import CORRUPTIONS, Names
 from head_patching.tasks.ioi import (
+    IOIDataset,
     Scene,
     draw_fresh_names,
     fill,
@@ -198,7 +199,7 @@ def test_dataset_is_made_for_the_model_s_tokenizer(word_tokenizer):
 
 def test_registry(word_tokenizer):
     task = find_task("ioi")
-    assert task is TASKS["ioi"]
+    assert task is tasks()["ioi"]
     pairs = task.build(word_tokenizer(), 5, task.corruptions[1], 0, "auto")
     assert (pairs.task, pairs.corruption) == (task.name, "s2_random")
     assert pairs.position_names == task.position_names

@@ -6,9 +6,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from head_patching.configuration import check_config
+from head_patching.configuration import check_config, check_tasks
 from head_patching.models.registry import find_source
-from head_patching.tasks.corruptions import PATH_CORRUPTION, SIGNAL_CORRUPTIONS
+from head_patching.tasks import find_task
 from head_patching.workflow_sources import module_sources
 from snakemake.exceptions import WorkflowError
 
@@ -20,19 +20,18 @@ try:
     check_config(config, Path("workflow/schemas/config.schema.yaml"))
     for name in config["models"]:
         find_source(name)
+    check_tasks(config["tasks"], {name: find_task(name) for name in config["tasks"]})
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
 # Cores of a job that loads a model but computes little: two fit beside each other.
 LIGHT = max(1, config["threads"] // 2)
 
-# The corruptions that paths are traced with, whatever the experiment's own.
-PATH_CORRUPTIONS = [PATH_CORRUPTION, *SIGNAL_CORRUPTIONS.values()]
-
 LOCKS = ["requirements.lock", "model.lock"]
 
-# Figure -> the tables it is drawn from, named as the options of its module.
-FIGURES = {
+# Figure of a task -> the tables it is drawn from, named as the options of its module.
+TASK_FIGURES = {
+    "attention_examples": ["attention_examples"],
     "attention_targets": ["evidence", "roles"],
     "behaviour": ["behaviour"],
     "head_effects": ["effects"],
@@ -42,12 +41,34 @@ FIGURES = {
     "position_effects": ["effects_by_position"],
     "role_map": ["roles"],
     "top_heads": ["effects", "roles"],
+}
+
+# Figures of one task alone.
+OWN_FIGURES = {"induction/prefix_matching": ["evidence", "roles"]}
+
+# All figures; a task's are in a folder of its name.
+FIGURES = {
+    f"{task}/{figure}": tables
+    for task in config["tasks"]
+    for figure, tables in TASK_FIGURES.items()
+}
+FIGURES |= {
+    figure: tables
+    for figure, tables in OWN_FIGURES.items()
+    if os.path.dirname(figure) in config["tasks"]
+}
+FIGURES |= {
+    "repetition": ["repetition"],
     "validation_confusion": ["confusion"],
     "validation_noise": ["scores"],
 }
 
-# Tables about planted models; all others belong to an experiment.
+# Tables that belong to no task: about planted models, and about a model as such.
 VALIDATION = ["confusion", "null_models", "scores"]
+OF_MODEL = ["overlap", "repetition"]
+
+# What roles ask of heads in the tasks that planted models do.
+VALIDATED = ["config/roles/ioi.yaml", "config/roles/induction.yaml"]
 
 # The patched runs of one experiment.
 PATCHED = expand(
@@ -56,8 +77,8 @@ PATCHED = expand(
     patch_type=config["patch_types"],
 )
 
-TABLES = expand(
-    "results/tables/{table}.tex",
+TASK_TABLES = expand(
+    "results/tables/{{task}}/{table}.tex",
     table=[
         "attribution",
         "behaviour",
@@ -65,16 +86,16 @@ TABLES = expand(
         "knock_out",
         "paths",
         "positions",
-        "provenance",
         "role_evidence",
         "roles",
         "self_check",
         "signals",
         "top_heads",
         "undecided",
-        "validation",
     ],
 )
+SHARED_TABLES = expand("results/tables/{table}.tex", table=["provenance", "validation"])
+TABLES = expand(TASK_TABLES, task=config["tasks"]) + SHARED_TABLES
 
 # Everything written by hand that the chapter is typeset from.
 TEXT = sorted(
@@ -89,10 +110,12 @@ EXPERIMENTS = [
     for task in config["tasks"]
 ]
 
-# The experiment that the chapter is about.
-CHAPTER = EXPERIMENTS[0]
-
-CHAPTER_MODEL = f"results/{config['models'][0]}/model/model.json"
+# The model that the chapter is about, and its experiments.
+CHAPTER_MODEL = f"results/{config['models'][0]}"
+CHAPTER = {
+    task: f"{CHAPTER_MODEL}/{task}/{settings['corruption']}"
+    for task, settings in config["tasks"].items()
+}
 
 CHECKS = [f"{folder}/self_check.json" for folder in EXPERIMENTS]
 
@@ -101,7 +124,7 @@ RECORDS = [
     f"results/{model}/{task}/{corruption}/pairs.run.json"
     for model in config["models"]
     for task in config["tasks"]
-    for corruption in PATH_CORRUPTIONS
+    for corruption in find_task(task).tracing.corruptions
     if corruption != config["tasks"][task]["corruption"]
 ] + [
     f"{folder}/{result}.run.json"
@@ -126,9 +149,15 @@ RECORDS = [
 ]
 
 
+RECORDS += expand(
+    "results/{model}/{result}.run.json", model=config["models"], result=OF_MODEL
+)
+
+
 wildcard_constraints:
-    model=r"[A-Za-z0-9][A-Za-z0-9._-]*",
-    task=r"[a-z0-9]+",
+    # Not one of the other folders of results/.
+    model=r"(?!(?:figures|tables|validation|paper)/)[A-Za-z0-9][A-Za-z0-9._-]*",
+    task=r"[a-z][a-z0-9_]*",
     corruption=r"[a-z0-9_]+",
     shard=r"\d+",
     direction="denoising|noising",
@@ -144,24 +173,69 @@ def sources(command):
     return module_sources(f"head_patching.commands.{name}") + LOCKS
 
 
+def validation_sources():
+    """Files of the validation, those of its tasks among them."""
+    tasks = [Path(path).stem for path in VALIDATED]
+    modules = [module_sources(f"head_patching.tasks.{task}") for task in tasks]
+    return sources("validate") + sum(modules, [])
+
+
+def task_sources(command):
+    """The same, and the files of the task at hand."""
+
+    def of_task(wildcards):
+        return sources(command) + module_sources(
+            f"head_patching.tasks.{wildcards.task}"
+        )
+
+    return of_task
+
+
+def traced_pairs(wildcards):
+    """The pairs of every corruption that a task's paths are traced with."""
+    folder = f"results/{wildcards.model}/{wildcards.task}"
+    corruptions = find_task(wildcards.task).tracing.corruptions
+    return [f"{folder}/{corruption}/pairs.jsonl" for corruption in corruptions]
+
+
+def criteria(wildcards):
+    """The table of what a task's roles ask of a head, if it has one."""
+    path = f"config/roles/{wildcards.task}.yaml"
+    return [path] if os.path.exists(path) else []
+
+
+def criteria_option(wildcards, input):
+    """`--criteria FILE`, if there is one."""
+    return ["--criteria", *input.criteria] if input.criteria else []
+
+
+def figure_module(wildcards):
+    """The module that draws a figure."""
+    return "figures." + wildcards.figure.rpartition("/")[2]
+
+
 def figure_sources(wildcards):
     """Files that a figure's module is made of."""
-    return module_sources(f"figures.{wildcards.figure}") + LOCKS
+    return module_sources(figure_module(wildcards)) + LOCKS
 
 
 def figure_tables(wildcards):
     """The tables that a figure is drawn from."""
-    return {name: table_path(name) for name in FIGURES[wildcards.figure]}
+    task = wildcards.figure.rpartition("/")[0]
+    return {name: table_path(name, task) for name in FIGURES[wildcards.figure]}
 
 
-def table_path(name):
+def table_path(name, task):
     """Where a table of the chapter lies."""
-    folder = "results/validation" if name in VALIDATION else CHAPTER
-    return f"{folder}/{name}.csv"
+    if name in VALIDATION:
+        return f"results/validation/{name}.csv"
+    if name in OF_MODEL:
+        return f"{CHAPTER_MODEL}/{name}.csv"
+    return f"{CHAPTER[task]}/{name}.csv"
 
 
-def chapter_results(wildcards):
-    """What tables and numbers are made from."""
+def task_results(task):
+    """What a task's tables and numbers are made from."""
     tables = [
         "attribution",
         "behaviour",
@@ -174,13 +248,36 @@ def chapter_results(wildcards):
         "self_check",
         "scores",
         "null_models",
+        "repetition",
+        "overlap",
     ]
-    return {name: table_path(name) for name in tables} | {
-        "summary": f"{CHAPTER}/self_check.json",
-        "pairs": f"{CHAPTER}/pairs.jsonl",
-        "model": CHAPTER_MODEL,
+    return {name: table_path(name, task) for name in tables} | {
+        "summary": f"{CHAPTER[task]}/self_check.json",
+        "pairs": f"{CHAPTER[task]}/pairs.jsonl",
+        "model": f"{CHAPTER_MODEL}/model/model.json",
         "provenance": "results/provenance.json",
     }
+
+
+def results_of_task(wildcards):
+    """The same, of the task at hand."""
+    return task_results(wildcards.task)
+
+
+def chapter_results(wildcards):
+    """The results of all tasks of the chapter."""
+    return sorted({path for task in CHAPTER for path in task_results(task).values()})
+
+
+def chapter_options(wildcards):
+    """Where the results of the chapter lie, as its commands take them."""
+    experiments = [word for path in CHAPTER.values() for word in ("--experiment", path)]
+    return [
+        *experiments,
+        *("--model-folder", f"{CHAPTER_MODEL}/model"),
+        *("--validation", "results/validation"),
+        *("--provenance", "results/provenance.json"),
+    ]
 
 
 def output_folder(wildcards, output):
@@ -206,6 +303,28 @@ def position_options(wildcards):
     """`--position NAME` for each named position of the task."""
     names = config["tasks"][wildcards.task]["positions"]
     return [word for name in names for word in ("--position", name)]
+
+
+def output_patched(wildcards):
+    """Output patching of a model in every task and direction."""
+    return [
+        f"results/{wildcards.model}/{task}/{settings['corruption']}"
+        f"/patching/{direction}_output.nc"
+        for task, settings in config["tasks"].items()
+        for direction in config["directions"]
+    ]
+
+
+def task_options(wildcards):
+    """`--task NAME` for each of them."""
+    tasks = [task for task in config["tasks"] for _ in config["directions"]]
+    return [word for task in tasks for word in ("--task", task)]
+
+
+def distance_options(wildcards):
+    """`--distance N` for each distance at which random tokens repeat."""
+    distances = config["repetition"]["distances"]
+    return [word for number in distances for word in ("--distance", number)]
 
 
 def null_model_option(wildcards):

@@ -38,23 +38,23 @@ rule draw_figure:
         mem_mb=1000,
         runtime=5,
     params:
+        module=figure_module,
         options=figure_options,
     message:
         "Draw figure {wildcards.figure}"
     shell:
-        "python -m figures.{wildcards.figure} {params.options} --out {output.pdf}"
-        " > {log} 2>&1"
+        "python -m {params.module} {params.options} --out {output.pdf}" " > {log} 2>&1"
 
 
 rule build_tables:
-    """Write the tables of the chapter."""
+    """Write the tables of one task."""
     input:
-        unpack(chapter_results),
+        unpack(results_of_task),
         sources=sources("build-tables"),
     output:
-        tables=TABLES,
+        tables=TASK_TABLES,
     log:
-        "logs/build_tables.log",
+        "logs/build_tables/{task}.log",
     threads: 1
     resources:
         mem_mb=1000,
@@ -65,7 +65,7 @@ rule build_tables:
         validation=subpath(input.scores, parent=True),
         folder=output_folder,
     message:
-        "Build tables"
+        "Build tables of {wildcards.task}"
     shell:
         "head-patching build-tables --experiment {params.experiment}"
         " --model-folder {params.model} --validation {params.validation}"
@@ -73,10 +73,33 @@ rule build_tables:
         " --out {params.folder} > {log} 2>&1"
 
 
+rule build_shared_tables:
+    """Write the tables that belong to no task."""
+    input:
+        results=chapter_results,
+        sources=sources("build-shared-tables"),
+    output:
+        tables=SHARED_TABLES,
+    log:
+        "logs/build_shared_tables.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        options=chapter_options,
+        folder=output_folder,
+    message:
+        "Build tables"
+    shell:
+        "head-patching build-shared-tables {params.options} --out {params.folder}"
+        " > {log} 2>&1"
+
+
 rule build_numbers:
     """Write every number that the text uses as a macro."""
     input:
-        unpack(chapter_results),
+        results=chapter_results,
         sources=sources("build-numbers"),
     output:
         numbers="results/numbers.tex",
@@ -87,16 +110,12 @@ rule build_numbers:
         mem_mb=1000,
         runtime=5,
     params:
-        experiment=subpath(input.effects, parent=True),
-        model=subpath(input.model, parent=True),
-        validation=subpath(input.scores, parent=True),
+        options=chapter_options,
     message:
         "Build numbers"
     shell:
-        "head-patching build-numbers --experiment {params.experiment}"
-        " --model-folder {params.model} --validation {params.validation}"
-        " --provenance {input.provenance}"
-        " --out {output.numbers} > {log} 2>&1"
+        "head-patching build-numbers {params.options} --out {output.numbers}"
+        " > {log} 2>&1"
 
 
 rule typeset_chapter:

@@ -5,7 +5,7 @@ rule measure_evidence:
         weights="results/{model}/model/weights.safetensors",
         pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
         cache=cache,
-        sources=sources("measure-evidence"),
+        sources=task_sources("measure-evidence"),
     output:
         evidence="results/{model}/{task}/{corruption}/evidence.nc",
         record="results/{model}/{task}/{corruption}/evidence.run.json",
@@ -33,13 +33,10 @@ rule trace_paths:
     input:
         model="results/{model}/model/model.json",
         weights="results/{model}/model/weights.safetensors",
-        pairs=expand(
-            "results/{{model}}/{{task}}/{corruption}/pairs.jsonl",
-            corruption=PATH_CORRUPTIONS,
-        ),
+        pairs=traced_pairs,
         evidence="results/{model}/{task}/{corruption}/evidence.nc",
-        criteria="config/roles.yaml",
-        sources=sources("trace-paths"),
+        criteria=criteria,
+        sources=task_sources("trace-paths"),
     output:
         paths="results/{model}/{task}/{corruption}/paths.nc",
         record="results/{model}/{task}/{corruption}/paths.run.json",
@@ -55,16 +52,16 @@ rule trace_paths:
         folder=subpath(input.model, parent=True),
         threshold=lookup(within=config, dpath="importance/threshold"),
         rate=lookup(within=config, dpath="importance/false_discovery_rate"),
-        resamples=lookup(within=config, dpath="statistics/resamples"),
         sign_flips=lookup(within=config, dpath="statistics/sign_flips"),
         seed=lookup(within=config, dpath="statistics/seed"),
+        criteria=criteria_option,
     message:
         "Trace paths between {wildcards.model}'s heads on {wildcards.task}"
     shell:
         "head-patching trace-paths --model-folder {params.folder}"
-        " --evidence {input.evidence} --criteria {input.criteria}"
+        " --evidence {input.evidence} {params.criteria}"
         " --threshold {params.threshold} --false-discovery-rate {params.rate}"
-        " --resamples {params.resamples} --sign-flips {params.sign_flips} --seed {params.seed}"
+        " --sign-flips {params.sign_flips} --seed {params.seed}"
         " --threads {threads} --out {output.paths} {input.pairs} > {log} 2>&1"
 
 
@@ -74,7 +71,7 @@ rule classify_roles:
         evidence="results/{model}/{task}/{corruption}/evidence.nc",
         paths="results/{model}/{task}/{corruption}/paths.nc",
         patched=PATCHED,
-        criteria="config/roles.yaml",
+        criteria=criteria,
         sources=sources("classify-roles"),
     output:
         evidence="results/{model}/{task}/{corruption}/evidence.csv",
@@ -96,11 +93,12 @@ rule classify_roles:
         role_resamples=lookup(within=config, dpath="statistics/role_resamples"),
         level=lookup(within=config, dpath="statistics/level"),
         seed=lookup(within=config, dpath="statistics/seed"),
+        criteria=criteria_option,
     message:
         "Classify {wildcards.model}'s heads on {wildcards.task}"
     shell:
         "head-patching classify-roles --evidence {input.evidence}"
-        " --evidence {input.paths} --criteria {input.criteria}"
+        " --evidence {input.paths} {params.criteria}"
         " --threshold {params.threshold} --false-discovery-rate {params.rate}"
         " --resamples {params.resamples} --sign-flips {params.sign_flips}"
         " --role-resamples {params.role_resamples}"
@@ -110,11 +108,69 @@ rule classify_roles:
         " {input.patched} > {log} 2>&1"
 
 
+rule show_attention:
+    """Attention of the strongest head of each role on one prompt."""
+    input:
+        tokenizer="results/{model}/model/checkpoint/tokenizer.json",
+        model="results/{model}/model/model.json",
+        pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
+        roles="results/{model}/{task}/{corruption}/roles.csv",
+        evidence="results/{model}/{task}/{corruption}/evidence.csv",
+        cache=cache,
+        sources=sources("show-attention"),
+    output:
+        examples="results/{model}/{task}/{corruption}/attention_examples.csv",
+    log:
+        "logs/show_attention/{model}_{task}_{corruption}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        folder=subpath(input.model, parent=True),
+    message:
+        "Show attention of {wildcards.model}'s heads on {wildcards.task}"
+    shell:
+        "head-patching show-attention --model-folder {params.folder}"
+        " --pairs {input.pairs} --roles {input.roles} --evidence {input.evidence}"
+        " --out {output.examples} {input.cache} > {log} 2>&1"
+
+
+rule compare_tasks:
+    """Compare the heads that are important in the tasks."""
+    input:
+        patched=output_patched,
+        sources=sources("compare-tasks"),
+    output:
+        overlap="results/{model}/overlap.csv",
+        record="results/{model}/overlap.run.json",
+    log:
+        "logs/compare_tasks/{model}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        tasks=task_options,
+        threshold=lookup(within=config, dpath="importance/threshold"),
+        rate=lookup(within=config, dpath="importance/false_discovery_rate"),
+        resamples=lookup(within=config, dpath="statistics/role_resamples"),
+        level=lookup(within=config, dpath="statistics/level"),
+        seed=lookup(within=config, dpath="statistics/seed"),
+    message:
+        "Compare the heads of {wildcards.model} that the tasks need"
+    shell:
+        "head-patching compare-tasks {params.tasks} --threshold {params.threshold}"
+        " --false-discovery-rate {params.rate} --resamples {params.resamples}"
+        " --level {params.level} --seed {params.seed}"
+        " --out {output.overlap} {input.patched} > {log} 2>&1"
+
+
 rule validate_roles:
     """Score the roles found in models whose circuit is known."""
     input:
-        criteria="config/roles.yaml",
-        sources=sources("validate"),
+        criteria=VALIDATED,
+        sources=validation_sources(),
     output:
         heads="results/validation/{architecture}_{noise}.csv",
     log:
@@ -132,17 +188,17 @@ rule validate_roles:
         nulls=null_model_option,
         threshold=lookup(within=config, dpath="importance/threshold"),
         rate=lookup(within=config, dpath="importance/false_discovery_rate"),
-        resamples=lookup(within=config, dpath="statistics/resamples"),
         sign_flips=lookup(within=config, dpath="statistics/sign_flips"),
         seed=lookup(within=config, dpath="statistics/seed"),
+        criteria="config/roles",
     message:
         "Validate roles on planted models, {wildcards.architecture}, noise {wildcards.noise}"
     shell:
         "head-patching validate --architecture {wildcards.architecture}"
         " --noise {wildcards.noise} --seeds {params.seeds} {params.nulls}"
-        " --pairs {params.n_pairs} --seed {params.seed} --criteria {input.criteria}"
+        " --pairs {params.n_pairs} --seed {params.seed} --criteria {params.criteria}"
         " --threshold {params.threshold} --false-discovery-rate {params.rate}"
-        " --resamples {params.resamples} --sign-flips {params.sign_flips} --threads {threads}"
+        " --sign-flips {params.sign_flips} --threads {threads}"
         " --out {output.heads} > {log} 2>&1"
 
 

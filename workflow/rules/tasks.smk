@@ -3,7 +3,7 @@ rule make_pairs:
     input:
         tokenizer="results/{model}/model/checkpoint/tokenizer.json",
         model="results/{model}/model/model.json",
-        sources=sources("make-pairs"),
+        sources=task_sources("make-pairs"),
     output:
         pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
         record="results/{model}/{task}/{corruption}/pairs.run.json",

@@ -1,16 +1,16 @@
 """head-patching build-numbers: every number that the chapter's text uses."""
 
 from head_patching.commands.experiment import (
-    Experiment,
+    Experiments,
     Provenance,
     Validation,
-    read_experiment,
+    read_experiments,
 )
 from head_patching.commands.options import ModelFolder, Out
 
 
 def build_numbers(
-    experiment: Experiment,
+    experiment: Experiments,
     model_folder: ModelFolder,
     validation: Validation,
     provenance: Provenance,
@@ -19,5 +19,5 @@ def build_numbers(
     """Write every number of the text as a LaTeX macro."""
     from head_patching.reporting import numbers
 
-    results = read_experiment(experiment, model_folder, validation, provenance)
+    results = read_experiments(experiment, model_folder, validation, provenance)
     numbers.write_numbers(numbers.build_numbers(results), out)

@@ -1,4 +1,4 @@
-"""head-patching build-tables: the chapter's tables."""
+"""head-patching build-tables: the tables of one task."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,8 @@ def build_tables(
     provenance: Provenance,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where they go.")],
 ) -> None:
-    """Write every table of the chapter as LaTeX."""
-    from head_patching.reporting.tables import write_tables
+    """Write every table of a task as LaTeX."""
+    from head_patching.reporting.tables import TASK_TABLES, write_tables
 
-    write_tables(read_experiment(experiment, model_folder, validation, provenance), out)
+    results = read_experiment(experiment, model_folder, validation, provenance)
+    write_tables(results, TASK_TABLES, out)

@@ -26,7 +26,6 @@ def classify_roles(
             metavar="NC", help="Evidence (measure-evidence, trace-paths); repeated."
         ),
     ],
-    criteria: Criteria,
     threshold: Threshold,
     false_discovery_rate: Rate,
     resamples: Resamples,
@@ -45,6 +44,7 @@ def classify_roles(
     out_stability: Annotated[
         Path, typer.Option(metavar="FILE", help="How alike the role sets are.")
     ],
+    criteria: Criteria = None,
     level: Level = 0.95,
 ) -> None:
     """Give each head the roles whose criteria it meets, and write every verdict."""

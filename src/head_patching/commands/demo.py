@@ -36,7 +36,7 @@ def demo(
     patch_type: PatchType = "output",
     top: Annotated[int, typer.Option(min=1, help="Heads in the table.")] = 15,
     threshold: Annotated[float, typer.Option(min=0, help="Least |effect|.")] = 0.05,
-    criteria: Criteria = Path("config/roles.yaml"),
+    criteria: Criteria = Path("config/roles/ioi.yaml"),
     threads: Threads = 0,
 ) -> None:
     """Patch every head on a few IOI prompts; show the strongest and their roles."""
@@ -76,7 +76,7 @@ def demo(
 
     important = patcher.find_important_heads(results, threshold=threshold)
     console.print(f"\n{len(important)} heads with |effect| > {threshold:g}")
-    if important and criteria.is_file():
+    if important and criteria and criteria.is_file():
         found = roles(loaded, dataset, threshold, criteria)
         for result in important:
             names = ", ".join(found.get((result.layer, result.head), ["not measured"]))
@@ -99,24 +99,22 @@ def roles(
     from head_patching.roles.classify import NO_ROLE, UNDECIDED, Importance
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.demands import Demands
-    from head_patching.roles.measured import Statistics
-    from head_patching.roles.paths import CORRUPTIONS
+    from head_patching.tasks import find_task
     from head_patching.tasks.ioi import ioi_pairs
 
     pairs = dataset.get_clean_corrupt_pairs()
     demands = Demands(
         read_criteria(criteria),
         Importance(threshold, rate=1.0),
-        Statistics(n_resamples=100, n_sign_flips=100, seed=0),
+        n_sign_flips=100,
+        seed=0,
     )
-    by_corruption = {
-        corruption: ioi_pairs(
-            model.tokenizer, len(pairs), corruption, pairs.seed, pairs.prepend_bos
-        )
-        for corruption in CORRUPTIONS
-    }
+    corruption = find_task(pairs.task).tracing.corruption
+    traced = ioi_pairs(
+        model.tokenizer, len(pairs), corruption, pairs.seed, pairs.prepend_bos
+    )
     try:
-        table = assign_roles(model, by_corruption, demands, seed=0).roles
+        table = assign_roles(model, {corruption: traced}, demands, seed=0).roles
     except ValueError as error:  # the table of effects above stands all the same
         typer.echo(f"roles are not measured: {error}")
         return {}

@@ -12,6 +12,10 @@ Experiment = Annotated[
     Path,
     typer.Option(metavar="FOLDER", help="Folder with effects.csv, roles.csv, ..."),
 ]
+Experiments = Annotated[
+    list[Path],
+    typer.Option(metavar="FOLDER", help="The same of each task; may be repeated."),
+]
 Provenance = Annotated[
     Path, typer.Option(metavar="JSON", help="Collected records (record-provenance).")
 ]
@@ -28,6 +32,7 @@ TABLES = (
     "self_check",
 )
 VALIDATION_TABLES = ("scores", "null_models")
+MODEL_TABLES = ("overlap", "repetition")
 
 Validation = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Folder of summarise-validation.")
@@ -43,8 +48,19 @@ def read_experiment(
     return read_results(
         **{name: experiment / f"{name}.csv" for name in TABLES},
         **{name: validation / f"{name}.csv" for name in VALIDATION_TABLES},
+        **{name: model_folder.parent / f"{name}.csv" for name in MODEL_TABLES},
         self_check_summary=experiment / "self_check.json",
         pairs=experiment / "pairs.jsonl",
         model=model_folder / "model.json",
         provenance=provenance,
     )
+
+
+def read_experiments(
+    experiments: list[Path], model_folder: Path, validation: Path, provenance: Path
+) -> "list[Results]":
+    """The same for the experiments of several tasks."""
+    return [
+        read_experiment(experiment, model_folder, validation, provenance)
+        for experiment in experiments
+    ]

@@ -39,7 +39,8 @@ Rate = Annotated[
     ),
 ]
 Criteria = Annotated[
-    Path, typer.Option(metavar="YAML", help="What each role asks of a head.")
+    Path | None,
+    typer.Option(metavar="YAML", help="What each role asks of a head; none: no roles."),
 ]
 Threads = Annotated[
     int, typer.Option(min=0, help="Threads of the arithmetic; 0: as many as cores.")

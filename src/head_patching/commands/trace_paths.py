@@ -10,7 +10,6 @@ from head_patching.commands.options import (
     ModelFolder,
     Out,
     Rate,
-    Resamples,
     Seed,
     SignFlips,
     Threads,
@@ -24,20 +23,19 @@ def trace_paths(
         list[Path],
         typer.Argument(
             metavar="JSONL...",
-            help="The same clean prompts, corrupted by abc, s1_io_flip and renamed.",
+            help="The same clean prompts, in each corruption the task traces with.",
         ),
     ],
     model_folder: ModelFolder,
     evidence: Annotated[
         Path, typer.Option(metavar="NC", help="Evidence (measure-evidence).")
     ],
-    criteria: Criteria,
     threshold: Threshold,
     false_discovery_rate: Rate,
-    resamples: Resamples,
     sign_flips: SignFlips,
     seed: Seed,
     out: Out,
+    criteria: Criteria = None,
     threads: Threads = 0,
 ) -> None:
     """Patch paths from every head to the answer and to the heads found on the way."""
@@ -47,14 +45,15 @@ def trace_paths(
     from head_patching.roles.classify import Importance
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.demands import Demands
-    from head_patching.roles.measured import Statistics, from_dataset, to_dataset
+    from head_patching.roles.measured import from_dataset, to_dataset
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
     demands = Demands(
         read_criteria(criteria),
         Importance(threshold, false_discovery_rate),
-        Statistics(resamples, sign_flips, seed),
+        sign_flips,
+        seed,
     )
     read = [PromptPairs.read(path) for path in pairs]
     tracer = paths.tracer(

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from head_patching.commands.options import (
-    Criteria,
     Rate,
-    Resamples,
     SignFlips,
     Threads,
     Threshold,
@@ -19,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+# The tasks that planted models do.
+TASKS = ("ioi", "induction")
+
 Seeds = Annotated[
     str, typer.Option(help="Seeds of planted models: 3, 0-9, or 0-4,7,100-119.")
 ]
@@ -27,6 +28,9 @@ Seeds = Annotated[
 def validate(
     architecture: Annotated[
         list[str] | None, typer.Option(help="gpt2 or llama; may be repeated.")
+    ] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(help="ioi or induction; may be repeated.")
     ] = None,
     seeds: Seeds = "0-9",
     noise: Annotated[
@@ -39,10 +43,11 @@ def validate(
     ] = False,
     n_pairs: Annotated[int, typer.Option("--pairs", min=2)] = 30,
     seed: Annotated[int, typer.Option(min=0, help="Of the prompts.")] = 0,
-    criteria: Criteria = Path("config/roles.yaml"),
+    criteria: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="What roles ask for: TASK.yaml.")
+    ] = Path("config/roles"),
     threshold: Threshold = 0.02,
     false_discovery_rate: Rate = 0.05,
-    resamples: Resamples = 2000,
     sign_flips: SignFlips = 20000,
     threads: Threads = 0,
     out: Annotated[
@@ -64,7 +69,7 @@ def validate(
     from head_patching.roles.classify import Importance
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.demands import Demands
-    from head_patching.roles.measured import Statistics
+    from head_patching.tasks import find_task
     from head_patching.tasks.lookup import find
 
     use_threads(threads)
@@ -79,11 +84,15 @@ def validate(
     ]
     if null_models:
         models += [null for each in models for null in validation.null_models(each)]
-    demands = Demands(
-        read_criteria(criteria),
-        Importance(threshold, false_discovery_rate),
-        Statistics(resamples, sign_flips, seed),
-    )
+    demands = {
+        name: Demands(
+            read_criteria(criteria / f"{find_task(name).name}.yaml"),
+            Importance(threshold, false_discovery_rate),
+            sign_flips,
+            seed,
+        )
+        for name in task or TASKS
+    }
     tables = []
     with progress(f"Validating roles on {len(models)} planted models") as advance:
         for planted in models:
@@ -98,10 +107,12 @@ def validate(
     console.print(scores_table(scores.scores(table)))
     if null_models:
         nulls = scores.false_roles(table)
-        console.print(
-            f"{len(nulls)} null models: {nulls['false_roles'].sum()} false roles, "
-            f"{nulls['refused'].sum()} refused because they do not do the task."
-        )
+        for name, of_task in nulls.groupby("task", sort=False):
+            console.print(
+                f"{name}: {len(of_task)} null models: "
+                f"{of_task['false_roles'].sum()} false roles, "
+                f"{of_task['refused'].sum()} refused because they do not do the task."
+            )
 
 
 def seed_numbers(text: str) -> list[int]:
@@ -148,13 +159,13 @@ def scores_table(scores: "pd.DataFrame") -> "Table":
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("model", "noise", "role"):
+    for heading in ("task", "model", "noise", "role"):
         table.add_column(heading, no_wrap=True)
     for heading in ("right", "wrong", "missed", "precision", "recall"):
         table.add_column(heading, justify="right")
     for row in scores.itertuples():
         table.add_row(
-            row.architecture, f"{row.noise:g}", row.role, str(row.tp), str(row.fp),
-            str(row.fn), f"{row.precision:.2f}", f"{row.recall:.2f}",
+            row.task, row.architecture, f"{row.noise:g}", row.role, str(row.tp),
+            str(row.fp), str(row.fn), f"{row.precision:.2f}", f"{row.recall:.2f}",
         )  # fmt: skip
     return table

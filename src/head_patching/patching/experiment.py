@@ -24,9 +24,8 @@ from head_patching.patching.propagate import final_residual
 from head_patching.patching.runs import PairBatch, each_pair_once, run_pairs
 from head_patching.patching.shares import Label, Share, shares
 from head_patching.patching.sweep import METRICS, answer_tokens, read_out, sweep_heads
-from head_patching.tasks.ioi import IOIDataset
 from head_patching.tasks.lookup import find
-from head_patching.tasks.pairs import PromptPairs
+from head_patching.tasks.pairs import HasPairs, PromptPairs
 
 Direction = Literal["denoising", "noising"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
@@ -130,7 +129,7 @@ class HeadPatcher:
 
     def run_all_heads_experiment(
         self,
-        dataset: IOIDataset,
+        dataset: HasPairs,
         pair_indices: Sequence[int] | None = None,
         patch_type: str = "output",
         on_progress: Callable[[float], None] = lambda share: None,

@@ -110,7 +110,7 @@ def role_numbers(results: Results) -> Numbers:
     order = results.heads_by_strength()
     by_head = results.roles_by_head()
     numbers, mean_layer = {}, {}
-    for role in (*results.role_names, UNDECIDED):
+    for role in dict.fromkeys((*ROLES, *results.role_names, UNDECIDED)):
         heads = [head for head in order if role in by_head.get(head, [])]
         numbers |= counted(f"roles/{slug(role)}", _frame(heads))
         if heads:

@@ -5,7 +5,7 @@ text reads them with `\result{key}`, and chooses sentences with `\ifresult{key}{
 the keys whose value is `true` or `false`; an unknown key stops the build.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +19,7 @@ from head_patching.reporting.head_numbers import (
     slug,
 )
 from head_patching.reporting.path_numbers import path_numbers, stability_numbers
+from head_patching.reporting.repetition import repetition_numbers
 from head_patching.reporting.rounding import (
     escape,
     format_interval,
@@ -31,28 +32,44 @@ from head_patching.reporting.sources import Results
 from head_patching.reporting.validation import validation_numbers
 from head_patching.results import atomic
 
-CORRUPTIONS = ("s2_io_flip", "s2_random", "abc", "s1_io_flip", "renamed")
+CORRUPTIONS = ("s2_io_flip", "s2_random", "abc", "s1_io_flip", "renamed") + (
+    "b1_replaced", "a1_replaced", "moved", "unrelated",
+)  # fmt: skip
 
 
-def build_numbers(results: Results) -> Numbers:
-    """All numbers of the chapter, by key."""
-    task = results.task
+def build_numbers(results: Sequence[Results]) -> Numbers:
+    """All numbers of the chapter, by key; those of a task begin with its name.
+
+    Parameters
+    ----------
+    results
+        Of every task; what belongs to no task is the same in all.
+    """
     numbers: Numbers = {}
-    numbers |= model_numbers(results)
-    numbers |= setting_numbers(results)
-    numbers |= check_numbers(results)
-    numbers |= validation_numbers(results)
-    for part in (
-        data_numbers(results),
-        behaviour_numbers(results),
-        effect_numbers(results),
-        agreement_numbers(results),
-        role_numbers(results),
-        path_numbers(results),
-        stability_numbers(results),
-    ):
-        numbers |= {f"{task}/{key}": value for key, value in part.items()}
+    numbers |= model_numbers(results[0])
+    numbers |= setting_numbers(results[0])
+    numbers |= validation_numbers(results[0])
+    numbers |= repetition_numbers(results[0])
+    for of_task in results:
+        numbers |= {
+            f"{of_task.task}/{key}": value for key, value in task_numbers(of_task)
+        }
     return dict(sorted(numbers.items()))
+
+
+def task_numbers(results: Results) -> Iterator[tuple[str, str]]:
+    """The numbers of one task."""
+    for numbers in (
+        check_numbers,
+        data_numbers,
+        behaviour_numbers,
+        effect_numbers,
+        agreement_numbers,
+        role_numbers,
+        path_numbers,
+        stability_numbers,
+    ):
+        yield from numbers(results).items()
 
 
 def write_numbers(numbers: Mapping[str, str], path: Path) -> None:

@@ -8,7 +8,7 @@ from head_patching.reporting.head_numbers import (
     interval_text,
     slug,
 )
-from head_patching.reporting.path_tables import KNOCKED_OUT, PATHS, SIGNALS
+from head_patching.reporting.path_tables import KNOCKED_OUT, signals_among
 from head_patching.reporting.rounding import (
     MISSING,
     format_number,
@@ -16,6 +16,7 @@ from head_patching.reporting.rounding import (
     math_mode,
 )
 from head_patching.reporting.sources import Results
+from head_patching.reporting.tabular import paths_among
 
 ALL_ROLES = "all roles"
 
@@ -23,7 +24,8 @@ ALL_ROLES = "all roles"
 def path_numbers(results: Results) -> Numbers:
     """The strongest head of each kind of evidence along paths, and which count."""
     numbers: Numbers = {}
-    for criterion in (*PATHS, *KNOCKED_OUT, *SIGNALS):
+    paths = paths_among(results.evidence["criterion"])
+    for criterion in (*paths, *KNOCKED_OUT, *signals_among(results)):
         key = f"evidence/{slug(criterion.replace('.', '/'))}"
         ranked = results.evidence_of(criterion)
         numbers[f"{key}/measured"] = flag(not ranked.empty)
@@ -34,8 +36,13 @@ def path_numbers(results: Results) -> Numbers:
         numbers[f"{key}/top-interval"] = (
             interval_text(top.ci_low, top.ci_high) if top else MISSING
         )
-    position, token = (results.evidence_of(name)["value"].sum() for name in SIGNALS)
-    numbers["evidence/signal/position-is-larger"] = flag(position > token)
+    sums = {
+        name: results.evidence_of(name)["value"].sum()
+        for name in signals_among(results)
+    }
+    for name, value in sums.items():
+        key = f"evidence/{slug(name.replace('.', '/'))}-is-larger"
+        numbers[key] = flag(value == max(sums.values()))
     return numbers
 
 

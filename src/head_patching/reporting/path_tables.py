@@ -1,4 +1,4 @@
-"""Tables of effects along paths, without name movers, and of the two signals."""
+"""Tables of effects along paths, after knock-outs, and of signals."""
 
 import pandas as pd
 
@@ -13,28 +13,23 @@ from head_patching.reporting.rounding import (
 )
 from head_patching.reporting.sources import NO_ROLE, Results
 from head_patching.reporting.tabular import (
+    PATHS,
     cell,
     criterion_name,
     interval_cell,
     number_column,
+    paths_among,
     tabular,
 )
 
-# criterion -> the role of the heads at which its paths end.
-PATHS = {
-    "path.logits": None,
-    "path.name_mover_queries": "name mover",
-    "path.s_inhibition_values": "S-inhibition",
-    "path.induction_keys": "induction",
-}
 KNOCKED_OUT = ("knocked_out.effect", "knocked_out.interaction")
-SIGNALS = ("signal.position", "signal.token")
 
 
 def paths_table(results: Results, most: int = 5) -> str:
     """The strongest important senders of each kind of path, with intervals."""
     by_head, rows, effects = results.roles_by_head(), [], []
-    for criterion, role in PATHS.items():
+    for criterion in paths_among(results.evidence["criterion"]):
+        role = PATHS.get(criterion, (None, ""))[0]
         ranked = results.evidence_of(criterion)
         strong = ranked[ranked["important"] == 1].head(most)
         ends = [
@@ -61,7 +56,7 @@ def paths_table(results: Results, most: int = 5) -> str:
 
 
 def knock_out_table(results: Results, most: int = 10) -> str:
-    """Heads whose effect at END changes most when the name movers are knocked out."""
+    """Heads whose effect at END changes most when others are knocked out."""
     by_head, rows, gains = results.roles_by_head(), [], []
     effect, gain = (
         results.evidence_of(name).set_index(["layer", "head"]) for name in KNOCKED_OUT
@@ -80,23 +75,34 @@ def knock_out_table(results: Results, most: int = 10) -> str:
         )
     if not rows:
         rows = [["none", MISSING, MISSING, "{--}", MISSING]]
-    columns = ["Head", "Role", "Effect without name movers", "Gain", "Interval"]
+    columns = ["Head", "Role", "Effect without them", "Gain", "Interval"]
     return effect_table(columns, rows, gains)
 
 
 def signals_table(results: Results) -> str:
-    """What each S-inhibition head tells the name movers of position and of token."""
+    """What single heads tell those that a step ends at, signal by signal."""
+    criteria = signals_among(results)
     tables = [
-        results.evidence_of(name).set_index(["layer", "head"]) for name in SIGNALS
+        results.evidence_of(name).set_index(["layer", "head"]) for name in criteria
     ]
     rows = []
-    for head in sorted(tables[0].index):
-        cells = [effect_cell(table.loc[head]) for table in tables]
+    for head in sorted({head for table in tables for head in table.index}):
+        cells = [
+            effect_cell(table.loc[head]) if head in table.index else MISSING
+            for table in tables
+        ]
         rows.append([head_name(*head), *cells])
     if not rows:
-        rows = [["none", MISSING, MISSING]]
-    names = [criterion_name(name) for name in SIGNALS]
-    return tabular(pd.DataFrame(rows, columns=["Head", *names]), "@{}lrr@{}")
+        rows = [["none", *(MISSING for _ in criteria)]]
+    names = [criterion_name(name) for name in criteria]
+    form = f"@{{}}l{'r' * len(names)}@{{}}"
+    return tabular(pd.DataFrame(rows, columns=["Head", *names]), form)
+
+
+def signals_among(results: Results) -> list[str]:
+    """The signals that a task's evidence holds, by name."""
+    names = set(results.evidence["criterion"])
+    return sorted(name for name in names if name.startswith("signal."))
 
 
 def effect_cell(row: pd.Series) -> str:

@@ -39,16 +39,29 @@ COLUMNS = {
     "role_criteria": [*HEAD, "role", "criterion", "value", "ci_low", "ci_high"]
     + ["comparison", "threshold", "verdict"],
     "self_check": ["patch_type", "direction", *HEAD, "pair", "abs_diff"],
-    "scores": ["architecture", "noise", "role", "tp", "fp", "fn", "is_default"]
+    "scores": ["task", "architecture", "noise", "role", "tp", "fp", "fn", "is_default"]
     + ["precision", "precision_low", "precision_high", "n_models"]
     + ["recall", "recall_low", "recall_high"],
-    "null_models": ["architecture", "seed", "without", "refused", "false_roles"],
+    "null_models": ["architecture", "seed", "without", "refused", "false_roles"]
+    + ["task"],
+    "overlap": ["first", "second", "direction", "n_first", "n_second", "shared"]
+    + ["jaccard", "ci_low", "ci_high", "expected", "p_value", "heads"],
+    "repetition": ["distance", "copies", "metric", "mean", "ci_low", "ci_high"]
+    + ["n_sequences"],
 }
+
+
+# A task without criteria has no verdicts, one task alone nothing to share; without null
+# models there are no false roles.
+MAY_BE_EMPTY = ("null_models", "overlap", "role_criteria")
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything measured on one model, task and corruption."""
+    """Everything measured on one model, task and corruption, and on the model as such.
+
+    `scores` and `null_models` are the validation on planted models.
+    """
 
     attribution: pd.DataFrame
     behaviour: pd.DataFrame
@@ -60,6 +73,8 @@ class Results:
     role_stability: pd.DataFrame
     scores: pd.DataFrame
     null_models: pd.DataFrame
+    overlap: pd.DataFrame
+    repetition: pd.DataFrame
     self_check: pd.DataFrame
     self_check_summary: Mapping[str, Any]
     pairs: tuple[Mapping[str, Any], ...]
@@ -74,9 +89,10 @@ class Results:
 
     @property
     def role_names(self) -> tuple[str, ...]:
-        """`ROLES`, then any other role that was tested or given, by name."""
+        """The roles that were tested or given: as in `ROLES`, then others by name."""
         found = {*self.roles["role"], *self.role_criteria["role"]}
-        return (*ROLES, *sorted(found - {*ROLES, UNDECIDED, NO_ROLE}))
+        known = [role for role in ROLES if role in found]
+        return (*known, *sorted(found - {*ROLES, UNDECIDED, NO_ROLE}))
 
     def effects_of(
         self, direction: str, patch_type: str = "output", *, rows: int | None = None
@@ -135,6 +151,8 @@ def read_results(
     role_stability: Path,
     scores: Path,
     null_models: Path,
+    overlap: Path,
+    repetition: Path,
     self_check: Path,
     self_check_summary: Path,
     pairs: Path,
@@ -155,7 +173,7 @@ def read_results(
     Raises
     ------
     ValueError
-        When a table lacks a column or has no rows.
+        When a table lacks a column, or has no rows though it must have some.
     """
     paths = {
         "attribution": attribution,
@@ -168,6 +186,8 @@ def read_results(
         "role_stability": role_stability,
         "scores": scores,
         "null_models": null_models,
+        "overlap": overlap,
+        "repetition": repetition,
         "self_check": self_check,
     }
     tables = {name: _read_table(path, COLUMNS[name]) for name, path in paths.items()}
@@ -190,7 +210,7 @@ def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     for column in columns:
         if column not in table.columns:
             raise ValueError(f"{path}: column {column!r} is missing")
-    if table.empty:
+    if table.empty and path.stem not in MAY_BE_EMPTY:
         raise ValueError(f"{path}: there are no rows")
     return table
 

@@ -235,28 +235,32 @@ def provenance_table(results: Results) -> str:
     return tabular(table, rf"@{{}}ll{wide}@{{}}")
 
 
-TABLES: Mapping[str, Callable[[Results], str]] = {
+Tables = Mapping[str, Callable[[Results], str]]
+
+TASK_TABLES: Tables = {
     "attribution": attribution_table,
     "behaviour": behaviour_table,
     "criteria": criteria_table,
     "knock_out": knock_out_table,
     "paths": paths_table,
     "positions": positions_table,
-    "provenance": provenance_table,
     "role_evidence": role_evidence_table,
     "roles": roles_table,
     "self_check": self_check_table,
     "signals": signals_table,
     "top_heads": top_heads_table,
     "undecided": undecided_table,
+}
+SHARED_TABLES: Tables = {
+    "provenance": provenance_table,
     "validation": validation_table,
 }
 
 
-def write_tables(results: Results, folder: Path) -> list[Path]:
-    """Write every table of `TABLES` as `{name}.tex`; returns the paths."""
+def write_tables(results: Results, tables: Tables, folder: Path) -> list[Path]:
+    """Write some tables as `{name}.tex`; returns the paths."""
     written = []
-    for name, table in TABLES.items():
+    for name, table in tables.items():
         path = Path(folder) / f"{name}.tex"
         with atomic(path) as temporary:
             Path(temporary).write_text(table(results), encoding="utf-8", newline="\n")

@@ -1,5 +1,7 @@
 """The form that all tables share: booktabs tabulars with aligned numbers."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from head_patching.reporting.rounding import (
@@ -18,16 +20,23 @@ QUANTITIES = {
     "effect": "told from zero,",
 }
 
+# Kinds of paths in the order in which circuits are traced: the role of the heads at
+# which they end, and where they lead. Others are shown after them, by their criterion.
+PATHS = {
+    "path.logits": (None, "to the logits"),
+    "path.name_mover_queries": ("name mover", "to name movers' queries"),
+    "path.s_inhibition_values": ("S-inhibition", "to S-inhibition values"),
+    "path.induction_keys": ("induction", "to induction keys"),
+}
+
 # Criteria whose names alone would say too little.
 CRITERIA = {
-    "path.logits": "path to the logits",
-    "path.name_mover_queries": "path to name movers' queries",
-    "path.s_inhibition_values": "path to S-inhibition values",
-    "path.induction_keys": "path to induction keys",
-    "knocked_out.effect": "effect without name movers",
-    "knocked_out.interaction": "gain without name movers",
+    "knocked_out.effect": "effect after knock-out",
+    "knocked_out.interaction": "gain after knock-out",
     "signal.position": "position signal",
     "signal.token": "token signal",
+    "signal.match": "match signal",
+    "signal.place": "place signal",
 }
 
 
@@ -70,12 +79,32 @@ def criterion_name(criterion: str) -> str:
     """
     if criterion in CRITERIA:
         return CRITERIA[criterion]
+    if criterion.startswith("path."):
+        return f"path {path_target(criterion)}"
     parts = criterion.split(".", 2)
     if parts[0] == "attention" and len(parts) == 3:
         return rf"attention {escape(parts[1])}$\to${escape(parts[2])}"
     if parts[0] == "effect" and len(parts) == 3:
         return escape(f"{parts[1]} effect ({parts[2]})")
     return escape(criterion.replace("_", " "))
+
+
+def path_target(criterion: str) -> str:
+    """Where a kind of path leads.
+
+    Examples
+    --------
+    >>> path_target("path.logits"), path_target("path.mover_keys")
+    ('to the logits', 'to mover keys')
+    """
+    words = criterion.removeprefix("path.").replace("_", " ")
+    return PATHS.get(criterion, (None, f"to {words}"))[1]
+
+
+def paths_among(criteria: Iterable[str]) -> list[str]:
+    """The kinds of paths among some criteria, in the order of tracing."""
+    found = {name for name in criteria if name.startswith("path.")}
+    return [name for name in PATHS if name in found] + sorted(found - {*PATHS})
 
 
 def condition_text(comparison: str, threshold: float) -> str:

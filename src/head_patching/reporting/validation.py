@@ -8,15 +8,19 @@ from head_patching.reporting.sources import Results
 from head_patching.reporting.tabular import interval_cell, tabular
 
 ARCHITECTURES = {"gpt2": "GPT-2", "llama": "Llama"}
+TASKS = {"ioi": "IOI", "induction": "induction"}
 MEASURES = ("precision", "recall")
+MODEL = ["architecture", "seed", "without"]
 
 
 def validation_table(results: Results) -> str:
-    """Precision and recall of every role at the default noise, by architecture."""
+    """Precision and recall of roles at the default noise, by task and architecture."""
     shown = results.scores[results.scores["is_default"] == 1]
-    rows = []
-    for role, of_role in shown.groupby("role", sort=False):
+    rows, previous = [], None
+    for (task, role), of_role in shown.groupby(["task", "role"], sort=False):
         for number, row in enumerate(of_role.itertuples()):
+            heading = "" if task == previous else escape(TASKS.get(task, task))
+            previous = task
             name = ARCHITECTURES.get(row.architecture, escape(row.architecture))
             cells = [
                 f"{format_number(getattr(row, m), 2)} "
@@ -25,12 +29,12 @@ def validation_table(results: Results) -> str:
             ]
             planted = row.tp + row.fn
             rows.append(
-                [escape(role) if number == 0 else "", name, str(planted), str(row.tp)]
-                + [str(row.fp), *cells]
+                [heading, escape(role) if number == 0 else "", name, str(planted)]
+                + [str(row.tp), str(row.fp), *cells]
             )
-    columns = ["Role", "Architecture", "Planted", "Right", "Wrong"]
+    columns = ["Task", "Role", "Architecture", "Planted", "Right", "Wrong"]
     columns += ["Precision", "Recall"]
-    return tabular(pd.DataFrame(rows, columns=columns), "@{}llrrrll@{}")
+    return tabular(pd.DataFrame(rows, columns=columns), "@{}lllrrrll@{}")
 
 
 def validation_numbers(results: Results) -> Numbers:
@@ -44,7 +48,9 @@ def validation_numbers(results: Results) -> Numbers:
         "validation/circuits": f"{number_word(n_seeds)} circuit" + "s" * (n_seeds != 1),
         "validation/one-seed": flag(n_seeds == 1),
         "validation/n-noise-levels": number_word(scores["noise"].nunique()),
-        "validation/n-null-models": str(len(nulls)),
+        "validation/n-null-models": str(len(nulls.drop_duplicates(MODEL))),
+        "validation/n-tasks": number_word(scores["task"].nunique()),
+        "validation/n-cases": str(len(nulls)),
         "validation/n-refused": str(int(nulls["refused"].sum())),
         "validation/n-analysed": str(len(analysed)),
         "validation/n-false-roles": str(int(analysed["false_roles"].sum())),

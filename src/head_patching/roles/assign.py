@@ -8,12 +8,11 @@ import pandas as pd
 from head_patching.models.transformer import Model
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.runs import run_pairs
-from head_patching.roles.classify import classify
 from head_patching.roles.demands import Demands
 from head_patching.roles.evidence import measure_evidence
-from head_patching.roles.measured import Measured, table_of
-from head_patching.roles.paths import PATH_CORRUPTION, trace_paths, tracer
-from head_patching.tasks.pairs import PromptPairs
+from head_patching.roles.measured import Measured
+from head_patching.roles.paths import trace_paths, tracer
+from head_patching.tasks import PromptPairs
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Assigned:
     """The roles of every head (see `classify`), and what they rest on."""
 
     roles: pd.DataFrame
-    role_criteria: pd.DataFrame
+    role_criteria: pd.DataFrame  # without intervals
     measured: list[Measured]
 
 
@@ -40,7 +39,7 @@ def assign_roles(
         When the model does not tell clean prompts from corrupt ones.
     """
     trace = tracer(model, pairs)
-    prompts = pairs[PATH_CORRUPTION]
+    prompts = trace.prompts
     at_once = HeadPatcher(model).pairs_per_batch(prompts)
     batches = (
         (batch.indices, batch.clean, batch.corrupt)
@@ -49,6 +48,5 @@ def assign_roles(
     on_step("attention, direct effects, copying")
     measured = measure_evidence(model, prompts, batches, seed)
     measured += trace_paths(trace, measured, demands, on_step)
-    table = table_of(measured, demands.statistics)
-    roles, role_criteria = classify(table, demands.criteria, demands.importance)
+    roles, role_criteria = demands.classify(measured, demands.criteria)
     return Assigned(roles, role_criteria, measured)

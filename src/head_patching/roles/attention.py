@@ -10,17 +10,6 @@ from torch import Tensor
 
 from head_patching.models.transformer import Model
 
-# criterion -> from which position, to which positions (their attention adds up)
-ATTENTION: dict[str, tuple[str, tuple[str, ...]]] = {
-    "attention.END.IO": ("END", ("IO",)),
-    "attention.END.S1": ("END", ("S1",)),
-    "attention.END.S2": ("END", ("S2",)),
-    "attention.END.S": ("END", ("S1", "S2")),
-    "attention.S2.S1": ("S2", ("S1",)),
-    "attention.S2.S1+1": ("S2", ("S1+1",)),
-    "attention.S1+1.S1": ("S1+1", ("S1",)),
-}
-
 
 @dataclass(frozen=True)
 class Protocol:

@@ -45,7 +45,7 @@ def classify(
         Columns layer, head, criterion, value, ci_low, ci_high, q_value. A head with an
         important value of any criterion that was tested is important.
     criteria
-        Rows of the criteria table.
+        Rows of the criteria table; without any, important heads are undecided.
 
     Returns
     -------
@@ -70,7 +70,9 @@ def classify(
     )
     met, bounds = _verdicts(measured, criteria, importance.rate)
     rows_of = rows_of_roles(criteria)
-    has = np.stack([met[:, rows].all(axis=1) for rows in rows_of.values()], axis=1)
+    has = np.zeros((len(measured), len(rows_of)), dtype=bool)
+    for number, rows in enumerate(rows_of.values()):
+        has[:, number] = met[:, rows].all(axis=1)
     flags = important.tolist()
     rows = []
     for number, (layer, head) in enumerate(measured.index):
@@ -119,18 +121,17 @@ def _verdicts(
     measured: pd.DataFrame, criteria: Sequence[Criterion], rate: float
 ) -> tuple[Bool[np.ndarray, "head row"], Float[np.ndarray, " row"]]:
     """Whether each head meets each row of the table, and the bound it was held to."""
-    met, bounds = [], []
-    for row in criteria:
-        of_row, bound = verdicts(
+    met = np.zeros((len(measured), len(criteria)), dtype=bool)
+    bounds = np.full(len(criteria), np.nan)
+    for number, row in enumerate(criteria):
+        met[:, number], bounds[number] = verdicts(
             measured["value", row.criterion].to_numpy(),
             measured["q_value", row.criterion].to_numpy(),
             row.comparison,
             row.threshold,
             rate,
         )
-        met.append(of_row)
-        bounds.append(bound)
-    return np.stack(met, axis=1), np.array(bounds)
+    return met, bounds
 
 
 def rows_of_roles(criteria: Sequence[Criterion]) -> dict[str, list[int]]:
@@ -180,7 +181,7 @@ def _missing(
             only_effects.append(role)
     if not is_important:
         nearest = only_effects
-    elif max(met_share.values()) == 0:
+    elif max(met_share.values(), default=0) == 0:
         return "every criterion of every role"
     else:
         best = max(met_share.values())

@@ -1,7 +1,7 @@
 """The table that says what a head must show to have a role.
 
-Each row of `config/roles.yaml` asks one thing of one criterion. A role needs all of
-its rows. How a value is compared:
+Each row of a task's table (`config/roles/`) asks one thing of one criterion. A role
+needs all of its rows. How a value is compared:
 
 - `>=`, `<=`: the value itself;
 - `|x| >=`, `|x| <=`: its size;
@@ -40,8 +40,8 @@ class Criterion:
     source: str
 
 
-def read_criteria(path: Path) -> list[Criterion]:
-    """The rows of a criteria file, in its order.
+def read_criteria(path: Path | None) -> list[Criterion]:
+    """The rows of a criteria file, in its order; without a file none: no roles.
 
     Raises
     ------
@@ -49,6 +49,8 @@ def read_criteria(path: Path) -> list[Criterion]:
         When a row lacks a key, has one too many or an impossible value, or stands
         twice.
     """
+    if path is None:
+        return []
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except yaml.YAMLError as error:

@@ -3,18 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from head_patching.roles.classify import Importance, classify, require_measured
 from head_patching.roles.criteria import Criterion
-from head_patching.roles.measured import Measured, Statistics, table_of
+from head_patching.roles.measured import Measured, tested_values
 
 
 @dataclass(frozen=True)
 class Demands:
-    """The criteria table, with how measurements are summed up and tested."""
+    """The criteria table, with how effects are tested: sign patterns and their seed."""
 
     criteria: Sequence[Criterion]
     importance: Importance
-    statistics: Statistics
+    n_sign_flips: int
+    seed: int
+
+    def classify(
+        self, measured: Sequence[Measured], rows: Sequence[Criterion]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Roles and verdicts by some rows of the table (see `classify`)."""
+        table = tested_values(measured, self.n_sign_flips, self.seed)
+        return classify(table, rows, self.importance)
 
     def heads_with(
         self, role: str, measured: Sequence[Measured]
@@ -31,7 +41,6 @@ class Demands:
             return []
         require_measured(rows, {each.criterion for each in measured})
         names = {row.criterion for row in rows}
-        table = table_of([m for m in measured if m.criterion in names], self.statistics)
-        roles, _ = classify(table, rows, self.importance)
+        roles, _ = self.classify([m for m in measured if m.criterion in names], rows)
         held = roles[roles["role"] == role]
         return list(zip(held["layer"].tolist(), held["head"].tolist(), strict=True))

@@ -1,11 +1,11 @@
 """What a head attends to, writes and copies, on every prompt and random sequence.
 
-- `attention.END.IO` and the like: attention on clean prompts, and beside each
-  `.elsewhere`: what another position in the same place of the query would get;
+- `attention.END.IO` and the like, as the task lists them: attention on clean prompts,
+  and beside each `.elsewhere`: what another position would get from the same query;
 - `direct_effect`: the head's term in the clean logit_diff, in logits;
 - `direct_recovery`: the same term, clean minus corrupt, as a share of clean minus
   corrupt logit_diff: what patching the head restores without help of other heads;
-- `copy_score`, `negative_copy_score`: OV copying of names;
+- `copy_score`, `negative_copy_score`: OV copying of the tokens that the task lists;
 - `previous_token_score`, `duplicate_token_score`, `induction_score`: attention on
   repeated random tokens, in two published protocols.
 """
@@ -21,7 +21,6 @@ from head_patching.metrics import logit_diff
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.roles.attention import (
-    ATTENTION,
     N_SEQUENCES,
     PROTOCOLS,
     attention_between,
@@ -31,9 +30,7 @@ from head_patching.roles.attention import (
 from head_patching.roles.direct import direct_effects
 from head_patching.roles.measured import Measured, average
 from head_patching.roles.weights import copy_scores
-from head_patching.tasks.pairs import PromptPair, PromptPairs
-
-COPIED_NAMES = ("IO", "S1", "S2")
+from head_patching.tasks import PromptPair, PromptPairs, Task, find_task
 
 Batch = tuple[Sequence[int], Activations, Activations]
 PerPair = dict[str, np.ndarray]  # criterion -> [layer head pair] or [pair]
@@ -76,12 +73,13 @@ def evidence_per_pair(
     Besides the criteria of the table: `direct_change` [layer head pair], the direct
     effect in the clean minus in the corrupt run, and `logit_diff_change` [pair].
     """
-    collected: PerPair = {}
+    task, collected = find_task(pairs.task), dict[str, np.ndarray]()
     seen = np.zeros(len(pairs), dtype=int)
     for indices, clean, corrupt in batches:
         chosen = [pairs[index] for index in indices]
         seen[list(indices)] += 1
-        for name, values in _batch_evidence(model, chosen, clean, corrupt).items():
+        measured = _batch_evidence(model, task, chosen, clean, corrupt)
+        for name, values in measured.items():
             shape = (*values.shape[:-1], len(pairs))
             collected.setdefault(name, np.empty(shape))[..., list(indices)] = values
     if (seen != 1).any():
@@ -94,7 +92,11 @@ def evidence_per_pair(
 
 
 def _batch_evidence(
-    model: Model, pairs: Sequence[PromptPair], clean: Activations, corrupt: Activations
+    model: Model,
+    task: Task,
+    pairs: Sequence[PromptPair],
+    clean: Activations,
+    corrupt: Activations,
 ) -> PerPair:
     """The same for one batch of prompts of equal length."""
     device = model.device
@@ -109,24 +111,23 @@ def _batch_evidence(
         "direct_change": change,
         "logit_diff_change": of_clean - of_corrupt,
     }
-    for criterion, (query, keys) in ATTENTION.items():
+    for criterion, (query, keys) in task.attention.items():
         at_query = _positions(pairs, (query,), device)[:, 0]
         at_keys = _positions(pairs, keys, device)
         measured[criterion] = attention_between(clean.pattern, at_query, at_keys)
         measured[f"{criterion}.elsewhere"] = attention_elsewhere(
             clean.pattern, at_query, at_keys
         )
-
-    at_names = _positions(pairs, COPIED_NAMES, device)  # [pair name]
-    rows = torch.arange(len(pairs), device=device)[:, None]
-    tokens = torch.tensor([pair.clean_tokens for pair in pairs], device=device)
-    copied = copy_scores(
-        model, _after_first_layer(clean)[rows, at_names], tokens[rows, at_names]
-    )
-    return {name: values.cpu().numpy() for name, values in measured.items()} | {
-        "copy_score": copied[0],
-        "negative_copy_score": copied[1],
-    }
+    found = {name: values.cpu().numpy() for name, values in measured.items()}
+    if task.copied:
+        at = _positions(pairs, task.copied, device)  # [pair copied]
+        rows = torch.arange(len(pairs), device=device)[:, None]
+        tokens = torch.tensor([pair.clean_tokens for pair in pairs], device=device)
+        scores = copy_scores(
+            model, _after_first_layer(clean)[rows, at], tokens[rows, at]
+        )
+        found |= zip(("copy_score", "negative_copy_score"), scores, strict=True)
+    return found
 
 
 def _after_first_layer(

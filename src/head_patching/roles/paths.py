@@ -1,7 +1,8 @@
 """Evidence along paths: from each head to heads whose role is already known.
 
 The circuit is traced backwards from the answer, as Wang et al. 2022 (arXiv 2211.00593,
-section 3) do it. At each step the heads found before are the receivers of the next:
+section 3) do it, by the steps that the task lists (`tasks.task.Tracing`). At each step
+the heads found before are the receivers of the next. For indirect objects these are:
 
 1. `path.logits`: head -> logits, the direct effect; with attention it tells the name
    movers;
@@ -12,10 +13,10 @@ section 3) do it. At each step the heads found before are the receivers of the n
 5. `knocked_out.effect`: the effect at END with the name movers knocked out, and
    `knocked_out.interaction`, that less the effect with them in place: backups.
 
-All are noising effects with the `abc` corruption, as shares of the difference in
-logit_diff; positive: the head helps the answer by this way. Of the S-inhibition heads,
-`signal.position` and `signal.token` are the effects on name movers' queries when only
-the one or the other signal is corrupt (paper: appendix A).
+All are noising effects with the task's corruption for tracing, as shares of the
+difference in logit_diff; positive: the head helps the answer by this way. Signals, such
+as `signal.position` and `signal.token`, are the effects along one step's paths when
+only the one or the other is corrupt (paper: appendix A).
 
 A step whose receivers were not found is not measured: its values are empty, and no head
 meets a criterion on them.
@@ -38,19 +39,9 @@ from head_patching.patching.paths import path_effects
 from head_patching.patching.runs import PairBatch, run_pairs
 from head_patching.roles.demands import Demands
 from head_patching.roles.measured import Measured, effect
-from head_patching.tasks.corruptions import PATH_CORRUPTION, SIGNAL_CORRUPTIONS
-from head_patching.tasks.pairs import PromptPairs
+from head_patching.tasks import PromptPairs, Tracing, find_task
 
-NAME_MOVER, S_INHIBITION = "name mover", "S-inhibition"
-
-# criterion -> the role of its receivers, which of their inputs, and where.
-RECEIVERS = {
-    "path.name_mover_queries": (NAME_MOVER, "q", "END"),
-    "path.s_inhibition_values": (S_INHIBITION, "v", "S2"),
-    "path.induction_keys": ("induction", "k", "S1+1"),
-}
-
-CORRUPTIONS = (PATH_CORRUPTION, *SIGNAL_CORRUPTIONS.values())
+KNOCKED_OUT = ("knocked_out.effect", "knocked_out.interaction")
 
 
 @dataclass(frozen=True)
@@ -58,21 +49,27 @@ class Tracer:
     """Path patching of one model on one set of clean prompts, as effects."""
 
     model: Model
+    tracing: Tracing
     pairs: Mapping[str, PromptPairs]  # by corruption
-    batches: Sequence[PairBatch] | None  # runs of the `abc` pairs, if they fit
-    scale: np.ndarray  # [pair], clean less corrupt logit_diff under `abc`
+    batches: Sequence[PairBatch] | None  # runs of the steps' pairs, if they fit
+    scale: np.ndarray  # [pair], clean less corrupt logit_diff of the steps' pairs
+
+    @property
+    def prompts(self) -> PromptPairs:
+        """The pairs that steps are traced with."""
+        return self.pairs[self.tracing.corruption]
 
     def path(
         self,
         criterion: str,
         receivers: Receivers | str,
-        corruption: str = PATH_CORRUPTION,
+        corruption: str | None = None,
         senders: Sequence[Head] | None = None,
     ) -> Measured:
         """The effect of every sender's way to the receivers."""
         patched = path_effects(
-            self.model, self.pairs[corruption], "noising", receivers, senders,
-            batches=self.batches if corruption == PATH_CORRUPTION else None,
+            self.model, self.pairs[corruption or self.tracing.corruption], "noising",
+            receivers, senders, batches=None if corruption else self.batches,
         )  # fmt: skip
         values = in_order(patched.clean_logit_diff - patched.logit_diff)
         if senders is not None:
@@ -83,21 +80,18 @@ class Tracer:
 
     def knock_out(self, heads: Sequence[Head]) -> list[Measured]:
         """Effects with some heads knocked out, and by how much that changes them."""
-        patched = knock_out(
-            self.model, self.pairs[PATH_CORRUPTION], heads, batches=self.batches
-        )
+        patched = knock_out(self.model, self.prompts, heads, batches=self.batches)
         alone = patched.clean_logit_diff - patched.logit_diff
         conditional = patched.knocked_out_logit_diff - patched.joint_logit_diff
-        changes = {"effect": conditional, "interaction": conditional - alone}
+        changes = (conditional, conditional - alone)
         return [
-            self.effect(f"knocked_out.{name}", in_order(change))
-            for name, change in changes.items()
+            self.effect(name, in_order(change))
+            for name, change in zip(KNOCKED_OUT, changes, strict=True)
         ]
 
     def effect(self, criterion: str, contribution: np.ndarray) -> Measured:
         """A contribution per pair as a share of the difference in logit_diff."""
-        templates = self.pairs[PATH_CORRUPTION].templates
-        return effect(criterion, contribution, self.scale, templates)
+        return effect(criterion, contribution, self.scale, self.prompts.templates)
 
     def nothing(self, criterion: str) -> Measured:
         """A criterion that could not be measured on any head."""
@@ -114,34 +108,41 @@ def in_order(change: xr.DataArray) -> Float[np.ndarray, "layer head pair"]:
 def tracer(model: Model, pairs: Mapping[str, PromptPairs]) -> Tracer:
     """The tracer for pairs, by corruption, that share their clean prompts.
 
+    A signal whose corruption is not among them is not measured.
+
     Raises
     ------
     ValueError
-        When a corruption is missing, the clean prompts differ, or clean and corrupt
-        behaviour are too near each other to divide by.
+        When the corruption of the steps is missing, pairs are of several tasks, the
+        clean prompts differ, or clean and corrupt behaviour are too near each other to
+        divide by.
     """
-    for corruption in CORRUPTIONS:
-        if corruption not in pairs:
-            raise ValueError(f"tracing paths needs pairs of corruption {corruption!r}")
+    names = {each.task for each in pairs.values()}
+    if len(names) != 1:
+        raise ValueError(f"tracing paths needs pairs of one task, got {sorted(names)}")
+    tracing = find_task(names.pop()).tracing
+    if tracing.corruption not in pairs:
+        raise ValueError(
+            f"tracing paths needs pairs of corruption {tracing.corruption!r}, got "
+            f"{', '.join(pairs)}"
+        )
     prompts = {
-        corruption: [pair.clean_tokens for pair in pairs[corruption]]
-        for corruption in CORRUPTIONS
+        corruption: [pair.clean_tokens for pair in of_corruption]
+        for corruption, of_corruption in pairs.items()
     }
-    for corruption in CORRUPTIONS:
-        if prompts[corruption] != prompts[PATH_CORRUPTION]:
+    for corruption in pairs:
+        if prompts[corruption] != prompts[tracing.corruption]:
             raise ValueError(
                 f"the clean prompts of corruption {corruption!r} are not those of "
-                f"{PATH_CORRUPTION!r}: expected the same number of pairs and seed"
+                f"{tracing.corruption!r}: expected the same number of pairs and seed"
             )
-    patcher, batches = HeadPatcher(model), None
-    at_once = patcher.pairs_per_batch(pairs[PATH_CORRUPTION])
-    if len(pairs[PATH_CORRUPTION]) <= at_once:
-        batches = list(run_pairs(model, pairs[PATH_CORRUPTION], at_once))
-    unpatched = patcher.run(
-        pairs[PATH_CORRUPTION], direction="noising", heads=[], batches=batches
-    )
+    patcher, batches, of_steps = HeadPatcher(model), None, pairs[tracing.corruption]
+    at_once = patcher.pairs_per_batch(of_steps)
+    if len(of_steps) <= at_once:
+        batches = list(run_pairs(model, of_steps, at_once))
+    unpatched = patcher.run(of_steps, direction="noising", heads=[], batches=batches)
     _, scale = effect_contributions(unpatched)
-    return Tracer(model, pairs, batches, scale.to_numpy().astype(np.float64))
+    return Tracer(model, tracing, pairs, batches, scale.to_numpy().astype(np.float64))
 
 
 def trace_paths(
@@ -162,31 +163,31 @@ def trace_paths(
         Called with what is measured next.
     """
     on_step("path to the logits")
-    paths = [trace.path("path.logits", "logits")]
+    paths, tracing = [trace.path("path.logits", "logits")], trace.tracing
 
     def found(role: str) -> list[Head]:
         return demands.heads_with(role, [*evidence, *paths])
 
-    for criterion, (role, inputs, position) in RECEIVERS.items():
-        heads = found(role)
-        on_step(f"{criterion}: {len(heads)} receivers")
-        measured = trace.nothing(criterion)
-        if heads:
-            measured = trace.path(criterion, Receivers(inputs, heads, position))
-        paths.append(measured)
+    receivers: dict[str, Receivers | None] = {}
+    for step in tracing.steps:
+        heads = found(step.role)
+        on_step(f"{step.criterion}: {len(heads)} receivers")
+        ends = Receivers(step.inputs, heads, step.position) if heads else None
+        receivers[step.criterion] = ends
+        paths.append(
+            trace.path(step.criterion, ends) if ends else trace.nothing(step.criterion)
+        )
 
-    movers, inhibiting = found(NAME_MOVER), found(S_INHIBITION)
-    on_step(f"knock-out of {len(movers)} name movers")
-    if movers:
-        paths += trace.knock_out(movers)
-    else:
-        paths += [trace.nothing(f"knocked_out.{n}") for n in ("effect", "interaction")]
-    on_step(f"signals of {len(inhibiting)} S-inhibition heads")
-    for signal, corruption in SIGNAL_CORRUPTIONS.items():
-        criterion = f"signal.{signal}"
-        if not (movers and inhibiting):
-            paths.append(trace.nothing(criterion))
-            continue
-        receivers = Receivers("q", movers, "END")
-        paths.append(trace.path(criterion, receivers, corruption, inhibiting))
+    if tracing.knocked_out:
+        heads = found(tracing.knocked_out)
+        on_step(f"knock-out of {len(heads)} heads: {tracing.knocked_out}")
+        paths += trace.knock_out(heads) if heads else map(trace.nothing, KNOCKED_OUT)
+    for signal in tracing.signals:
+        ends, heads = receivers[signal.step], found(signal.senders)
+        on_step(f"{signal.criterion} of {len(heads)} heads: {signal.senders}")
+        paths.append(
+            trace.path(signal.criterion, ends, signal.corruption, heads)
+            if ends and heads and signal.corruption in trace.pairs
+            else trace.nothing(signal.criterion)
+        )
     return paths

@@ -13,7 +13,7 @@ from head_patching.roles.classify import NO_ROLE, UNDECIDED
 NOT_PLANTED = "none"  # a head that is not in the circuit
 NOTHING, ALL_ROLES = "nothing", "all roles"  # left out of the circuit
 MODEL = ["architecture", "noise", "seed", "without"]
-SCORES = ["architecture", "noise", "role", "tp", "fp", "fn"]
+SCORES = ["task", "architecture", "noise", "role", "tp", "fp", "fn"]
 SCORES += [
     f"{m}{end}" for m in ("precision", "recall") for end in ("", "_low", "_high")
 ]
@@ -21,18 +21,20 @@ SCORES += ["n_models"]
 
 
 def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
-    """Precision and recall of each role, by architecture and noise, models pooled.
+    """Precision and recall of each role, by task, architecture and noise.
 
-    With Clopper-Pearson intervals over heads. Rows of models from which something was
-    left out are not counted.
+    Models are pooled; intervals are Clopper-Pearson over heads. Rows of models from
+    which something was left out are not counted.
     """
     whole = table[table["without"] == NOTHING]
     rows = []
-    for (architecture, noise), models in whole.groupby(["architecture", "noise"]):
-        for role in roles_of(whole):
+    keys = ["task", "architecture", "noise"]
+    for names, models in whole.groupby(keys):
+        for role in roles_of(whole[whole["task"] == names[0]]):
             counts = count(models, role)
             rows.append(
-                {"architecture": architecture, "noise": noise, "role": role}
+                dict(zip(keys, names, strict=True))
+                | {"role": role}
                 | counts
                 | proportion("precision", counts["tp"], counts["fp"], level)
                 | proportion("recall", counts["tp"], counts["fn"], level)
@@ -43,9 +45,10 @@ def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
 
 def roles_of(table: pd.DataFrame) -> list[str]:
-    """The planted roles, and any other that was found."""
-    others = set(table["found"]) - {*ROLES, NO_ROLE, UNDECIDED}
-    return [*ROLES, *sorted(others)]
+    """The planted roles in the order of `ROLES`, and any other that was found."""
+    planted = [role for role in ROLES if role in set(table["planted"])]
+    others = set(table["found"]) - {*planted, NO_ROLE, UNDECIDED}
+    return [*planted, *sorted(others)]
 
 
 def at_default(noise: pd.Series) -> pd.Series:
@@ -80,11 +83,11 @@ def proportion(name: str, right: int, wrong: int, level: float) -> dict[str, flo
 def confusion(table: pd.DataFrame) -> pd.DataFrame:
     """How many heads of each planted role were found to have which role.
 
-    Columns architecture, noise, planted, found, heads, is_default; models with nothing
-    left out.
+    Columns task, architecture, noise, planted, found, heads, is_default; models with
+    nothing left out.
     """
     whole = table[table["without"] == NOTHING]
-    keys = ["architecture", "noise", "planted", "found"]
+    keys = ["task", "architecture", "noise", "planted", "found"]
     sizes = whole.groupby(keys).size().rename("heads").reset_index()
     return sizes.assign(is_default=at_default(sizes["noise"]))
 
@@ -92,21 +95,22 @@ def confusion(table: pd.DataFrame) -> pd.DataFrame:
 def false_roles(table: pd.DataFrame) -> pd.DataFrame:
     """Roles found in null models that nobody planted, model by model.
 
-    Columns: those that name the model, accuracy, refused, false_roles, heads (which).
+    Columns: those that name the model, task, accuracy, refused, false_roles, heads
+    (which).
     """
     nulls = table[table["without"] != NOTHING]
     rows = []
-    for names, heads in nulls.groupby(MODEL):
+    for names, heads in nulls.groupby([*MODEL, "task"]):
         has_role = ~heads["found"].isin([NO_ROLE, UNDECIDED])
         wrong = heads[has_role & (heads["found"] != heads["planted"])]
         named = [f"L{r.layer}H{r.head} {r.found}" for r in wrong.itertuples()]
         first = heads.iloc[0]
         rows.append(
-            dict(zip(MODEL, names, strict=True))
+            dict(zip([*MODEL, "task"], names, strict=True))
             | {"accuracy": first["accuracy"], "refused": first["refused"]}
             | {"false_roles": len(wrong), "heads": ", ".join(named)}
         )
-    columns = [*MODEL, "accuracy", "refused", "false_roles", "heads"]
+    columns = [*MODEL, "task", "accuracy", "refused", "false_roles", "heads"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -54,14 +54,10 @@ def resampled_roles(
     for resample in range(n_resamples):
         values, q_values = {}, {}
         for name in of_groups:
-            each = of_name[name]
-            drawn, (sums, scales) = counts[each.kind][resample], of_groups[name]
-            values[name] = sums @ drawn / (scales @ drawn)
-            q_values[name] = np.ones(shape)
-            if name in tested and each.tested.any():
-                groups = np.arange(len(drawn))
-                p = sign_flip_p_normal(sums[each.tested], groups, drawn)
-                q_values[name][each.tested] = benjamini_hochberg(p)
+            each, drawn = of_name[name], counts[of_name[name].kind][resample]
+            values[name], q_values[name] = resampled_values(
+                of_groups[name], drawn, each.tested & (name in tested)
+            )
         met = [
             verdicts(
                 values[row.criterion].ravel(), q_values[row.criterion].ravel(),
@@ -72,6 +68,21 @@ def resampled_roles(
         of_role = [np.all([met[row] for row in rows], axis=0) for rows in rows_of]
         has[resample] = np.stack(of_role, axis=-1).reshape(has.shape[1:])
     return has
+
+
+def resampled_values(
+    sums_of_groups: tuple[np.ndarray, np.ndarray],
+    drawn: Float[np.ndarray, " group"],
+    tested: Bool[np.ndarray, "layer head"],
+) -> tuple[Float[np.ndarray, "layer head"], Float[np.ndarray, "layer head"]]:
+    """A criterion's values and q-values (1 where untested) in one resample."""
+    sums, scales = sums_of_groups
+    q_values = np.ones(tested.shape)
+    if tested.any():
+        groups = np.arange(len(drawn))
+        p = sign_flip_p_normal(sums[tested], groups, drawn)
+        q_values[tested] = benjamini_hochberg(p)
+    return sums @ drawn / (scales @ drawn), q_values
 
 
 def _counts(

@@ -1,16 +1,17 @@
 """Roles found in planted models, beside the truth.
 
 A planted model's circuit is known by construction (`models.planted`). Its checkpoint is
-prepared and measured as any model is; the truth is read for scoring alone.
+prepared and measured as any model is, on one task after the other; the truth is read
+for scoring alone.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
-import torch
 
 from head_patching.metrics import TaskNotDone
 from head_patching.models.loading import load_model, prepare_model
@@ -22,9 +23,9 @@ from head_patching.roles.assign import assign_roles
 from head_patching.roles.attention import plain_vocabulary, random_tokens
 from head_patching.roles.classify import NO_ROLE
 from head_patching.roles.demands import Demands
-from head_patching.roles.paths import CORRUPTIONS, PATH_CORRUPTION
+from head_patching.roles.repetition import METRICS, repetition
 from head_patching.roles.scores import ALL_ROLES, NOT_PLANTED, NOTHING
-from head_patching.tasks.ioi import ioi_pairs
+from head_patching.tasks import Task, find_task
 from head_patching.tasks.ioi_templates import NAMES, prompt_words
 
 # Of the induction test: random words, repeated once.
@@ -45,16 +46,18 @@ def null_models(planted: PlantedModel) -> list[PlantedModel]:
 
 
 def validate_model(
-    planted: PlantedModel, demands: Demands, n_pairs: int, seed: int
+    planted: PlantedModel, demands: Mapping[str, Demands], n_pairs: int, seed: int
 ) -> pd.DataFrame:
-    """Planted and found roles of every head, one row per head and role found.
+    """Planted and found roles of every head, one row per task, head and role found.
 
-    Columns: those that name the model, accuracy, induction_accuracy, refused (1 when
-    the model does not do the task, so that nothing was measured), layer, head,
+    Columns: those that name the model, induction_accuracy, task, accuracy, refused (1
+    when the model does not do the task, so that nothing was measured), layer, head,
     planted (a role or `none`), found (a role, `undecided` or `no role`).
 
     Parameters
     ----------
+    demands
+        Of each task, by name. Only roles that a task asks for count as planted in it.
     n_pairs, seed
         Of the prompts and the random tokens.
     """
@@ -64,37 +67,55 @@ def validate_model(
         prepare_model(str(folder / "checkpoint"), folder / "model")
         model = load_model(folder / "model")
         record = json.loads((folder / "checkpoint" / "truth.json").read_text())
-    pairs = {
-        corruption: ioi_pairs(model.tokenizer, n_pairs, corruption, seed)
-        for corruption in CORRUPTIONS
-    }
-    run = HeadPatcher(model).run(pairs[PATH_CORRUPTION], heads=[])
-    try:
-        found = assign_roles(model, pairs, demands, seed).roles
-    except TaskNotDone:
-        heads = pd.DataFrame(model.config.heads, columns=["layer", "head"])
-        found = heads.assign(role=NO_ROLE, refused=1)
     truth = {
         (head["layer"], head["head"]): role
         for role, heads in record["roles"].items()
         for head in heads
     }
+    tables = [
+        roles_beside_truth(model, find_task(name), asked, truth, n_pairs, seed)
+        for name, asked in demands.items()
+    ]
+    names = {
+        "architecture": planted.architecture,
+        "noise": planted.noise,
+        "seed": planted.seed,
+        "without": without_text(planted.without),
+        "induction_accuracy": induction_accuracy(model, seed),
+    }
+    return pd.concat([pd.DataFrame(names | table) for table in tables])
+
+
+def roles_beside_truth(
+    model: Model,
+    task: Task,
+    demands: Demands,
+    truth: Mapping[tuple[int, int], str],
+    n_pairs: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The columns of `validate_model` that belong to one task."""
+    pairs = task.build(model.tokenizer, n_pairs, task.tracing.corruption, seed)
+    run = HeadPatcher(model).run(pairs, heads=[])
+    try:
+        # Without the corruptions that single out signals: no role asks for these.
+        by_corruption = {pairs.corruption: pairs}
+        found = assign_roles(model, by_corruption, demands, seed).roles
+    except TaskNotDone:
+        heads = pd.DataFrame(model.config.heads, columns=["layer", "head"])
+        found = heads.assign(role=NO_ROLE, refused=1)
+    asked = {row.role for row in demands.criteria}
     keys = zip(found["layer"], found["head"], strict=True)
-    return pd.DataFrame(
-        {
-            "architecture": planted.architecture,
-            "noise": planted.noise,
-            "seed": planted.seed,
-            "without": without_text(planted.without),
-            "accuracy": float((run.clean_logit_diff > 0).mean()),
-            "induction_accuracy": induction_accuracy(model, seed),
-            "refused": found.get("refused", 0),
-            "layer": found["layer"],
-            "head": found["head"],
-            "planted": [truth.get(key, NOT_PLANTED) for key in keys],
-            "found": found["role"],
-        }
-    )
+    planted = [truth.get(key, NOT_PLANTED) for key in keys]
+    return {
+        "task": task.name,
+        "accuracy": float((run.clean_logit_diff > 0).mean()),
+        "refused": found.get("refused", 0),
+        "layer": found["layer"],
+        "head": found["head"],
+        "planted": [role if role in asked else NOT_PLANTED for role in planted],
+        "found": found["role"],
+    }
 
 
 def without_text(without: Sequence[str]) -> str:
@@ -104,20 +125,14 @@ def without_text(without: Sequence[str]) -> str:
     return ", ".join(without) or NOTHING
 
 
-@torch.no_grad()
 def induction_accuracy(model: Model, seed: int) -> float:
     """How often the token after an earlier copy is the most likely next token.
 
     On a start token and random words, repeated once; without names, which are name
-    movers' business. The last word of a sequence has no next.
+    movers' business.
     """
     names = set(model.tokenizer.convert_tokens_to_ids(sorted(NAMES)))
     words = [token for token in plain_vocabulary(model) if token not in names]
-    drawn = random_tokens(words, N_TOKENS, N_SEQUENCES, seed).repeat(1, 2)
-    start = torch.full((N_SEQUENCES, 1), model.tokenizer.bos_token_id)
-    tokens = torch.cat((start, drawn), dim=1)
-    right = []
-    for length in range(N_TOKENS + 2, 2 * N_TOKENS + 1):
-        logits = model.run(tokens[:, :length]).final_logits
-        right.append(logits.argmax(dim=-1) == tokens[:, length])
-    return float(torch.stack(right).float().mean())
+    drawn = random_tokens(words, N_TOKENS, N_SEQUENCES, seed)
+    measured = repetition(model, drawn, n_copies=2, prepend_bos=True)
+    return float(measured[METRICS.index("accuracy")].mean())

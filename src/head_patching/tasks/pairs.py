@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from head_patching.results import atomic
 from head_patching.tasks.pairs_file import read_records, to_lines
@@ -155,3 +156,10 @@ class PromptPairs:
             return cls(**header, pairs=pairs)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+
+
+@runtime_checkable
+class HasPairs(Protocol):
+    """A dataset, as far as patching is concerned."""
+
+    def get_clean_corrupt_pairs(self) -> PromptPairs: ...

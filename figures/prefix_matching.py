@@ -1,0 +1,92 @@
+"""Induction heads by what they attend to against induction heads by what they do."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.command import figure_command
+from figures.style import TEXT_WIDTH, first_roles, role_color
+from figures.top_heads import role_handles
+from head_patching.reporting.rounding import head_name
+
+SCORE = "induction_score.25x4"
+EFFECTS = {
+    "effect.denoising.output": "denoising effect of the output",
+    "path.logits": "effect along the path to the logits",
+}
+LABELLED = 5  # heads by score, and as many by effect
+
+
+def scores_and_effects(evidence: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
+    """One row per head and kind of effect: its score, its effect and its role."""
+    values = evidence.set_index(["layer", "head"])
+    score = values[values["criterion"] == SCORE]
+    if score.empty:
+        raise ValueError(f"evidence has no {SCORE!r}")
+    score = score[["value", "ci_low", "ci_high"]].add_prefix("score_")
+    kept = ["criterion", "value", "ci_low", "ci_high", "important"]
+    effect = values[values["criterion"].isin(EFFECTS)][kept]
+    rows = effect.rename(columns={"value": "effect"}).join(score).reset_index()
+    return rows.merge(first_roles(roles), on=["layer", "head"])
+
+
+def panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Score against effect, the heads that stand out in either named."""
+    ax = plt.gca() if ax is None else ax
+    ax.axhline(0, color="black", linewidth=0.5, zorder=0)
+    colors = [role_color(role) for role in rows["role"]]
+    reach = [rows["effect"] - rows["ci_low"], rows["ci_high"] - rows["effect"]]
+    ax.errorbar(
+        rows["score_value"], rows["effect"], yerr=reach, fmt="none", ecolor=colors,
+        linewidth=0.5,
+    )  # fmt: skip
+    ax.scatter(
+        rows["score_value"], rows["effect"], s=12, c=colors, edgecolors="white",
+        linewidths=0.3, zorder=3,
+    )  # fmt: skip
+    size = rows.assign(size=rows["effect"].abs())
+    named = pd.concat(
+        [size.nlargest(LABELLED, "score_value"), size.nlargest(LABELLED, "size")]
+    ).drop_duplicates(["layer", "head"])
+    name_heads(ax, named)
+    ax.set_xlabel("prefix-matching score")
+    return ax
+
+
+def name_heads(ax: Axes, named: pd.DataFrame) -> None:
+    """The heads' names beside their points, moved up or down lest they overlap."""
+    low, high = ax.get_ylim()
+    left, right = ax.get_xlim()
+    middle, gap = (left + right) / 2, 0.03 * (right - left)
+    for on_left in (True, False):
+        side = named[(named["score_value"] > middle) == on_left]
+        previous = -np.inf
+        for row in side.sort_values(["effect", "layer", "head"]).itertuples():
+            height = max(row.effect, previous + 0.045 * (high - low))
+            previous = height
+            ax.annotate(
+                head_name(row.layer, row.head), (row.score_value, row.effect),
+                xytext=(row.score_value + (-gap if on_left else gap), height),
+                fontsize=6.5, zorder=4, ha="right" if on_left else "left",
+                va="center_baseline",
+                arrowprops={"arrowstyle": "-", "linewidth": 0.3, "color": "#888888"},
+            )  # fmt: skip
+
+
+def draw(evidence: pd.DataFrame, roles: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+    """Prefix-matching score of every head against two of its effects."""
+    rows = scores_and_effects(evidence, roles)
+    fig, axes = plt.subplots(1, len(EFFECTS), figsize=(TEXT_WIDTH, 3.2), sharex=True)
+    for ax, (criterion, label) in zip(axes, EFFECTS.items(), strict=True):
+        panel(rows[rows["criterion"] == criterion], ax=ax)
+        ax.set_ylabel(label)
+    fig.legend(handles=role_handles(rows["role"]), loc="outside upper center", ncols=4)
+    columns = ["criterion", "layer", "head", "role", "score_value", "score_ci_low"]
+    columns += ["score_ci_high", "effect", "ci_low", "ci_high", "important"]
+    return fig, rows[columns].sort_values(columns[:3])
+
+
+if __name__ == "__main__":
+    figure_command(draw)

@@ -1,0 +1,43 @@
+"""head-patching compare-tasks: whether tasks need the same heads."""
+
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import (
+    Level,
+    Out,
+    Patched,
+    Rate,
+    Resamples,
+    Seed,
+    Threshold,
+)
+
+
+def compare_tasks(
+    patched: Patched,
+    task: Annotated[
+        list[str], typer.Option(help="The task of each file, in the same order.")
+    ],
+    threshold: Threshold,
+    false_discovery_rate: Rate,
+    resamples: Resamples,
+    seed: Seed,
+    out: Out,
+    level: Level = 0.95,
+) -> None:
+    """Compare the heads that are important in different tasks, by output patching."""
+    from head_patching.results import read_dataset, write_csv
+    from head_patching.roles.classify import Importance
+    from head_patching.roles.measured import patching_effect
+    from head_patching.roles.overlap import overlaps
+
+    if len(task) != len(patched):
+        raise ValueError(f"expected a task for each of {len(patched)} files: {task}")
+    effects = {}
+    for name, path in zip(task, patched, strict=True):
+        dataset = read_dataset(path)
+        effects[name, dataset.attrs["direction"]] = patching_effect(dataset)
+    importance = Importance(threshold, false_discovery_rate)
+    write_csv(out, overlaps(effects, importance, resamples, seed, level))

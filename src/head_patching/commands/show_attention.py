@@ -1,0 +1,40 @@
+"""head-patching show-attention: attention of the most telling heads on one prompt."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import ModelFolder, Out, Pairs, Shards
+
+
+def show_attention(
+    cache: Shards,
+    model_folder: ModelFolder,
+    pairs: Pairs,
+    roles: Annotated[
+        Path, typer.Option(metavar="CSV", help="Roles of all heads (classify-roles).")
+    ],
+    evidence: Annotated[
+        Path, typer.Option(metavar="CSV", help="What was measured (classify-roles).")
+    ],
+    out: Out,
+) -> None:
+    """Write the attention of the strongest head of each role on the shortest prompt."""
+    import pandas as pd
+
+    from head_patching.models.loading import load_tokenizer
+    from head_patching.patching.cache import read_shard
+    from head_patching.results import write_csv
+    from head_patching.roles.examples import attention_examples, chosen_heads
+    from head_patching.tasks import PromptPairs
+
+    prompts = PromptPairs.read(pairs)
+    batches = (
+        (batch.indices, batch.clean, batch.corrupt)
+        for shard in cache
+        for batch in read_shard(shard, prompts)
+    )
+    heads = chosen_heads(pd.read_csv(roles), pd.read_csv(evidence))
+    tokenizer = load_tokenizer(model_folder / "checkpoint")
+    write_csv(out, attention_examples(tokenizer, prompts, batches, heads))

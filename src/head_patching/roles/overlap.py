@@ -1,0 +1,99 @@
+"""Do two tasks need the same heads? The overlap of their sets of important heads.
+
+Both sets are drawn anew together: templates of each task are resampled with
+replacement, effects and their tests are made again, and the Jaccard index of the two
+sets is taken. Beside it stands what chance would give: the overlap of two sets of the
+same sizes, drawn at random from all heads (hypergeometric distribution).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool
+from scipy import stats
+
+from head_patching.roles.classify import Importance
+from head_patching.roles.measured import Measured
+from head_patching.roles.stability import resampled_values, sums_of_groups
+from head_patching.statistics import resampled_group_counts
+
+COLUMNS = ["first", "second", "direction", "n_first", "n_second", "shared", "jaccard"]
+COLUMNS += ["ci_low", "ci_high", "expected", "p_value", "heads"]
+
+
+def overlaps(
+    effects: Mapping[tuple[str, str], Measured],
+    importance: Importance,
+    n_resamples: int,
+    seed: int,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """One row for every two tasks and each direction.
+
+    Columns: first, second (the tasks), direction, n_first, n_second and shared (numbers
+    of important heads), jaccard with its interval, expected (shared heads by chance)
+    and p_value (of sharing as many by chance), heads (those shared).
+
+    Parameters
+    ----------
+    effects
+        By task and direction: the effects of patching every head's output.
+    """
+    sets = {
+        key: important_sets(measured, importance, n_resamples, seed + number)
+        for number, (key, measured) in enumerate(effects.items())
+    }
+    tasks = list(dict.fromkeys(task for task, _ in effects))
+    directions = list(dict.fromkeys(direction for _, direction in effects))
+    rows = []
+    for number, first in enumerate(tasks):
+        for second in tasks[number + 1 :]:
+            for direction in directions:
+                pair = sets[first, direction], sets[second, direction]
+                names = {"first": first, "second": second, "direction": direction}
+                rows.append(names | overlap(*pair, level))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def important_sets(
+    measured: Measured, importance: Importance, n_resamples: int, seed: int
+) -> Bool[np.ndarray, "resample layer head"]:
+    """The heads with an important effect: on all pairs first, then in each resample."""
+    of_groups = sums_of_groups(measured)
+    n_groups = of_groups[1].shape[-1]
+    drawn = resampled_group_counts(n_groups, n_resamples, seed)
+    found = []
+    for counts in (np.ones(n_groups), *drawn):
+        values, q_values = resampled_values(of_groups, counts, measured.tested)
+        large = np.abs(values) >= importance.threshold
+        found.append(large & (q_values <= importance.rate))
+    return np.stack(found)
+
+
+def overlap(
+    first: Bool[np.ndarray, "resample layer head"],
+    second: Bool[np.ndarray, "resample layer head"],
+    level: float,
+) -> dict[str, float | str]:
+    """The overlap of two sets of heads, the first of each being that of all pairs."""
+    both = (first & second).sum(axis=(1, 2))
+    either = (first | second).sum(axis=(1, 2))
+    jaccard = np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0)
+    drawn = jaccard[1:][np.isfinite(jaccard[1:])]
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(drawn, [tail, 100 - tail]) if len(drawn) else 2 * [np.nan]
+    n_heads, n_first, n_second = first[0].size, first[0].sum(), second[0].sum()
+    by_chance = stats.hypergeom(n_heads, n_first, n_second)
+    shared = np.argwhere(first[0] & second[0])
+    return {
+        "n_first": int(n_first),
+        "n_second": int(n_second),
+        "shared": int(both[0]),
+        "jaccard": float(jaccard[0]),
+        "ci_low": float(low),
+        "ci_high": float(high),
+        "expected": n_first * n_second / n_heads,
+        "p_value": float(by_chance.sf(both[0] - 1)),
+        "heads": " ".join(f"L{layer}H{head}" for layer, head in shared),
+    }

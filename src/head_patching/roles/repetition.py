@@ -1,0 +1,111 @@
+"""How well a model repeats random tokens: induction as behaviour, before any head.
+
+Random tokens follow each other without sense, so that nothing but their earlier
+occurrence says which comes next (Olsson et al. 2022, arXiv 2209.11895, section 3).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from head_patching.models.transformer import (
+    Model,
+    attention_write,
+    mlp_write,
+    normalise,
+    unembed,
+)
+from head_patching.roles.attention import plain_vocabulary, random_tokens
+from head_patching.statistics import bootstrap_mean
+
+METRICS = ("accuracy", "probability", "logit_diff")
+
+
+def measure_repetition(
+    model: Model,
+    distances: Sequence[int],
+    n_copies: int,
+    n_sequences: int,
+    seed: int,
+    prepend_bos: bool = False,
+    n_resamples: int = 2000,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """How well the next token is known, by distance to its last copy and their number.
+
+    Columns: distance, copies (earlier occurrences of the token before), metric, mean,
+    ci_low, ci_high, n_sequences. `accuracy` is the share of tokens that are the most
+    likely next; `logit_diff` the logit of the next token less the mean logit of the
+    others in the sequence. Intervals are percentile bootstraps over sequences.
+    """
+    vocabulary = plain_vocabulary(model)
+    rows = []
+    for distance in distances:
+        if distance < 2:
+            raise ValueError(f"distance is {distance}: allowed: whole numbers from 2")
+        drawn = random_tokens(vocabulary, distance, n_sequences, seed)
+        measured = repetition(model, drawn, n_copies, prepend_bos)
+        for number, metric in enumerate(METRICS):
+            for copy in range(1, n_copies):
+                interval = bootstrap_mean(
+                    measured[number, copy - 1], np.arange(n_sequences), n_resamples,
+                    seed, level,
+                )  # fmt: skip
+                mean, low, high = (float(value) for value in interval)
+                rows.append((distance, copy, metric, mean, low, high, n_sequences))
+    columns = ["distance", "copies", "metric", "mean", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=[*columns, "n_sequences"])
+
+
+@torch.no_grad()
+def repetition(
+    model: Model,
+    drawn: Int[Tensor, "sequence token"],
+    n_copies: int,
+    prepend_bos: bool,
+) -> Float[np.ndarray, "metric copy sequence"]:
+    """The metrics in every copy but the first, averaged over its tokens.
+
+    The first token of a copy is not asked for: in the second copy nothing says it.
+    """
+    n_tokens = drawn.shape[1]
+    by_sequence = []
+    for tokens in drawn.repeat(1, n_copies).to(model.device):
+        start = [model.tokenizer.bos_token_id] if prepend_bos else []
+        prompt = torch.cat((tokens.new_tensor(start), tokens))
+        # What each token of the copies is told by the one before.
+        logits = next_token_logits(model, prompt[None])[0, len(start) :]
+        logits = logits.unflatten(0, (n_copies, n_tokens))[1:, :-1]
+        answers = tokens[:n_tokens][1:].expand(n_copies - 1, -1)
+        by_sequence.append(metrics(logits, answers, tokens[:n_tokens]))
+    return torch.stack(by_sequence, dim=-1).double().cpu().numpy()
+
+
+def metrics(
+    logits: Float[Tensor, "copy token d_vocab"],
+    answers: Int[Tensor, "copy token"],
+    words: Int[Tensor, " word"],
+) -> Float[Tensor, "metric copy"]:
+    """The metrics of one sequence, in the order of `METRICS`."""
+    own = logits.gather(-1, answers[..., None])[..., 0]
+    accuracy = (logits.argmax(dim=-1) == answers).float()
+    probability = (own - logits.logsumexp(dim=-1)).exp()
+    of_words = logits[..., words]
+    others = (of_words.sum(dim=-1) - own) / (len(words) - 1)
+    return torch.stack((accuracy, probability, own - others)).mean(dim=-1)
+
+
+@torch.no_grad()
+def next_token_logits(
+    model: Model, tokens: Int[Tensor, "batch position"]
+) -> Float[Tensor, "batch position d_vocab"]:
+    """The logits at every position of the prompts, not only at END."""
+    run, layer = model.run(tokens), model.layers[-1]
+    resid_pre = run.resid_pre[-1]
+    resid_mid = resid_pre + attention_write(run.z[-1], layer)
+    read = resid_pre if model.config.parallel_attn_mlp else resid_mid
+    return unembed(model, resid_mid + mlp_write(normalise(read, model.config), layer))
