@@ -4,6 +4,7 @@ import pytest
 
 from head_patching.tasks.tokens import (
     encode,
+    next_token,
     resolve_prepend_bos,
     single_token_words,
     word_position,
@@ -72,6 +73,15 @@ def test_unknown_and_divided_words_are_no_single_tokens(word_tokenizer):
     assert single == {
         word: tokenizer.convert_tokens_to_ids(word) for word in ("Mary", "Ann")
     }
+
+
+def test_next_token_is_what_the_word_adds(word_tokenizer):
+    tokenizer = word_tokenizer(bos="known")
+    prompt = encode(tokenizer, "So Mary sat", True)
+    expected = tokenizer.convert_tokens_to_ids("Tom")
+    assert next_token(tokenizer, prompt, "Tom", True) == expected
+    with pytest.raises(ValueError, match="'Tom-Paul' is not one token behind"):
+        next_token(tokenizer, prompt, "Tom-Paul", True)
 
 
 def test_word_position_is_found_by_characters(word_tokenizer):

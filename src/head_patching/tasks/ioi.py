@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from head_patching.tasks.corruptions import CORRUPTIONS, FreshNames, Names
+from head_patching.tasks.draws import check_whole, most_in_turns, turns
 from head_patching.tasks.ioi_templates import (
     NAMES,
     OBJECTS,
@@ -22,15 +23,9 @@ from head_patching.tasks.ioi_templates import (
 )
 from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPair, PromptPairs
+from head_patching.tasks.prompts import Spans, prompt_pair
 from head_patching.tasks.task import Signal, Step, Task, Tracing
-from head_patching.tasks.tokens import (
-    Encoded,
-    Tokenizer,
-    encode,
-    resolve_prepend_bos,
-    single_token_words,
-    word_position,
-)
+from head_patching.tasks.tokens import Tokenizer, enough_words, resolve_prepend_bos
 
 POSITION_NAMES = ("IO", "S1", "S1+1", "S2", "END")
 
@@ -55,7 +50,7 @@ class Scene(NamedTuple):
     object: str
 
 
-def fill(scene: Scene) -> tuple[str, dict[str, tuple[int, int]]]:
+def fill(scene: Scene) -> tuple[str, Spans]:
     """The prompt, and the (first, last + 1) characters of its IO, S1 and S2 names.
 
     Examples
@@ -109,9 +104,7 @@ def draw_scenes(
     the scenes are drawn without replacement from all there are.
     """
     capacities = [int(np.prod(_n_scenes(template, words))) for template in TEMPLATES]
-    most = min(
-        turn + len(TEMPLATES) * capacity for turn, capacity in enumerate(capacities)
-    )
+    most = most_in_turns(capacities)
     if n_pairs > most:
         raise ValueError(
             f"n_pairs is {n_pairs}: with {len(words.names)} names, {len(words.places)}"
@@ -119,9 +112,9 @@ def draw_scenes(
             " prompts balanced over the templates"
         )
     scenes = []
-    for turn, template in enumerate(TEMPLATES):
-        share = len(range(turn, n_pairs, len(TEMPLATES)))
-        for choice in rng.choice(capacities[turn], share, replace=False).tolist():
+    shares = turns(n_pairs, len(TEMPLATES))
+    for template, capacity, share in zip(TEMPLATES, capacities, shares, strict=True):
+        for choice in rng.choice(capacity, share, replace=False).tolist():
             scenes.append(_scene(template, choice, words))
     return [scenes[i] for i in rng.permutation(n_pairs)]
 
@@ -135,17 +128,6 @@ def draw_fresh_names(
     return others[first], others[second], others[third]
 
 
-def named_positions(
-    tokenizer: Tokenizer, encoded: Encoded, spans: dict[str, tuple[int, int]]
-) -> dict[str, int]:
-    """The token positions of IO, S1, S1+1, S2 and END, checked to hold the names."""
-    io, s1, s2 = (
-        word_position(tokenizer, encoded, spans[slot]) for slot in ("IO", "S1", "S2")
-    )
-    end = len(encoded.tokens) - 1
-    return {"IO": io, "S1": s1, "S1+1": s1 + 1, "S2": s2, "END": end}
-
-
 def scene_pair(
     tokenizer: Tokenizer, scene: Scene, corrupt_names: Names, prepend_bos: bool
 ) -> PromptPair:
@@ -153,40 +135,15 @@ def scene_pair(
 
     Raises ValueError, with the prompts, when their lengths or named positions differ.
     """
-    clean_prompt, clean_spans = fill(scene)
-    corrupt_prompt, corrupt_spans = fill(scene._replace(names=corrupt_names))
-    clean = encode(tokenizer, clean_prompt, prepend_bos)
-    corrupt = encode(tokenizer, corrupt_prompt, prepend_bos)
-    positions = named_positions(tokenizer, clean, clean_spans)
-    pair = PromptPair(
-        clean=clean_prompt,
-        corrupt=corrupt_prompt,
-        clean_tokens=clean.tokens,
-        corrupt_tokens=corrupt.tokens,
-        answer=scene.names.io,
-        wrong_answer=scene.names.s1,
-        answer_token=_next_token(tokenizer, clean, scene.names.io, prepend_bos),
-        wrong_answer_token=_next_token(tokenizer, clean, scene.names.s1, prepend_bos),
-        positions=positions,
-        template=scene.template.label,
+    return prompt_pair(
+        tokenizer,
+        fill(scene),
+        fill(scene._replace(names=corrupt_names)),
+        POSITION_NAMES,
+        (scene.names.io, scene.names.s1),
+        scene.template.label,
+        prepend_bos,
     )
-    corrupt_positions = named_positions(tokenizer, corrupt, corrupt_spans)
-    if corrupt_positions != positions:
-        raise ValueError(
-            f"pair {clean_prompt!r}: named positions are {positions}, in its corrupt"
-            f" prompt {corrupt_prompt!r} {corrupt_positions}: they must be the same"
-        )
-    return pair
-
-
-def _next_token(
-    tokenizer: Tokenizer, prompt: Encoded, word: str, prepend_bos: bool
-) -> int:
-    """The one token that the word adds when it is written behind the prompt."""
-    longer = encode(tokenizer, f"{prompt.text} {word}", prepend_bos).tokens
-    if longer[:-1] != prompt.tokens:
-        raise ValueError(f"{word!r} is not one token behind prompt {prompt.text!r}")
-    return longer[-1]
 
 
 def usable_words(tokenizer: Tokenizer) -> Vocabulary:
@@ -194,21 +151,11 @@ def usable_words(tokenizer: Tokenizer) -> Vocabulary:
 
     Raises ValueError naming what is left when that is too little.
     """
-    left = []
-    for kind, words, needed in (
-        ("names", NAMES, MIN_NAMES),
-        ("places", PLACES, 1),
-        ("objects", OBJECTS, 1),
-    ):
-        single = tuple(single_token_words(tokenizer, words))
-        if len(single) < needed:
-            raise ValueError(
-                f"{len(single)} of {len(words)} {kind} are a single token with a"
-                f" leading space in this tokenizer ({', '.join(single) or 'none'}):"
-                f" at least {needed} needed"
-            )
-        left.append(single)
-    return Vocabulary(*left)
+    return Vocabulary(
+        enough_words(tokenizer, "names", NAMES, MIN_NAMES),
+        enough_words(tokenizer, "places", PLACES, 1),
+        enough_words(tokenizer, "objects", OBJECTS, 1),
+    )
 
 
 def ioi_pairs(
@@ -223,11 +170,8 @@ def ioi_pairs(
     The clean prompts depend on n_pairs and seed alone, so that corruptions can be
     compared on the same prompts.
     """
-    for name, value, least in (("n_pairs", n_pairs, 1), ("seed", seed, 0)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ValueError(
-                f"{name} is {value!r}: allowed: whole numbers from {least}"
-            )
+    check_whole("n_pairs", n_pairs, 1)
+    check_whole("seed", seed, 0)
     corrupt = find("corruption", corruption, CORRUPTIONS)
     bos = resolve_prepend_bos(tokenizer, prepend_bos)
     words = usable_words(tokenizer)

@@ -1,6 +1,6 @@
 """What a task asks of a tokenizer: tokens, their places in the text, and the BOS."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 
@@ -71,6 +71,33 @@ def single_token_words(tokenizer: Tokenizer, words: Iterable[str]) -> dict[str, 
         if tuple(start) == before and tokenizer.decode([token]).strip() == word:
             single[word] = token
     return single
+
+
+def enough_words(
+    tokenizer: Tokenizer, kind: str, words: Sequence[str], needed: int
+) -> tuple[str, ...]:
+    """The words that are a single token.
+
+    Raises ValueError naming what is left when that is too little.
+    """
+    single = tuple(single_token_words(tokenizer, words))
+    if len(single) < needed:
+        raise ValueError(
+            f"{len(single)} of {len(words)} {kind} are a single token with a leading"
+            f" space in this tokenizer ({', '.join(single) or 'none'}): at least"
+            f" {needed} needed"
+        )
+    return single
+
+
+def next_token(
+    tokenizer: Tokenizer, prompt: Encoded, word: str, prepend_bos: bool
+) -> int:
+    """The one token that the word adds when it is written behind the prompt."""
+    longer = encode(tokenizer, f"{prompt.text} {word}", prepend_bos).tokens
+    if longer[:-1] != prompt.tokens:
+        raise ValueError(f"{word!r} is not one token behind prompt {prompt.text!r}")
+    return longer[-1]
 
 
 def word_position(tokenizer: Tokenizer, encoded: Encoded, span: tuple[int, int]) -> int:
