@@ -1,50 +1,47 @@
 """The chapter with made-up results, ready to be typeset."""
 
+import importlib
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from figures import (
-    attention_targets,
-    behaviour,
-    head_effects,
-    necessity_sufficiency,
-    patching_grid,
-    path_effects,
-    position_effects,
-    repetition,
-    role_map,
-    top_heads,
-    validation_confusion,
-    validation_noise,
-)
 from figures.command import figure_command
 from head_patching.reporting.numbers import build_numbers, write_numbers
 from head_patching.reporting.sources import Results, read_results
-from head_patching.reporting.tables import write_tables
+from head_patching.reporting.tables import SHARED_TABLES, TASK_TABLES, write_tables
 from tests.reporting.synthetic import result_paths, write_results
+from tests.reporting.synthetic_induction import write_induction
 
 ROOT = Path(__file__).parents[2]
 PAPER = ROOT / "paper"
-FIGURES = {
-    attention_targets: ("evidence", "roles"),
-    behaviour: ("behaviour",),
-    head_effects: ("effects",),
-    necessity_sufficiency: ("effects", "roles"),
-    patching_grid: ("effects",),
-    path_effects: ("evidence",),
-    position_effects: ("effects_by_position",),
-    role_map: ("roles",),
-    top_heads: ("effects", "roles"),
+# Figure -> the tables it is drawn from; those of a task are in a folder of its name.
+TASK_FIGURES = {
+    "attention_examples": ("attention_examples",),
+    "attention_targets": ("evidence", "roles"),
+    "behaviour": ("behaviour",),
+    "head_effects": ("effects",),
+    "necessity_sufficiency": ("effects", "roles"),
+    "patching_grid": ("effects",),
+    "path_effects": ("evidence",),
+    "position_effects": ("effects_by_position",),
+    "role_map": ("roles",),
+    "top_heads": ("effects", "roles"),
 }
 SHARED_FIGURES = {
-    repetition: ("repetition",),
-    validation_confusion: ("confusion",),
-    validation_noise: ("scores",),
+    "repetition": ("repetition",),
+    "validation_confusion": ("confusion",),
+    "validation_noise": ("scores",),
+}
+FIGURES = SHARED_FIGURES | {"induction/prefix_matching": ("evidence", "roles")}
+FIGURES |= {
+    f"{task}/{figure}": tables
+    for task in ("ioi", "induction")
+    for figure, tables in TASK_FIGURES.items()
 }
 COMMAND = ["latexmk", "-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error"]
 COMMAND += ["-output-directory=results/paper"]
@@ -79,38 +76,60 @@ def read_folder(folder: Path) -> Results:
     return read_results(**result_paths(folder))
 
 
-def lay_out(folder: Path, results: Results, source: Path, figures: bool = True) -> None:
-    """Everything the chapter reads, as the workflow lays it out in a folder."""
+def lay_out(folder: Path, results: Sequence[Results]) -> None:
+    """Everything the chapter reads but the figures, as the workflow lays it out."""
     shutil.copytree(PAPER, folder / "paper")
-    write_tables(results, folder / "results/tables")
+    write_tables(results[0], SHARED_TABLES, folder / "results/tables")
+    for of_task in results:
+        tables = folder / "results/tables" / of_task.task
+        write_tables(of_task, TASK_TABLES, tables)
     write_numbers(build_numbers(results), folder / "results/numbers.tex")
-    for module, tables in FIGURES.items() if figures else ():
-        name = module.__name__.removeprefix("figures.")
+
+
+def draw_figures(folder: Path, sources: Mapping[str, Path]) -> None:
+    """The figures, from the result files of each task."""
+    for figure, tables in FIGURES.items():
+        task, _, name = figure.rpartition("/")
+        source = sources[task or "ioi"]
         arguments = [
             f"--{table.replace('_', '-')}={source / table}.csv" for table in tables
         ]
-        out = folder / f"results/figures/{name}.pdf"
+        out = folder / f"results/figures/{figure}.pdf"
+        module = importlib.import_module(f"figures.{name}")
         figure_command(module.draw, [*arguments, f"--out={out}"])
 
 
 @pytest.fixture(scope="session")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made-up result files of every patch type."""
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Made-up result files of every patch type, by task."""
     kinds = ("output", "q", "k", "v", "pattern")
-    return write_results(tmp_path_factory.mktemp("source"), kinds)
+    return {
+        "ioi": write_results(tmp_path_factory.mktemp("ioi"), kinds),
+        "induction": write_induction(tmp_path_factory.mktemp("induction"), kinds),
+    }
 
 
 @pytest.fixture(scope="session")
-def results(source: Path) -> Results:
-    """The same, read."""
-    return read_folder(source)
+def results(sources: dict[str, Path]) -> Results:
+    """Those of the first task, read."""
+    return read_folder(sources["ioi"])
+
+
+@pytest.fixture(scope="session")
+def induction(sources: dict[str, Path]) -> Results:
+    """Those of the second task, read."""
+    return read_folder(sources["induction"])
 
 
 @pytest.fixture(scope="session")
 def chapter_folder(
-    results: Results, source: Path, tmp_path_factory: pytest.TempPathFactory
+    results: Results,
+    induction: Results,
+    sources: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A folder in which the chapter can be typeset."""
     folder = tmp_path_factory.mktemp("chapter")
-    lay_out(folder, results, source)
+    lay_out(folder, [results, induction])
+    draw_figures(folder, sources)
     return folder

@@ -70,7 +70,9 @@ def test_two_builds_give_the_same_bytes(built, tmp_path):
     assert first == second
 
 
-def test_the_text_stays_true_under_other_results(results, chapter_folder, tmp_path):
+def test_the_text_stays_true_under_other_results(
+    results, induction, chapter_folder, tmp_path
+):
     """No effect, no role, another corruption, another model, a single patch type."""
     effects = results.effects[results.effects["patch_type"] == "output"]
     effects = effects.assign(important=0)
@@ -85,7 +87,7 @@ def test_the_text_stays_true_under_other_results(results, chapter_folder, tmp_pa
         pairs_header=results.pairs_header | {"corruption": "abc", "prepend_bos": True},
         model={"config": config, "provenance": about},
     )
-    lay_out(tmp_path, other, tmp_path, figures=False)
+    lay_out(tmp_path, [other, induction])
     shutil.copytree(chapter_folder / "results/figures", tmp_path / "results/figures")
     run = latexmk(tmp_path, MAIN)
     assert run.returncode == 0, run.stdout[-3000:]
@@ -144,14 +146,28 @@ def test_a_wrong_key_stops_the_build(tmp_path, body, message):
     assert not (tmp_path / "results/paper/small.pdf").exists()
 
 
-def test_a_changed_number_changes_the_text(results, chapter_folder, tmp_path):
+def test_a_changed_number_changes_the_text(
+    results, induction, chapter_folder, tmp_path
+):
     effects = results.effects.copy()
     top = (effects["layer"] == 24) & (effects["head"] == 4)
     effects.loc[top, ["effect", "ci_low", "ci_high"]] = [0.9, 0.8, 1.0]
     other = dataclasses.replace(results, effects=pd.DataFrame(effects))
-    lay_out(tmp_path, other, tmp_path, figures=False)
+    lay_out(tmp_path, [other, induction])
     shutil.copytree(chapter_folder / "results/figures", tmp_path / "results/figures")
     assert latexmk(tmp_path, MAIN).returncode == 0
     text = text_of(tmp_path / "results/paper/standalone.pdf")
     assert "L24H4 (+0.90, [+0.80, +1.00])" in text
     assert "which is also the strongest head in denoising" in text
+
+
+def test_without_the_second_task_its_section_is_left_out(
+    results, chapter_folder, tmp_path
+):
+    lay_out(tmp_path, [dataclasses.replace(results, overlap=results.overlap.head(0))])
+    shutil.copytree(chapter_folder / "results/figures", tmp_path / "results/figures")
+    run = latexmk(tmp_path, MAIN)
+    assert run.returncode == 0, run.stdout[-3000:]
+    text = text_of(tmp_path / "results/paper/standalone.pdf")
+    assert "Induction heads" not in text
+    assert "??" not in text

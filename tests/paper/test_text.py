@@ -5,11 +5,13 @@ import re
 import pytest
 
 from head_patching.reporting.numbers import build_numbers
-from head_patching.reporting.tables import TABLES
-from tests.paper.conftest import FIGURES, PAPER, read_folder
+from head_patching.reporting.tables import SHARED_TABLES, TASK_TABLES
+from tests.paper.conftest import FIGURES, PAPER, TASK_FIGURES, read_folder
 from tests.reporting.synthetic import write_results
+from tests.reporting.synthetic_induction import write_induction
 
-SOURCE = (PAPER / "chapter.tex").read_text(encoding="utf-8")
+PARTS = ("chapter", "induction")
+SOURCE = "".join((PAPER / f"{part}.tex").read_text(encoding="utf-8") for part in PARTS)
 TEXT = re.sub(r"(?<!\\)%.*", "", SOURCE)
 
 # Names that contain a digit but state no number.
@@ -31,12 +33,15 @@ def result_keys() -> set[str]:
 
 @pytest.mark.parametrize("kinds", [("output",), ("output", "q", "k", "v", "pattern")])
 def test_every_result_is_defined(kinds, tmp_path):
-    numbers = build_numbers(read_folder(write_results(tmp_path, kinds)))
+    tasks = (write_results, write_induction)
+    numbers = build_numbers(
+        [read_folder(write(tmp_path / write.__name__, kinds)) for write in tasks]
+    )
     assert result_keys() <= set(numbers)
 
 
-def test_conditions_are_true_or_false(results):
-    numbers = build_numbers(results)
+def test_conditions_are_true_or_false(results, induction):
+    numbers = build_numbers([results, induction])
     for key in used("ifresult"):
         assert numbers[key] in ("true", "false"), key
 
@@ -80,9 +85,16 @@ def test_the_bibliography_is_what_is_cited():
 
 
 def test_every_figure_and_table_is_in_the_chapter():
-    figures = {module.__name__.removeprefix("figures.") for module in FIGURES}
-    assert used("includegraphics") == figures
-    assert used("input") == {f"results/tables/{name}.tex" for name in TABLES}
+    """Everything of the first task; of the second what its section needs."""
+    figures = {figure for figure in FIGURES if not figure.startswith("induction/")}
+    figures |= {"induction/prefix_matching"}
+    second = {f"induction/{figure}" for figure in TASK_FIGURES}
+    assert used("includegraphics") - second == figures
+    tables = [*SHARED_TABLES, *(f"ioi/{name}" for name in TASK_TABLES)]
+    included = {name for name in used("input") if name.startswith("results/")}
+    second = {f"results/tables/induction/{name}.tex" for name in TASK_TABLES}
+    assert included - second == {f"results/tables/{name}.tex" for name in tables}
+    assert used("input") - included == {f"paper/{part}" for part in PARTS[1:]}
 
 
 def test_the_chapter_has_no_preamble():

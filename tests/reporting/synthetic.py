@@ -13,6 +13,7 @@ import pandas as pd
 from tests.reporting.synthetic_validation import (
     synthetic_confusion,
     synthetic_null_models,
+    synthetic_overlap,
     synthetic_paths,
     synthetic_repetition,
     synthetic_scores,
@@ -72,6 +73,8 @@ CRITERIA = {
     ],
 }
 EVIDENCE = (
+    "effect.denoising.output",
+    "induction_score.25x4",
     "attention.END.IO",
     "attention.END.S1",
     "attention.END.S2",
@@ -309,6 +312,27 @@ def synthetic_pairs(n_pairs: int = 120) -> list[dict]:
     ]
 
 
+def synthetic_attention_examples(n_tokens: int = 18) -> pd.DataFrame:
+    """attention_examples.csv: heads that attend one, two and three tokens back."""
+    rows = [
+        {
+            "layer": 10 + head,
+            "head": head,
+            "role": role,
+            "query_pos": query,
+            "key_pos": key,
+            "query_token": f" word{query}",
+            "key_token": f" word{key}",
+            "attention": float(key == max(0, query - head)),
+            "position": "END" if query == n_tokens - 1 else "",
+        }
+        for head, role in enumerate(("name mover", "induction", "undecided"), start=1)
+        for query in range(n_tokens)
+        for key in range(query + 1)
+    ]
+    return pd.DataFrame(rows)
+
+
 def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> Path:
     """All result files under the folder, under the names the workflow gives them."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -328,6 +352,8 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
         "scores": synthetic_scores(),
         "confusion": synthetic_confusion(),
         "null_models": synthetic_null_models(),
+        "overlap": synthetic_overlap(),
+        "attention_examples": synthetic_attention_examples(),
         "repetition": synthetic_repetition(),
         "self_check": synthetic_self_check(),
     }
@@ -420,7 +446,7 @@ def result_paths(folder: Path) -> dict[str, Path]:
     """The files of `write_results`, named as `read_results` takes them."""
     tables = ("behaviour", "effects", "effects_by_position", "evidence", "roles")
     tables += ("role_criteria", "self_check", "attribution")
-    tables += ("role_stability", "scores", "null_models", "repetition")
+    tables += ("role_stability", "scores", "null_models", "repetition", "overlap")
     paths = {name: folder / f"{name}.csv" for name in tables}
     paths["self_check_summary"] = folder / "self_check.json"
     paths["pairs"] = folder / "pairs.jsonl"

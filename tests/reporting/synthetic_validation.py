@@ -120,3 +120,17 @@ def synthetic_repetition() -> pd.DataFrame:
                 rows.append((distance, copies, metric, mean, mean - 0.05, mean + 0.05))
     columns = ["distance", "copies", "metric", "mean", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=columns).assign(n_sequences=10)
+
+
+def synthetic_overlap() -> pd.DataFrame:
+    """overlap.csv: two tasks that share two heads."""
+    sizes = {"n_first": 11, "n_second": 9, "shared": 2, "jaccard": 0.11}
+    spread = {"ci_low": 0.05, "ci_high": 0.2, "expected": 0.37, "p_value": 0.047}
+    rows = [
+        {"first": "ioi", "second": "induction", "direction": direction}
+        | sizes
+        | spread
+        | {"heads": "L11H3 L3H5"}
+        for direction in ("denoising", "noising")
+    ]
+    return pd.DataFrame(rows)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from head_patching.reporting.comparison import overlap_numbers, prefix_numbers
 from head_patching.reporting.head_numbers import (
     Numbers,
     agreement_numbers,
@@ -50,6 +51,9 @@ def build_numbers(results: Sequence[Results]) -> Numbers:
     numbers |= setting_numbers(results[0])
     numbers |= validation_numbers(results[0])
     numbers |= repetition_numbers(results[0])
+    numbers |= overlap_numbers(results[0])
+    found = {of_task.task for of_task in results}
+    numbers |= {f"tasks/{name}": flag(name in found) for name in ("ioi", "induction")}
     for of_task in results:
         numbers |= {
             f"{of_task.task}/{key}": value for key, value in task_numbers(of_task)
@@ -67,6 +71,7 @@ def task_numbers(results: Results) -> Iterator[tuple[str, str]]:
         agreement_numbers,
         role_numbers,
         path_numbers,
+        prefix_numbers,
         stability_numbers,
     ):
         yield from numbers(results).items()

@@ -28,7 +28,7 @@ from head_patching.tasks.ioi_templates import NAMES
 from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPair, PromptPairs
 from head_patching.tasks.prompts import Spans, prompt_pair
-from head_patching.tasks.task import Signal, Step, Task, Tracing
+from head_patching.tasks.task import Step, Task, Tracing
 from head_patching.tasks.tokens import (
     Tokenizer,
     encode,
@@ -239,19 +239,5 @@ TASK = Task(
         corruption="unrelated",
         steps=(Step("path.induction_keys", "induction", "k", "B1"),),
         knocked_out="induction",
-        signals=(
-            Signal(
-                "signal.match",
-                "a1_replaced",
-                senders="previous token",
-                step="path.induction_keys",
-            ),
-            Signal(
-                "signal.place",
-                "moved",
-                senders="previous token",
-                step="path.induction_keys",
-            ),
-        ),
     ),
 )
