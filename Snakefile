@@ -15,6 +15,7 @@
 #       evidence.nc, paths.nc                           measured on every head and pair
 #       evidence.csv, roles.csv, role_criteria.csv,
 #       role_stability.csv                              what the heads do, how surely
+#   results/{model}/weights.csv, composition.csv       what its weights say of heads
 #   results/validation/                               roles of models with known circuits
 #   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them
 #   results/tables/{table}.tex, results/numbers.tex   what the text includes
@@ -36,6 +37,7 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/tasks.smk"
 include: "workflow/rules/patching.smk"
 include: "workflow/rules/roles.smk"
+include: "workflow/rules/weights.smk"
 include: "workflow/rules/reporting.smk"
 
 

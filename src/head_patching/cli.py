@@ -22,6 +22,7 @@ from head_patching.commands.compare_roles import compare_roles
 from head_patching.commands.compare_tasks import compare_tasks
 from head_patching.commands.demo import demo
 from head_patching.commands.estimate_effects import estimate_effects
+from head_patching.commands.inspect_weights import inspect_weights
 from head_patching.commands.make_pairs import make_pairs
 from head_patching.commands.measure_behaviour import measure_behaviour
 from head_patching.commands.measure_evidence import measure_evidence
@@ -101,6 +102,7 @@ app.command(cls=Recorded)(patch)
 app.command(cls=Recorded)(check_patching)
 app.command(cls=Recorded)(summarise_effects)
 app.command(cls=Recorded)(measure_evidence)
+app.command(cls=Recorded)(inspect_weights)
 app.command(cls=Recorded)(trace_paths)
 app.command(cls=Recorded)(classify_roles)
 app.command(cls=Recorded)(compare_roles)

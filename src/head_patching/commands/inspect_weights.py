@@ -1,0 +1,28 @@
+"""head-patching inspect-weights: what the weights say that each head could do."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import ModelFolder, Out, Seed, Threads, use_threads
+
+
+def inspect_weights(
+    model_folder: ModelFolder,
+    seed: Seed,
+    out: Out,
+    out_composition: Annotated[
+        Path, typer.Option(metavar="CSV", help="Composition of pairs of heads.")
+    ],
+    threads: Threads = 0,
+) -> None:
+    """Measure copying, matching and composition of heads from the weights alone."""
+    from head_patching.models.loading import load_model
+    from head_patching.results import write_csv
+    from head_patching.roles.inspection.tables import inspect
+
+    use_threads(threads)
+    by_head, by_pair = inspect(load_model(model_folder), seed)
+    write_csv(out, by_head)
+    write_csv(out_composition, by_pair)

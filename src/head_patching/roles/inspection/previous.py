@@ -1,0 +1,49 @@
+"""Does a head attend one position back, whatever the tokens?
+
+The part of a head's attention that depends on positions alone: at every position stands
+the mean of all tokens, with its learned or rotary position, so that no content tells
+them apart. Elhage et al. 2021 (transformer-circuits.pub/2021/framework) read the same
+off W_pos W_Q W_K^T W_pos^T; the mean token stands for what positions hold besides.
+
+`tests/roles/inspection/test_previous.py` compares with the attention of a model whose
+tokens are all the same.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from head_patching.models.transformer import (
+    Model,
+    attention_pattern,
+    normalise,
+    per_query_head,
+    project_qkv,
+)
+
+N_POSITIONS = 32  # of a short prompt
+
+
+@torch.no_grad()
+def previous_token_shares(
+    model: Model, mean_resid: Float[Tensor, " d_model"]
+) -> Float[Tensor, "layer head"]:
+    """Attention from each position but the first to the one before, on average.
+
+    Parameters
+    ----------
+    mean_resid
+        What the stream holds of a token, averaged over the vocabulary.
+    """
+    config = model.config
+    n_positions = min(N_POSITIONS, config.n_ctx)
+    resid = mean_resid.expand(1, n_positions, -1)
+    if model.W_pos is not None:
+        resid = resid + model.W_pos[:n_positions]
+    x = normalise(resid, config)
+    shares = []
+    for layer in model.layers:
+        q, k, _ = project_qkv(x, layer, model)
+        pattern = attention_pattern(q, per_query_head(k, config))[0]
+        shares.append(pattern.diagonal(offset=-1, dim1=1, dim2=2).mean(dim=-1))
+    return torch.stack(shares)

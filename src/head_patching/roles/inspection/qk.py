@@ -1,0 +1,111 @@
+"""Does a head's QK circuit match a token with itself, directly or one token later?
+
+The full QK circuit W_E W_Q W_K^T W_E^T scores every pair of tokens (Elhage et al. 2021,
+transformer-circuits.pub/2021/framework). A duplicate-token head prefers the key of the
+query's own token. An induction head prefers the position after it: its key there is
+what a previous-token head has moved, W_E W_V W_O of that head (K-composition, "How
+induction heads work").
+
+Each token stands alone, normalised, with the biases of queries and keys and without a
+learned position. In rotary models the score depends on how far the key lies before the
+query. `tests/roles/inspection/test_qk.py` compares both with forward passes, one pair
+of tokens at a time.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from head_patching.models.transformer import (
+    LayerWeights,
+    Model,
+    normalise,
+    per_query_head,
+    project_qkv,
+)
+from head_patching.roles.weights import ov_outputs
+
+# Distances of key and query in rotary models: neighbours, a clause, a sentence.
+OFFSETS = (1, 4, 16)
+
+
+def offsets_of(model: Model) -> Sequence[int]:
+    """At which distances of key and query a model's scores differ."""
+    return OFFSETS if model.rotary_cos is not None else (0,)
+
+
+@torch.no_grad()
+def same_token_shares(
+    model: Model, resid: Float[Tensor, "token d_model"], offset: int
+) -> Float[Tensor, "layer head"]:
+    """Share of tokens whose query scores the key of the same token highest of all.
+
+    Chance is one over the number of tokens. Equal scores count against, so that a head
+    that scores nothing matches nothing.
+
+    Parameters
+    ----------
+    resid
+        What the stream holds of each token; all are different.
+    offset
+        How far the key lies before the query; of no consequence without rotary
+        positions.
+    """
+    x = normalise(resid, model.config)
+    shares = []
+    for layer in model.layers:
+        keys = project_alone(x, layer, model, at=0)[1]
+        queries = project_alone(x, layer, model, at=offset)[0]
+        keys = per_query_head(keys, model.config)
+        scores = torch.einsum("qhd,khd->hqk", queries, keys)
+        shares.append(own_highest(scores))
+    return torch.stack(shares)
+
+
+@torch.no_grad()
+def same_token_shares_through(
+    model: Model, resid: Float[Tensor, "token d_model"], offsets: Sequence[int]
+) -> Float[Tensor, "offset layer head later_layer later_head"]:
+    """The same, with keys made of what an earlier head moves from each token.
+
+    0 where the later head is not in a later layer. Left out is what the key's position
+    holds besides, and the size that the norm divides by: where they are the same for
+    all keys, they do not change which is highest.
+    """
+    config = model.config
+    x = normalise(resid, config)
+    moved = [ov_outputs(x, layer) for layer in model.layers]  # [head token d_model]
+    shares = x.new_zeros(len(offsets), *(config.n_layers, config.n_heads) * 2)
+    for later, layer in enumerate(model.layers):
+        queries = [project_alone(x, layer, model, at=offset)[0] for offset in offsets]
+        W_K = layer.W_K.transpose(0, 1).flatten(1)  # [d_model, kv_head and d_head]
+        for earlier in range(later):
+            keys = (moved[earlier] @ W_K).unflatten(-1, (-1, config.d_head))
+            for share, q in zip(shares, queries, strict=True):
+                scores = torch.einsum("qhd,ekhd->ehqk", q, per_query_head(keys, config))
+                share[earlier, :, later] = own_highest(scores)
+    return shares
+
+
+def project_alone(
+    x: Float[Tensor, "token d_model"], layer: LayerWeights, model: Model, at: int
+) -> tuple[Tensor, Tensor]:
+    """Queries and keys [token heads d_head] of tokens that each stand at one place."""
+    if model.rotary_cos is not None and at >= model.config.n_ctx:
+        raise ValueError(
+            f"expected an offset below the {model.config.n_ctx} positions of "
+            f"{model.config.name}, got {at}"
+        )
+    q, k, _ = project_qkv(x[:, None], layer, model, start=at)
+    return q[:, 0], k[:, 0]
+
+
+def own_highest(
+    scores: Float[Tensor, "*axes token token"],
+) -> Float[Tensor, "*axes"]:
+    """Share of rows in which only the diagonal entry reaches its own height."""
+    own = scores.diagonal(dim1=-2, dim2=-1)
+    reached = (scores >= own[..., None]).sum(dim=-1)
+    return (reached == 1).to(scores.dtype).mean(dim=-1)

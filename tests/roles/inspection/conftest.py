@@ -1,0 +1,1 @@
+from tests.architectures import prepared  # noqa: F401
