@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from figures.command import figure_command
 from figures.style import TEXT_WIDTH, first_roles, role_color
@@ -39,11 +40,11 @@ def panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     colors = [role_color(role) for role in rows["role"]]
     reach = [rows["effect"] - rows["ci_low"], rows["ci_high"] - rows["effect"]]
     ax.errorbar(
-        rows["score_value"], rows["effect"], yerr=reach, fmt="none", ecolor=colors,
-        linewidth=0.5,
+        rows["score_value"], rows["effect"], yerr=reach, fmt="none",
+        ecolor="#999999", linewidth=0.4,
     )  # fmt: skip
     ax.scatter(
-        rows["score_value"], rows["effect"], s=12, c=colors, edgecolors="white",
+        rows["score_value"], rows["effect"], s=14, c=colors, edgecolors="black",
         linewidths=0.3, zorder=3,
     )  # fmt: skip
     size = rows.assign(size=rows["effect"].abs())
@@ -71,7 +72,7 @@ def name_heads(ax: Axes, named: pd.DataFrame) -> None:
                 xytext=(row.score_value + (-gap if on_left else gap), height),
                 fontsize=6.5, zorder=4, ha="right" if on_left else "left",
                 va="center_baseline",
-                arrowprops={"arrowstyle": "-", "linewidth": 0.3, "color": "#888888"},
+                path_effects=[withStroke(linewidth=1.5, foreground="white")],
             )  # fmt: skip
 
 

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from head_patching.configuration import check_config
+from head_patching.configuration import check_config, check_tasks
+from head_patching.tasks import find_task
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -58,14 +59,14 @@ def test_every_key_has_a_comment_above() -> None:
     assert all(lines[n - 1].startswith("#") for n in tops)
 
 
-def test_schema_knows_the_tasks_and_their_corruptions() -> None:
-    from head_patching.tasks import TASKS
+def check_whole(config: dict[str, Any]) -> None:
+    """What the workflow does with a config before anything else."""
+    check_config(config, SCHEMA)
+    check_tasks(config["tasks"], {name: find_task(name) for name in config["tasks"]})
 
-    schema = yaml.safe_load(SCHEMA.read_text())["properties"]["tasks"]["properties"]
-    assert set(schema) == set(TASKS)
-    for name, task in TASKS.items():
-        allowed = schema[name]["properties"]["corruption"]["enum"]
-        assert set(allowed) == set(task.corruptions)
+
+def test_the_project_s_tasks_pass() -> None:
+    check_whole(CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +74,7 @@ def test_schema_knows_the_tasks_and_their_corruptions() -> None:
     [
         ("modles", ["x"], "unknown key modles, allowed here: models,.* mean models?"),
         ("tasks.ioi.n_pair", 3, "unknown key tasks.ioi.n_pair,.* mean n_pairs?"),
-        (
-            "tasks.oii",
-            {},
-            "unknown key tasks.oii, allowed here: ioi; did you mean ioi?",
-        ),
-        ("tasks.ioi.corruption", "s2_io", "is s2_io, but .* mean s2_io_flip?"),
+        ("tasks.oii", {}, "tasks.oii.corruption is missing"),
         ("tasks.ioi.n_pairs", 0, "tasks.ioi.n_pairs is 0, but must be at least 2"),
         ("tasks.ioi.n_pairs", True, "tasks.ioi.n_pairs is true, but must be a number"),
         ("tasks.ioi.seed", -1, "tasks.ioi.seed is -1, but must be at least 0"),
@@ -88,7 +84,6 @@ def test_schema_knows_the_tasks_and_their_corruptions() -> None:
         ("directions", ["noising"], "directions is .*, but must be a list of at least"),
         ("patch_types", ["q"], "patch_types is .*, but must be a list with output in"),
         ("tasks.ioi.n_pairs", 64.0, "n_pairs is 64.0, but must be written 64"),
-        ("tasks.ioi.positions", ["S9"], "positions.0 is S9, but must be one of IO"),
         ("directions", ["noising", "noising"], "a list without repetitions"),
         ("models", ["../escape"], "made of letters, digits"),
         ("models", "smollm2-135m", "models is smollm2-135m, but must be a list"),
@@ -104,6 +99,23 @@ def test_a_wrong_value_is_one_line(place: str, value: Any, line: str) -> None:
         check_config(changed(place, value), SCHEMA)
     message = str(caught.value)
     assert all(part.startswith("config: ") for part in message.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "line"),
+    [
+        ("tasks.ioi.corruption", "s2_io", "is s2_io, but .* mean s2_io_flip?"),
+        ("tasks.induction.corruption", "abc", "corruption is abc, .* b1_replaced, "),
+        ("tasks.ioi.positions", ["S9"], "positions is S9, but must be one of IO"),
+        ("tasks.oii", CONFIG["tasks"]["ioi"], "unknown task 'oii': did you mean 'ioi'"),
+    ],
+)
+def test_what_a_task_does_not_have_is_one_line(
+    place: str, value: Any, line: str
+) -> None:
+    with pytest.raises(ValueError, match=line.replace("?", r"\?")) as caught:
+        check_whole(changed(place, value))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_key_is_named() -> None:

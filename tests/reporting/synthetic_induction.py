@@ -1,4 +1,4 @@
-"""Made-up results of the induction task, for tests only: the others with other names."""
+"""Made-up results of the induction task, for tests: the others, renamed."""
 
 import json
 from pathlib import Path

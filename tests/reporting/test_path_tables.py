@@ -71,11 +71,11 @@ def test_the_validation_shows_the_default_noise_alone(results):
     rows = body(validation_table(results))
     assert len(rows) == 2 * (7 + 2)
     assert rows[0] == [
-        "IOI", "previous token", "GPT-2", "20", "19", "1",
+        "previous token", "GPT-2", "20", "19", "1",
         r"0.98 \ensuremath{[0.88, 0.98]}", r"0.98 \ensuremath{[0.88, 0.98]}",
     ]  # fmt: skip
-    assert rows[1][:3] == ["", "", "Llama"]
-    assert rows[14][:2] == ["induction", "previous token"]
+    assert rows[1][:2] == ["", "Llama"]
+    assert rows[14][:2] == ["previous token (induction)", "GPT-2"]
 
 
 def test_validation_numbers(results):

@@ -12,8 +12,14 @@ from head_patching.roles.demands import Demands
 from head_patching.roles.scores import false_roles, scores
 from head_patching.roles.validation import null_models, validate_model, without_text
 
-CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml")
-DEMANDS = {"ioi": Demands(CRITERIA, Importance(0.02, 0.05), 5000, 0)}
+CRITERIA = Path(__file__).parents[2] / "config" / "roles"
+DEMANDS = {
+    task: Demands(
+        read_criteria(CRITERIA / f"{task}.yaml"), Importance(0.02, 0.05), 5000, 0
+    )
+    for task in ("ioi", "induction")
+}
+IN_TASK = {"ioi": ROLES, "induction": ("induction", "previous token")}
 N_PAIRS, SEED = 16, 3
 
 
@@ -24,12 +30,15 @@ def whole(request):
     return planted, validate_model(planted, DEMANDS, N_PAIRS, seed=0)
 
 
-def test_the_roles_found_are_those_planted(whole):
+@pytest.mark.parametrize("task", IN_TASK)
+def test_the_roles_found_are_those_planted(whole, task):
     planted, table = whole
+    table = table[table["task"] == task]
     truth = {
         (head.layer, head.head, role)
         for role, heads in draw_circuit(SEED, planted.architecture).items()
         for head in heads
+        if role in IN_TASK[task]
     }
     keys = ["layer", "head"]
     named = table[table["planted"] != "none"]
@@ -45,12 +54,12 @@ def test_the_rows_name_the_model_and_what_it_can_do(whole):
         "architecture": planted.architecture,
         "noise": planted.noise,
         "seed": SEED,
-        "task": "ioi",
         "without": "nothing",
         "refused": 0,
     }.items():
         assert (table[column] == value).all()
     assert (table["accuracy"] >= 0.99).all()
+    assert table["task"].drop_duplicates().tolist() == list(IN_TASK)
 
 
 def test_the_model_continues_repeated_words(whole):
@@ -69,12 +78,12 @@ def test_scores_of_a_model_in_which_all_is_right(whole):
 def test_a_model_without_circuit_is_refused_and_has_no_roles():
     planted = null_models(PlantedModel("gpt2", SEED))[0]
     table = validate_model(planted, DEMANDS, N_PAIRS, seed=0)
-    assert len(table) == 8 * 8
+    assert len(table) == 2 * 8 * 8
     assert (table["refused"] == 1).all()
     assert set(table["found"]) == {"no role"}
     assert set(table["planted"]) == {"none"}
     assert set(table["without"]) == {"all roles"}
-    assert table["accuracy"].iloc[0] < 0.9
+    assert (table["accuracy"] < 0.9).all()
     assert table["induction_accuracy"].iloc[0] < 0.2
     row = false_roles(table).iloc[0]
     assert (row["false_roles"], row["refused"], row["heads"]) == (0, 1, "")

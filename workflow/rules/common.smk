@@ -327,6 +327,16 @@ def distance_options(wildcards):
     return [word for number in distances for word in ("--distance", number)]
 
 
+def validated_tasks(wildcards):
+    """`--task NAME`: all without noise and at the default level, else the first alone.
+
+    The chapter shows the first by noise; the second would double the time.
+    """
+    known = [Path(path).stem for path in VALIDATED]
+    tasks = known if wildcards.noise in ("0.0", "default") else known[:1]
+    return [word for task in tasks for word in ("--task", task)]
+
+
 def null_model_option(wildcards):
     """Null models are scored at the default noise level."""
     return "--null-models" if wildcards.noise == "default" else ""

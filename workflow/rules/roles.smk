@@ -185,6 +185,7 @@ rule validate_roles:
     params:
         seeds=lookup(within=config, dpath="validation/seeds"),
         n_pairs=lookup(within=config, dpath="validation/n_pairs"),
+        tasks=validated_tasks,
         nulls=null_model_option,
         threshold=lookup(within=config, dpath="importance/threshold"),
         rate=lookup(within=config, dpath="importance/false_discovery_rate"),
@@ -195,7 +196,7 @@ rule validate_roles:
         "Validate roles on planted models, {wildcards.architecture}, noise {wildcards.noise}"
     shell:
         "head-patching validate --architecture {wildcards.architecture}"
-        " --noise {wildcards.noise} --seeds {params.seeds} {params.nulls}"
+        " --noise {wildcards.noise} --seeds {params.seeds} {params.tasks} {params.nulls}"
         " --pairs {params.n_pairs} --seed {params.seed} --criteria {params.criteria}"
         " --threshold {params.threshold} --false-discovery-rate {params.rate}"
         " --sign-flips {params.sign_flips} --threads {threads}"

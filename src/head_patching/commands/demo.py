@@ -99,6 +99,8 @@ def roles(
     from head_patching.roles.classify import NO_ROLE, UNDECIDED, Importance
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.demands import Demands
+    from head_patching.roles.evidence import evidence_on_tokens
+    from head_patching.roles.paths import tracer
     from head_patching.tasks import find_task
     from head_patching.tasks.ioi import ioi_pairs
 
@@ -114,7 +116,9 @@ def roles(
         model.tokenizer, len(pairs), corruption, pairs.seed, pairs.prepend_bos
     )
     try:
-        table = assign_roles(model, {corruption: traced}, demands, seed=0).roles
+        trace = tracer(model, {corruption: traced})
+        on_tokens = evidence_on_tokens(model, 0, pairs.prepend_bos)
+        table = assign_roles(trace, demands, on_tokens).roles
     except ValueError as error:  # the table of effects above stands all the same
         typer.echo(f"roles are not measured: {error}")
         return {}

@@ -8,19 +8,21 @@ from head_patching.reporting.sources import Results
 from head_patching.reporting.tabular import interval_cell, tabular
 
 ARCHITECTURES = {"gpt2": "GPT-2", "llama": "Llama"}
-TASKS = {"ioi": "IOI", "induction": "induction"}
+FIRST_TASK = "ioi"  # the others are named in the table
 MEASURES = ("precision", "recall")
 MODEL = ["architecture", "seed", "without"]
 
 
 def validation_table(results: Results) -> str:
-    """Precision and recall of roles at the default noise, by task and architecture."""
+    """Precision and recall of roles at the default noise, by task and architecture.
+
+    The task is named after the role, except the first.
+    """
     shown = results.scores[results.scores["is_default"] == 1]
-    rows, previous = [], None
+    rows = []
     for (task, role), of_role in shown.groupby(["task", "role"], sort=False):
+        heading = role if task == FIRST_TASK else f"{role} ({task})"
         for number, row in enumerate(of_role.itertuples()):
-            heading = "" if task == previous else escape(TASKS.get(task, task))
-            previous = task
             name = ARCHITECTURES.get(row.architecture, escape(row.architecture))
             cells = [
                 f"{format_number(getattr(row, m), 2)} "
@@ -29,12 +31,12 @@ def validation_table(results: Results) -> str:
             ]
             planted = row.tp + row.fn
             rows.append(
-                [heading, escape(role) if number == 0 else "", name, str(planted)]
+                [escape(heading) if number == 0 else "", name, str(planted)]
                 + [str(row.tp), str(row.fp), *cells]
             )
-    columns = ["Task", "Role", "Architecture", "Planted", "Right", "Wrong"]
+    columns = ["Role", "Architecture", "Planted", "Right", "Wrong"]
     columns += ["Precision", "Recall"]
-    return tabular(pd.DataFrame(rows, columns=columns), "@{}lllrrrll@{}")
+    return tabular(pd.DataFrame(rows, columns=columns), "@{}llrrrll@{}")
 
 
 def validation_numbers(results: Results) -> Numbers:

@@ -48,14 +48,27 @@ def measure_evidence(
     seed
         Of the random tokens.
     """
+    on_pairs = evidence_on_pairs(model, pairs, batches)
+    return on_pairs + evidence_on_tokens(model, seed, pairs.prepend_bos)
+
+
+def evidence_on_pairs(
+    model: Model, pairs: PromptPairs, batches: Iterable[Batch]
+) -> list[Measured]:
+    """What the prompts say: attention, direct effects, copying."""
     templates = pairs.templates
     on_pairs = evidence_per_pair(model, pairs, batches)
     change, scale = on_pairs.pop("direct_change"), on_pairs.pop("logit_diff_change")
     untested = np.zeros(change.shape[:2], dtype=bool)
     measured = [Measured("direct_recovery", change, scale, templates, untested)]
     measured += [average(name, values, templates) for name, values in on_pairs.items()]
-    bos_token = model.tokenizer.bos_token_id if pairs.prepend_bos else None
-    sequences = np.arange(N_SEQUENCES)
+    return measured
+
+
+def evidence_on_tokens(model: Model, seed: int, prepend_bos: bool) -> list[Measured]:
+    """What repeated random tokens say, whatever the task."""
+    bos_token = model.tokenizer.bos_token_id if prepend_bos else None
+    sequences, measured = np.arange(N_SEQUENCES), []
     for protocol in PROTOCOLS:
         scores = repeated_token_scores(model, protocol, seed, bos_token)
         measured += [

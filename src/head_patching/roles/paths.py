@@ -53,6 +53,7 @@ class Tracer:
     pairs: Mapping[str, PromptPairs]  # by corruption
     batches: Sequence[PairBatch] | None  # runs of the steps' pairs, if they fit
     scale: np.ndarray  # [pair], clean less corrupt logit_diff of the steps' pairs
+    clean_logit_diff: np.ndarray  # [pair]
 
     @property
     def prompts(self) -> PromptPairs:
@@ -142,7 +143,10 @@ def tracer(model: Model, pairs: Mapping[str, PromptPairs]) -> Tracer:
         batches = list(run_pairs(model, of_steps, at_once))
     unpatched = patcher.run(of_steps, direction="noising", heads=[], batches=batches)
     _, scale = effect_contributions(unpatched)
-    return Tracer(model, tracing, pairs, batches, scale.to_numpy().astype(np.float64))
+    return Tracer(
+        model, tracing, pairs, batches, scale.to_numpy().astype(np.float64),
+        unpatched.clean_logit_diff.to_numpy(),
+    )  # fmt: skip
 
 
 def trace_paths(

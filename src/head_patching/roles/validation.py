@@ -6,10 +6,10 @@ for scoring alone.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pandas as pd
 
@@ -23,6 +23,8 @@ from head_patching.roles.assign import assign_roles
 from head_patching.roles.attention import plain_vocabulary, random_tokens
 from head_patching.roles.classify import NO_ROLE
 from head_patching.roles.demands import Demands
+from head_patching.roles.evidence import evidence_on_tokens
+from head_patching.roles.paths import KNOCKED_OUT, Tracer, tracer
 from head_patching.roles.repetition import METRICS, repetition
 from head_patching.roles.scores import ALL_ROLES, NOT_PLANTED, NOTHING
 from head_patching.tasks import Task, find_task
@@ -72,10 +74,13 @@ def validate_model(
         for role, heads in record["roles"].items()
         for head in heads
     }
-    tables = [
-        roles_beside_truth(model, find_task(name), asked, truth, n_pairs, seed)
+    traces = {
+        name: traced(model, find_task(name), asked, n_pairs, seed)
         for name, asked in demands.items()
-    ]
+    }
+    on_tokens = []
+    if any(trace is not None for trace, _ in traces.values()):
+        on_tokens = evidence_on_tokens(model, seed, prepend_bos=True)
     names = {
         "architecture": planted.architecture,
         "noise": planted.noise,
@@ -83,34 +88,44 @@ def validate_model(
         "without": without_text(planted.without),
         "induction_accuracy": induction_accuracy(model, seed),
     }
-    return pd.concat([pd.DataFrame(names | table) for table in tables])
+    tables = []
+    for name, (trace, accuracy) in traces.items():
+        if trace is None:
+            heads = pd.DataFrame(model.config.heads, columns=["layer", "head"])
+            found = heads.assign(role=NO_ROLE)
+        else:
+            found = assign_roles(trace, demands[name], on_tokens).roles
+        names |= {"task": name, "accuracy": accuracy, "refused": int(trace is None)}
+        asked = {row.role for row in demands[name].criteria}
+        tables.append(pd.DataFrame(names | beside_truth(found, truth, asked)))
+    return pd.concat(tables)
 
 
-def roles_beside_truth(
-    model: Model,
-    task: Task,
-    demands: Demands,
-    truth: Mapping[tuple[int, int], str],
-    n_pairs: int,
-    seed: int,
-) -> dict[str, Any]:
-    """The columns of `validate_model` that belong to one task."""
+def traced(
+    model: Model, task: Task, demands: Demands, n_pairs: int, seed: int
+) -> tuple[Tracer | None, float]:
+    """The tracer of a task, None if the model does not do it; and the accuracy.
+
+    Only what roles ask for is traced: no signals, and no knock-out for its own sake.
+    """
     pairs = task.build(model.tokenizer, n_pairs, task.tracing.corruption, seed)
-    run = HeadPatcher(model).run(pairs, heads=[])
     try:
-        # Without the corruptions that single out signals: no role asks for these.
-        by_corruption = {pairs.corruption: pairs}
-        found = assign_roles(model, by_corruption, demands, seed).roles
+        trace = tracer(model, {pairs.corruption: pairs})
     except TaskNotDone:
-        heads = pd.DataFrame(model.config.heads, columns=["layer", "head"])
-        found = heads.assign(role=NO_ROLE, refused=1)
-    asked = {row.role for row in demands.criteria}
+        run = HeadPatcher(model).run(pairs, heads=[])
+        return None, float((run.clean_logit_diff > 0).mean())
+    if not {row.criterion for row in demands.criteria} & {*KNOCKED_OUT}:
+        trace = replace(trace, tracing=replace(trace.tracing, knocked_out=None))
+    return trace, float((trace.clean_logit_diff > 0).mean())
+
+
+def beside_truth(
+    found: pd.DataFrame, truth: Mapping[tuple[int, int], str], asked: Collection[str]
+) -> dict[str, pd.Series | list[str]]:
+    """Found and planted roles; only roles that the task asks for count as planted."""
     keys = zip(found["layer"], found["head"], strict=True)
     planted = [truth.get(key, NOT_PLANTED) for key in keys]
     return {
-        "task": task.name,
-        "accuracy": float((run.clean_logit_diff > 0).mean()),
-        "refused": found.get("refused", 0),
         "layer": found["layer"],
         "head": found["head"],
         "planted": [role if role in asked else NOT_PLANTED for role in planted],
