@@ -15,10 +15,14 @@
 #       evidence.nc, paths.nc                           measured on every head and pair
 #       evidence.csv, roles.csv, role_criteria.csv,
 #       role_stability.csv                              what the heads do, how surely
+#       attention_examples.csv                          attention on one prompt
+#   results/{model}/repetition.csv, overlap.csv       behaviour on random tokens; heads
+#                                                       that tasks share
 #   results/{model}/weights.csv, composition.csv       what its weights say of heads
 #   results/validation/                               roles of models with known circuits
-#   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them
-#   results/tables/{table}.tex, results/numbers.tex   what the text includes
+#   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them;
+#   results/tables/{table}.tex                          a task's are in its folder
+#   results/numbers.tex                               what the text includes besides
 #   results/provenance.json                           checksums, versions, settings
 #   results/paper/chapter.pdf                         the chapter
 #   x.run.json beside x                               the record of the run that made x

@@ -211,7 +211,7 @@ def criteria_option(wildcards, input):
 
 def figure_module(wildcards):
     """The module that draws a figure."""
-    return "figures." + wildcards.figure.rpartition("/")[2]
+    return f"figures.{os.path.basename(wildcards.figure)}"
 
 
 def figure_sources(wildcards):
@@ -221,7 +221,7 @@ def figure_sources(wildcards):
 
 def figure_tables(wildcards):
     """The tables that a figure is drawn from."""
-    task = wildcards.figure.rpartition("/")[0]
+    task = os.path.dirname(wildcards.figure)
     return {name: table_path(name, task) for name in FIGURES[wildcards.figure]}
 
 
@@ -307,12 +307,15 @@ def position_options(wildcards):
 
 def output_patched(wildcards):
     """Output patching of a model in every task and direction."""
-    return [
+    folders = [
         f"results/{wildcards.model}/{task}/{settings['corruption']}"
-        f"/patching/{direction}_output.nc"
         for task, settings in config["tasks"].items()
-        for direction in config["directions"]
     ]
+    return expand(
+        "{folder}/patching/{direction}_output.nc",
+        folder=folders,
+        direction=config["directions"],
+    )
 
 
 def task_options(wildcards):
@@ -325,6 +328,11 @@ def distance_options(wildcards):
     """`--distance N` for each distance at which random tokens repeat."""
     distances = config["repetition"]["distances"]
     return [word for number in distances for word in ("--distance", number)]
+
+
+def criteria_folder(wildcards, input):
+    """The folder of the criteria of all tasks."""
+    return os.path.dirname(input.criteria[0])
 
 
 def validated_tasks(wildcards):

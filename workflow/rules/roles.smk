@@ -191,7 +191,7 @@ rule validate_roles:
         rate=lookup(within=config, dpath="importance/false_discovery_rate"),
         sign_flips=lookup(within=config, dpath="statistics/sign_flips"),
         seed=lookup(within=config, dpath="statistics/seed"),
-        criteria="config/roles",
+        criteria=criteria_folder,
     message:
         "Validate roles on planted models, {wildcards.architecture}, noise {wildcards.noise}"
     shell:

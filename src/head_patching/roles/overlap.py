@@ -75,7 +75,7 @@ def overlap(
     first: Bool[np.ndarray, "resample layer head"],
     second: Bool[np.ndarray, "resample layer head"],
     level: float,
-) -> dict[str, float | str]:
+) -> dict[str, int | float | str]:
     """The overlap of two sets of heads, the first of each being that of all pairs."""
     both = (first & second).sum(axis=(1, 2))
     either = (first | second).sum(axis=(1, 2))

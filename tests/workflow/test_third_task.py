@@ -1,0 +1,46 @@
+"""A third task is one file, the one that README.md shows: its results and figures."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from .conftest import Workspace
+
+pytestmark = pytest.mark.workflow
+
+README = Path(__file__).parents[2] / "README.md"
+SETTINGS = {"corruption": "exchanged", "n_pairs": 5, "seed": 1, "prepend_bos": "auto"}
+FIGURES = ("attention_examples", "attention_targets", "behaviour", "head_effects")
+FIGURES += ("necessity_sufficiency", "path_effects", "position_effects", "role_map")
+
+
+def shown_task() -> str:
+    """The module that the README shows."""
+    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.M | re.S)
+    [module] = [block for block in blocks if "TASK = Task(" in block]
+    return module
+
+
+def test_a_task_of_one_file_gets_its_results_and_figures(built: Workspace) -> None:
+    assert "src/head_patching/tasks/capitals.py" in README.read_text()
+    file = built.folder / "src/head_patching/tasks/capitals.py"
+    config = json.dumps({"capitals": SETTINGS | {"positions": ["END"]}})
+    figures = [f"results/figures/capitals/{name}.pdf" for name in FIGURES]
+    try:
+        file.write_text(shown_task())
+        built.run(*figures, "--config", f"tasks={config}")
+    finally:
+        file.unlink(missing_ok=True)
+    for path in figures:
+        assert (built.folder / path).read_bytes().startswith(b"%PDF")
+    folder = built.folder / "results/smollm2-135m/capitals/exchanged"
+    evidence = pd.read_csv(folder / "evidence.csv")
+    assert {"attention.END.country", "path.logits"} <= set(evidence["criterion"])
+    # Nobody has said what a role asks for in this task.
+    roles = pd.read_csv(folder / "roles.csv")
+    assert set(roles["role"]) <= {"undecided", "no role"}
+    # Nothing of the other tasks was built again.
+    assert built.planned() == set()
