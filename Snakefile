@@ -15,6 +15,8 @@
 #       evidence.nc, paths.nc                           measured on every head and pair
 #       evidence.csv, roles.csv, role_criteria.csv,
 #       role_stability.csv                              what the heads do, how surely
+#       weight_*.csv, composition_edges.csv,
+#       published_heads.csv                             whether the weights say the same
 #   results/{model}/weights.csv, composition.csv       what its weights say of heads
 #   results/validation/                               roles of models with known circuits
 #   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them

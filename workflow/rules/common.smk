@@ -65,7 +65,7 @@ FIGURES |= {
 
 # Tables that belong to no task: about planted models, and about a model as such.
 VALIDATION = ["confusion", "null_models", "scores"]
-OF_MODEL = ["overlap", "repetition"]
+OF_MODEL = ["overlap", "repetition", "weights"]
 
 # What roles ask of heads in the tasks that planted models do.
 VALIDATED = ["config/roles/ioi.yaml", "config/roles/induction.yaml"]
@@ -145,6 +145,7 @@ RECORDS = [
         "evidence",
         "paths",
         "roles",
+        "weight_agreement",
     ]
 ]
 
