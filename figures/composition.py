@@ -75,13 +75,13 @@ def graph(heads: pd.DataFrame, edges: pd.DataFrame, *, ax: Axes | None = None) -
         if has_role or is_joined:
             ax.annotate(
                 head_name(row.layer, row.head), (row.head, row.layer),
-                xytext=(0, -7), textcoords="offset points", fontsize=6, zorder=6,
+                xytext=(0, 6), textcoords="offset points", fontsize=6, zorder=6,
                 ha="center", va="center", color="black" if has_role else "#555555",
                 path_effects=[withStroke(linewidth=1.2, foreground="white")],
             )  # fmt: skip
     n_layers, n_heads = heads["layer"].max() + 1, heads["head"].max() + 1
     ax.set_xlim(-0.5, n_heads - 0.5)
-    ax.set_ylim(-0.9, n_layers - 0.3)
+    ax.set_ylim(-0.6, n_layers - 0.1)
     ax.set_xticks(range(0, n_heads, 1 if n_heads <= 12 else 2))
     ax.set_yticks(range(0, n_layers, 2 if n_layers > 12 else 1))
     ax.tick_params(length=0)
@@ -100,7 +100,7 @@ def edge_handles(edges: pd.DataFrame) -> list[Line2D]:
     )
     widths = edge_widths(edges["z"])
     for row in (edges["z"].argmax(), edges["z"].argmin()):
-        label = f"other pair, $z$ = {edges['z'].iloc[row]:.1f}"
+        label = f"other, $z$ = {edges['z'].iloc[row]:.1f}"
         shown.append((EDGE_COLOR, label, widths[row]))
     return [
         Line2D([], [], color=color, label=label, linewidth=width)
@@ -119,7 +119,13 @@ def draw(
     graph(heads, edges, ax=ax)
     found = heads.loc[heads["role"].isin(NAMED_ROLES), "role"]
     handles = role_handles(found, marker="o") + edge_handles(edges)
-    fig.legend(handles=handles, loc="outside upper center", ncols=5)
+    fig.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=5,
+        handlelength=1.5,
+        columnspacing=1.3,
+    )
     columns = ["kind", "layer", "head", "role", "later_layer", "later_head"]
     columns += ["later_role", "value", "baseline", "z", "predicted"]
     return fig, edges[columns]
