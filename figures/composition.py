@@ -13,6 +13,7 @@ from figures.command import figure_command
 from figures.style import TEXT_WIDTH, role_color
 from figures.top_heads import role_handles
 from head_patching.reporting.rounding import head_name
+from head_patching.reporting.weights import has_role
 
 NAMED_ROLES = ("induction", "previous token")
 KIND = "k"
@@ -25,10 +26,9 @@ def strongest_edges(composition_edges: pd.DataFrame, largest: int) -> pd.DataFra
     """The edges by keys of highest z, and whether roles predict them."""
     edges = composition_edges[composition_edges["kind"] == KIND]
     edges = edges.sort_values("z", ascending=False, kind="stable").head(largest)
-    earlier = edges["role"].astype(str).str.contains("previous token")
-    later = edges["later_role"].astype(str).str.split(", ")
-    is_later = later.map(lambda roles: "induction" in roles).astype(bool)
-    return edges.assign(predicted=(earlier & is_later).astype(int))
+    predicted = has_role(edges["role"], "previous token")
+    predicted &= has_role(edges["later_role"], "induction")
+    return edges.assign(predicted=predicted.astype(int))
 
 
 def named_heads(roles: pd.DataFrame) -> pd.DataFrame:
@@ -61,6 +61,7 @@ def graph(heads: pd.DataFrame, edges: pd.DataFrame, *, ax: Axes | None = None) -
                 arrowstyle="-|>", mutation_scale=5 + width, shrinkA=2.5, shrinkB=3,
                 linewidth=width, color="black" if row.predicted else EDGE_COLOR,
                 connectionstyle=f"arc3,rad={bend}", zorder=2 + row.predicted,
+                clip_on=False,
             )
         )  # fmt: skip
     for row in heads.itertuples():
