@@ -16,6 +16,8 @@
 #       evidence.csv, roles.csv, role_criteria.csv,
 #       role_stability.csv                              what the heads do, how surely
 #       attention_examples.csv                          attention on one prompt
+#       weight_*.csv, composition_edges.csv,
+#       published_heads.csv                             whether the weights say the same
 #   results/{model}/repetition.csv, overlap.csv       behaviour on random tokens; heads
 #                                                       that tasks share
 #   results/{model}/weights.csv, composition.csv       what its weights say of heads

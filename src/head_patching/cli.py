@@ -20,6 +20,7 @@ from head_patching.commands.check_patching import check_patching
 from head_patching.commands.classify_roles import classify_roles
 from head_patching.commands.compare_roles import compare_roles
 from head_patching.commands.compare_tasks import compare_tasks
+from head_patching.commands.compare_weights import compare_weights
 from head_patching.commands.demo import demo
 from head_patching.commands.estimate_effects import estimate_effects
 from head_patching.commands.inspect_weights import inspect_weights
@@ -108,6 +109,7 @@ app.command(cls=Recorded)(classify_roles)
 app.command(cls=Recorded)(compare_roles)
 app.command()(show_attention)
 app.command(cls=Recorded)(compare_tasks)
+app.command(cls=Recorded)(compare_weights)
 app.command(cls=Recorded)(measure_repetition)
 app.command()(record_provenance)
 app.command()(build_tables)

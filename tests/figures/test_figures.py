@@ -16,6 +16,7 @@ TABLES_OF = {
     "attention_examples": ["attention_examples"],
     "attention_targets": ["evidence", "roles"],
     "behaviour": ["behaviour"],
+    "composition": ["composition_edges", "roles"],
     "head_effects": ["effects"],
     "necessity_sufficiency": ["effects", "roles"],
     "patching_grid": ["effects"],
@@ -27,6 +28,7 @@ TABLES_OF = {
     "top_heads": ["effects", "roles"],
     "validation_confusion": ["confusion"],
     "validation_noise": ["scores"],
+    "weights_roc": ["weight_roc", "weight_agreement"],
 }
 
 

@@ -37,7 +37,12 @@ SHARED_FIGURES = {
     "validation_confusion": ("confusion",),
     "validation_noise": ("scores",),
 }
-FIGURES = SHARED_FIGURES | {"induction/prefix_matching": ("evidence", "roles")}
+OWN_FIGURES = {
+    "induction/composition": ("composition_edges", "roles"),
+    "induction/prefix_matching": ("evidence", "roles"),
+    "induction/weights_roc": ("weight_roc", "weight_agreement"),
+}
+FIGURES = SHARED_FIGURES | OWN_FIGURES
 FIGURES |= {
     f"{task}/{figure}": tables
     for task in ("ioi", "induction")

@@ -6,13 +6,22 @@ import pytest
 
 from head_patching.reporting.numbers import build_numbers
 from head_patching.reporting.tables import SHARED_TABLES, TASK_TABLES
-from tests.paper.conftest import FIGURES, PAPER, TASK_FIGURES, read_folder
+from tests.paper.conftest import (
+    FIGURES,
+    OWN_FIGURES,
+    PAPER,
+    TASK_FIGURES,
+    read_folder,
+)
 from tests.reporting.synthetic import write_results
 from tests.reporting.synthetic_induction import write_induction
 
 PARTS = ("chapter", "induction")
 SOURCE = "".join((PAPER / f"{part}.tex").read_text(encoding="utf-8") for part in PARTS)
 TEXT = re.sub(r"(?<!\\)%.*", "", SOURCE)
+
+# Tables that the chapter shows of the second task alone.
+OF_SECOND = {"weight_agreement", "weights"}
 
 # Names that contain a digit but state no number.
 ALLOWED = ("S1+1", "S1", "S2", "GPT-2", "A1", "B1")
@@ -89,13 +98,15 @@ def test_the_bibliography_is_what_is_cited():
 def test_every_figure_and_table_is_in_the_chapter():
     """Everything of the first task; of the second what its section needs."""
     figures = {figure for figure in FIGURES if not figure.startswith("induction/")}
-    figures |= {"induction/prefix_matching"}
+    figures |= set(OWN_FIGURES)
     second = {f"induction/{figure}" for figure in TASK_FIGURES}
     assert used("includegraphics") - second == figures
-    tables = [*SHARED_TABLES, *(f"ioi/{name}" for name in TASK_TABLES)]
+    of_first = set(TASK_TABLES) - OF_SECOND
+    tables = [*SHARED_TABLES, *(f"ioi/{name}" for name in of_first)]
     included = {name for name in used("input") if name.startswith("results/")}
     second = {f"results/tables/induction/{name}.tex" for name in TASK_TABLES}
     assert included - second == {f"results/tables/{name}.tex" for name in tables}
+    assert {f"results/tables/induction/{name}.tex" for name in OF_SECOND} <= included
     assert used("input") - included == {f"paper/{part}" for part in PARTS[1:]}
 
 

@@ -19,6 +19,13 @@ from tests.reporting.synthetic_validation import (
     synthetic_scores,
     synthetic_stability,
 )
+from tests.reporting.synthetic_weights import (
+    synthetic_agreement,
+    synthetic_edges,
+    synthetic_roc,
+    synthetic_weight_pairs,
+    synthetic_weights,
+)
 
 PLANTED = {
     # (layer, head): role, denoising effect, noising effect
@@ -355,6 +362,12 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
         "overlap": synthetic_overlap(),
         "attention_examples": synthetic_attention_examples(),
         "repetition": synthetic_repetition(),
+        "weights": synthetic_weights(),
+        "weight_agreement": synthetic_agreement(),
+        "weight_roc": synthetic_roc(),
+        "weight_pairs": synthetic_weight_pairs(),
+        "composition_edges": synthetic_edges(),
+        "published_heads": pd.DataFrame(columns=["layer", "head", "source"]),
         "self_check": synthetic_self_check(),
     }
     for name, table in tables.items():
@@ -447,6 +460,8 @@ def result_paths(folder: Path) -> dict[str, Path]:
     tables = ("behaviour", "effects", "effects_by_position", "evidence", "roles")
     tables += ("role_criteria", "self_check", "attribution")
     tables += ("role_stability", "scores", "null_models", "repetition", "overlap")
+    tables += ("weights", "weight_agreement", "weight_pairs", "composition_edges")
+    tables += ("published_heads",)
     paths = {name: folder / f"{name}.csv" for name in tables}
     paths["self_check_summary"] = folder / "self_check.json"
     paths["pairs"] = folder / "pairs.jsonl"

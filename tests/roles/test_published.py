@@ -1,6 +1,11 @@
 """The published table, counted."""
 
-from head_patching.roles.published import DISCREPANCIES, ROLES, published_roles
+from head_patching.roles.published import (
+    DISCREPANCIES,
+    ROLES,
+    published_induction_heads,
+    published_roles,
+)
 
 
 def test_twenty_six_heads_in_seven_roles():
@@ -30,3 +35,11 @@ def test_paper_and_code_differ_where_stated():
     for entry in DISCREPANCIES:
         assert entry.paper != entry.code
     assert (10, 7) in ROLES["negative name mover"]
+
+
+def test_two_of_the_reported_induction_heads_are_in_both_lists():
+    table = published_induction_heads("gpt2-small")
+    heads = set(zip(table["layer"], table["head"], strict=True))
+    assert len(heads) == 5
+    assert heads & set(ROLES["induction"]) == {(5, 5), (6, 9)}
+    assert published_induction_heads("smollm2-135m").empty

@@ -44,7 +44,11 @@ TASK_FIGURES = {
 }
 
 # Figures of one task alone.
-OWN_FIGURES = {"induction/prefix_matching": ["evidence", "roles"]}
+OWN_FIGURES = {
+    "induction/composition": ["composition_edges", "roles"],
+    "induction/prefix_matching": ["evidence", "roles"],
+    "induction/weights_roc": ["weight_roc", "weight_agreement"],
+}
 
 # All figures; a task's are in a folder of its name.
 FIGURES = {
@@ -65,7 +69,7 @@ FIGURES |= {
 
 # Tables that belong to no task: about planted models, and about a model as such.
 VALIDATION = ["confusion", "null_models", "scores"]
-OF_MODEL = ["overlap", "repetition"]
+OF_MODEL = ["overlap", "repetition", "weights"]
 
 # What roles ask of heads in the tasks that planted models do.
 VALIDATED = ["config/roles/ioi.yaml", "config/roles/induction.yaml"]
@@ -92,6 +96,8 @@ TASK_TABLES = expand(
         "signals",
         "top_heads",
         "undecided",
+        "weight_agreement",
+        "weights",
     ],
 )
 SHARED_TABLES = expand("results/tables/{table}.tex", table=["provenance", "validation"])
@@ -145,6 +151,7 @@ RECORDS = [
         "evidence",
         "paths",
         "roles",
+        "weight_agreement",
     ]
 ]
 
@@ -250,6 +257,11 @@ def task_results(task):
         "null_models",
         "repetition",
         "overlap",
+        "weights",
+        "weight_agreement",
+        "weight_pairs",
+        "composition_edges",
+        "published_heads",
     ]
     return {name: table_path(name, task) for name in tables} | {
         "summary": f"{CHAPTER[task]}/self_check.json",

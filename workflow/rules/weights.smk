@@ -26,3 +26,40 @@ rule inspect_weights:
         "head-patching inspect-weights --model-folder {params.folder}"
         " --seed {params.seed} --threads {threads} --out {output.heads}"
         " --out-composition {output.composition} > {log} 2>&1"
+
+
+rule compare_weights:
+    """Compare what the weights say of heads with a task's effects and roles."""
+    input:
+        weights="results/{model}/weights.csv",
+        composition="results/{model}/composition.csv",
+        roles="results/{model}/{task}/{corruption}/roles.csv",
+        evidence="results/{model}/{task}/{corruption}/evidence.csv",
+        sources=sources("compare-weights"),
+    output:
+        agreement="results/{model}/{task}/{corruption}/weight_agreement.csv",
+        record="results/{model}/{task}/{corruption}/weight_agreement.run.json",
+        roc="results/{model}/{task}/{corruption}/weight_roc.csv",
+        pairs="results/{model}/{task}/{corruption}/weight_pairs.csv",
+        edges="results/{model}/{task}/{corruption}/composition_edges.csv",
+        published="results/{model}/{task}/{corruption}/published_heads.csv",
+    log:
+        "logs/compare_weights/{model}_{task}_{corruption}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        resamples=lookup(within=config, dpath="statistics/resamples"),
+        level=lookup(within=config, dpath="statistics/level"),
+        seed=lookup(within=config, dpath="statistics/seed"),
+    message:
+        "Compare {wildcards.model}'s weights with effects on {wildcards.task}"
+    shell:
+        "head-patching compare-weights --weights {input.weights}"
+        " --composition {input.composition} --roles {input.roles}"
+        " --evidence {input.evidence} --model {wildcards.model}"
+        " --resamples {params.resamples} --level {params.level} --seed {params.seed}"
+        " --out {output.agreement} --out-roc {output.roc} --out-pairs {output.pairs}"
+        " --out-edges {output.edges} --out-published {output.published}"
+        " > {log} 2>&1"

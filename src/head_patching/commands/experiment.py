@@ -30,9 +30,13 @@ TABLES = (
     "role_criteria",
     "role_stability",
     "self_check",
+    "weight_agreement",
+    "weight_pairs",
+    "composition_edges",
+    "published_heads",
 )
 VALIDATION_TABLES = ("scores", "null_models")
-MODEL_TABLES = ("overlap", "repetition")
+MODEL_TABLES = ("overlap", "repetition", "weights")
 
 Validation = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Folder of summarise-validation.")

@@ -31,6 +31,7 @@ from head_patching.reporting.rounding import (
 )
 from head_patching.reporting.sources import Results
 from head_patching.reporting.validation import validation_numbers
+from head_patching.reporting.weights import weight_numbers
 from head_patching.results import atomic
 
 CORRUPTIONS = ("s2_io_flip", "s2_random", "abc", "s1_io_flip", "renamed") + (
@@ -73,6 +74,7 @@ def task_numbers(results: Results) -> Iterator[tuple[str, str]]:
         path_numbers,
         prefix_numbers,
         stability_numbers,
+        weight_numbers,
     ):
         yield from numbers(results).items()
 

@@ -48,12 +48,20 @@ COLUMNS = {
     + ["jaccard", "ci_low", "ci_high", "expected", "p_value", "heads"],
     "repetition": ["distance", "copies", "metric", "mean", "ci_low", "ci_high"]
     + ["n_sequences"],
+    "weights": [*HEAD, "criterion", "value"],
+    "weight_agreement": ["role", "criterion", "effect", "spearman", "ci_low", "ci_high"]
+    + ["auc", "n_in_role", "n_heads"],
+    "weight_pairs": ["kind", "difference", "p_value", "n_pairs"],
+    "composition_edges": ["kind", *HEAD, "later_layer", "later_head", "z", "role"]
+    + ["later_role"],
+    "published_heads": [*HEAD, "source"],
 }
 
 
 # A task without criteria has no verdicts, one task alone nothing to share; without null
-# models there are no false roles.
-MAY_BE_EMPTY = ("null_models", "overlap", "role_criteria")
+# models there are no false roles. Heads need not compose, nor need they be published.
+MAY_BE_EMPTY = ("null_models", "overlap", "role_criteria", "composition_edges")
+MAY_BE_EMPTY += ("published_heads",)
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,11 @@ class Results:
     null_models: pd.DataFrame
     overlap: pd.DataFrame
     repetition: pd.DataFrame
+    weights: pd.DataFrame
+    weight_agreement: pd.DataFrame
+    weight_pairs: pd.DataFrame
+    composition_edges: pd.DataFrame
+    published_heads: pd.DataFrame
     self_check: pd.DataFrame
     self_check_summary: Mapping[str, Any]
     pairs: tuple[Mapping[str, Any], ...]
@@ -153,6 +166,11 @@ def read_results(
     null_models: Path,
     overlap: Path,
     repetition: Path,
+    weights: Path,
+    weight_agreement: Path,
+    weight_pairs: Path,
+    composition_edges: Path,
+    published_heads: Path,
     self_check: Path,
     self_check_summary: Path,
     pairs: Path,
@@ -188,6 +206,11 @@ def read_results(
         "null_models": null_models,
         "overlap": overlap,
         "repetition": repetition,
+        "weights": weights,
+        "weight_agreement": weight_agreement,
+        "weight_pairs": weight_pairs,
+        "composition_edges": composition_edges,
+        "published_heads": published_heads,
         "self_check": self_check,
     }
     tables = {name: _read_table(path, COLUMNS[name]) for name, path in paths.items()}

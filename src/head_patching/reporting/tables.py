@@ -39,6 +39,7 @@ from head_patching.reporting.tabular import (
     tabular,
 )
 from head_patching.reporting.validation import validation_table
+from head_patching.reporting.weight_tables import weight_agreement_table, weights_table
 from head_patching.results import atomic
 
 # An interval stands close to its estimate. (pandas cuts a column format at ; and :)
@@ -250,6 +251,8 @@ TASK_TABLES: Tables = {
     "signals": signals_table,
     "top_heads": top_heads_table,
     "undecided": undecided_table,
+    "weight_agreement": weight_agreement_table,
+    "weights": weights_table,
 }
 SHARED_TABLES: Tables = {
     "provenance": provenance_table,

@@ -44,6 +44,11 @@ SECTIONS: dict[str, str] = {
     "backup name mover": "section 3.4, appendix F",
 }
 
+# Induction heads of GPT-2 small by their attention on repeated random tokens, of which
+# the solutions of the ARENA course say "all strongly induction-y".
+INDUCTION: Heads = ((5, 1), (5, 5), (6, 9), (7, 2), (7, 10))
+INDUCTION_SOURCE = "https://github.com/callummcdougall/ARENA_3.0"
+
 # Heads the paper itself calls fuzzy: they do not pass all the tests of their role.
 FUZZY: Heads = ((0, 10), (5, 8), (5, 9))
 
@@ -120,3 +125,18 @@ def published_roles(model: str) -> pd.DataFrame:
     columns = ["layer", "head", "role", "fuzzy", "section", "source"]
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values(["layer", "head"], ignore_index=True)
+
+
+def published_induction_heads(model: str) -> pd.DataFrame:
+    """The induction heads that re-implementations report, none of another model.
+
+    Columns layer, head, source; sorted by layer and head.
+
+    Examples
+    --------
+    >>> len(published_induction_heads("gpt2-small"))
+    5
+    """
+    heads = INDUCTION if model == MODEL else ()
+    rows = [(layer, head, INDUCTION_SOURCE) for layer, head in heads]
+    return pd.DataFrame(rows, columns=["layer", "head", "source"])

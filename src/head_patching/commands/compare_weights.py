@@ -1,0 +1,54 @@
+"""head-patching compare-weights: whether weights and patching name the same heads."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import Level, Out, Resamples, Seed
+
+
+def compare_weights(
+    weights: Annotated[
+        Path, typer.Option(metavar="CSV", help="Scores of heads (inspect-weights).")
+    ],
+    composition: Annotated[
+        Path, typer.Option(metavar="CSV", help="Pairs of heads (inspect-weights).")
+    ],
+    roles: Annotated[Path, typer.Option(metavar="CSV", help="Roles (classify-roles).")],
+    evidence: Annotated[
+        Path, typer.Option(metavar="CSV", help="Evidence (classify-roles).")
+    ],
+    model: Annotated[str, typer.Option(help="The model, by its registered name.")],
+    resamples: Resamples,
+    seed: Seed,
+    out: Out,
+    out_roc: Annotated[
+        Path, typer.Option(metavar="CSV", help="ROC curves of roles by weights.")
+    ],
+    out_pairs: Annotated[
+        Path, typer.Option(metavar="CSV", help="Pairs of roles against other pairs.")
+    ],
+    out_edges: Annotated[
+        Path, typer.Option(metavar="CSV", help="Pairs of heads that compose.")
+    ],
+    out_published: Annotated[
+        Path, typer.Option(metavar="CSV", help="Induction heads that others report.")
+    ],
+    level: Level = 0.95,
+) -> None:
+    """Compare what the weights say of heads with a task's effects and roles."""
+    import pandas as pd
+
+    from head_patching.results import write_csv
+    from head_patching.roles.inspection import agreement
+    from head_patching.roles.published import published_induction_heads
+
+    by_head, by_pair = pd.read_csv(weights), pd.read_csv(composition)
+    found, measured = pd.read_csv(roles), pd.read_csv(evidence)
+    write_csv(out_roc, agreement.weight_roc(by_head, found))
+    write_csv(out_pairs, agreement.weight_pairs(by_pair, found, resamples, seed))
+    write_csv(out_edges, agreement.composition_edges(by_pair, found))
+    write_csv(out_published, published_induction_heads(model))
+    table = agreement.weight_agreement(by_head, measured, found, resamples, seed, level)
+    write_csv(out, table)

@@ -1,0 +1,117 @@
+"""Numbers and tables of the weights, from values worked out by hand."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from head_patching.reporting.weight_tables import (
+    ranked_cell,
+    weight_agreement_table,
+    weights_table,
+)
+from head_patching.reporting.weights import weight_numbers
+from tests.reporting.test_tables import body
+
+
+@pytest.fixture
+def numbers(results):
+    """Of the made-up results."""
+    return weight_numbers(results)
+
+
+def test_the_best_and_the_worst_criterion(numbers):
+    assert numbers["weights/induction/n-criteria"] == "6"
+    assert numbers["weights/induction/best/name"] == "copying (OV)"
+    assert numbers["weights/induction/best/auc"] == "0.97"
+    assert numbers["weights/induction/best/spearman"] == r"\ensuremath{+0.40}"
+    assert numbers["weights/induction/best/interval"] == r"\ensuremath{[+0.28, +0.51]}"
+    assert numbers["weights/induction/best/correlated"] == "true"
+    # 0.97 - 0.6, the last criterion of the role.
+    assert numbers["weights/induction/worst/auc"] == "0.37"
+    assert numbers["weights/induction/some-below-chance"] == "true"
+    assert numbers["weights/previous-token/best/auc"] == "0.47"
+
+
+def test_the_pairs(numbers):
+    assert numbers["weights/pairs/k/difference"] == r"\ensuremath{+0.016}"
+    assert numbers["weights/pairs/k/p-value"] == "0.001"
+    assert numbers["weights/pairs/k/p-is-small"] == "true"
+    assert numbers["weights/pairs/match/p-value"] == "0.009"
+    assert numbers["weights/pairs/match/p-is-small"] == "false"
+    assert numbers["weights/pairs/match-mlp/more-than-others"] == "false"
+
+
+def test_the_edges(results, numbers):
+    # 30 layers make 435 pairs, of 81 pairs of heads each.
+    assert numbers["weights/n-pairs"] == "35235"
+    n_edges = sum(int(numbers[f"weights/edges/{kind}"]) for kind in "kqv")
+    assert n_edges == len(results.composition_edges) == 63
+    assert numbers["weights/strongest/names"] == "L17H8 to L18H7"
+    assert numbers["weights/strongest/predicted"] == "false"
+    assert numbers["weights/predicted/names"] == "L3H5 to L11H3"
+    assert numbers["weights/predicted/rank"] == "2"
+    edges = results.composition_edges
+    without = dataclasses.replace(results, composition_edges=edges[edges["z"] != 25.9])
+    assert weight_numbers(without)["weights/strongest/predicted"] == "true"
+
+
+def test_heads_that_others_report(results):
+    heads = [(11, 3), (20, 1)]
+    table = pd.DataFrame(heads, columns=["layer", "head"]).assign(source="somewhere")
+    numbers = weight_numbers(dataclasses.replace(results, published_heads=table))
+    assert numbers["weights/published/reported/heads"] == "L11H3 and L20H1"
+    assert numbers["weights/published/both/heads"] == "L11H3"
+    assert numbers["weights/published/only-there/heads"] == "L20H1"
+    assert numbers["weights/published/only-here/n"] == "0"
+    # L11H3 is the highest; what comes second was drawn at random.
+    assert "L11H3" in numbers["weights/published/by-weights/heads"]
+
+
+def test_nothing_found_has_the_same_keys_and_a_table(results, numbers):
+    none = dataclasses.replace(
+        results,
+        roles=results.roles.assign(role="no role"),
+        composition_edges=results.composition_edges.head(0),
+        weight_agreement=results.weight_agreement.assign(
+            auc=float("nan"), spearman=float("nan")
+        ),
+        weight_pairs=results.weight_pairs.assign(
+            difference=float("nan"), p_value=float("nan"), n_pairs=0
+        ),
+    )
+    empty = weight_numbers(none)
+    assert set(empty) == set(numbers)
+    assert empty["weights/induction/best/name"] == "--"
+    assert empty["weights/strongest/found"] == "false"
+    assert empty["weights/pairs/k/tested"] == "false"
+    assert "nan" not in "".join(empty.values())
+    assert body(weights_table(none)) == [["none", *6 * ["--"]]]
+    assert body(weight_agreement_table(none))[0][2] == "{--}"
+
+
+def test_heads_are_shown_with_their_ranks(results):
+    rows = {row[1]: row for row in body(weights_table(results))}
+    assert list(rows) == ["L11H3", "L3H5"]
+    assert rows["L11H3"][0] == "induction"
+    assert rows["L11H3"][2] == r"\ensuremath{0.91} (1)"
+    assert rows["L3H5"][5] == r"\ensuremath{0.91} (1)"
+    assert not rows["L3H5"][2].endswith("(1)")
+
+
+def test_a_head_without_a_value_has_a_dash():
+    assert ranked_cell(float("nan"), float("nan")) == "--"
+    assert ranked_cell(-0.5, 12.0) == r"\ensuremath{-0.50} (12)"
+
+
+def test_the_agreement_of_each_criterion_is_a_row(results):
+    rows = body(weight_agreement_table(results))
+    assert [row[0] for row in rows] == ["induction", *5 * [""], "previous token"]
+    assert rows[1] == [
+        "",
+        "copying (OV), behind the first MLP",
+        "+0.30",
+        r"\ensuremath{[+0.18, +0.41]}",
+        "0.87",
+        "261",
+    ]
