@@ -63,7 +63,7 @@ def synthetic_roc() -> pd.DataFrame:
 def synthetic_weight_pairs() -> pd.DataFrame:
     """weight_pairs.csv: more by keys, no more by matches."""
     rows = [
-        ("k", 0.0159, 0.0005 - 1e-6, 1),
+        ("k", 0.0159, 0.0005, 1),
         ("match", 0.012, 0.0095, 1),
         ("match.mlp", -0.004, 0.61, 1),
     ]

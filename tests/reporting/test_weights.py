@@ -109,7 +109,7 @@ def test_the_agreement_of_each_criterion_is_a_row(results):
     assert [row[0] for row in rows] == ["induction", *5 * [""], "previous token"]
     assert rows[1] == [
         "",
-        "copying (OV), behind the first MLP",
+        r"\quad behind the first MLP",
         "+0.30",
         r"\ensuremath{[+0.18, +0.41]}",
         "0.87",

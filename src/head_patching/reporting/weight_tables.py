@@ -86,14 +86,19 @@ def ranked_cell(value: float | None, rank: float | None) -> str:
 
 
 def weight_agreement_table(results: Results) -> str:
-    """How each criterion ranks the heads; by role, then in the order of the file."""
+    """How each criterion ranks the heads; by role, then in the order of the file.
+
+    The same criterion behind the first MLP follows it, indented.
+    """
     rows, agreement = [], results.weight_agreement
     for role in dict.fromkeys(agreement["role"]):
         for number, row in enumerate(agreement.query("role == @role").itertuples()):
             rows.append(
                 [
                     escape(role) if number == 0 else "",
-                    escape(weight_name(row.criterion)),
+                    r"\quad behind the first MLP"
+                    if row.criterion.endswith(BEHIND_MLP)
+                    else escape(weight_name(row.criterion)),
                     cell(row.spearman, 2, sign=True),
                     interval_cell(row.ci_low, row.ci_high, 2, sign=True),
                     cell(row.auc, 2),

@@ -85,8 +85,8 @@ def pair_numbers(results: Results, kind: str) -> Numbers:
         f"{key}/tested": flag(pd.notna(p_value)),
         f"{key}/n-pairs": str(int(row["n_pairs"])),
         f"{key}/difference": math_mode(format_number(row["difference"], 3, sign=True)),
-        f"{key}/p-value": "0.001" if p_value < 5e-4 else format_number(p_value, 3),
-        f"{key}/p-is-small": flag(p_value < 5e-4),
+        f"{key}/p-value": "0.001" if p_value < 1e-3 else format_number(p_value, 3),
+        f"{key}/p-is-small": flag(p_value < 1e-3),
         f"{key}/more-than-others": flag(p_value < 0.05),
     }
 
