@@ -10,8 +10,9 @@ from .conftest import Workspace, copy_of_tracked_files
 pytestmark = pytest.mark.workflow
 
 TYPESET = {"typeset_chapter"}
-NUMBERS = {"build_numbers", "build_tables"} | TYPESET
+NUMBERS = {"build_numbers", "build_tables", "build_shared_tables"} | TYPESET
 ROLES = {"classify_roles", "record_provenance", "draw_figure"} | NUMBERS
+ROLES |= {"show_attention", "compare_weights"}
 VALIDATION = {"validate_roles", "summarise_validation"}
 CRITERIA = {"trace_paths"} | ROLES | VALIDATION
 EFFECTS = {"summarise_effects", "summarise_positions"}
@@ -25,16 +26,18 @@ PAIRS |= {
     "estimate_effects",
     "check_patching",
     "measure_evidence",
+    "compare_tasks",
 }
 
 
 def test_chapter_figures_and_tables_are_there(built: Workspace) -> None:
     results = built.results()
     assert results["paper/chapter.pdf"].read_bytes().startswith(b"%PDF")
-    figures = {Path(name).stem for name in results if name.startswith("figures/")}
+    figures = [Path(name) for name in results if name.startswith("figures/")]
+    assert {figure.parent.name for figure in figures} == {"figures", "ioi", "induction"}
     for figure in figures:
-        for kind in ("pdf", "png", "csv"):
-            assert results[f"figures/{figure}.{kind}"].stat().st_size > 0
+        for kind in (".pdf", ".png", ".csv"):
+            assert results[figure.with_suffix(kind).as_posix()].stat().st_size > 0
     assert any(name.startswith("tables/") for name in results)
     assert not [name for name in results if "partial" in name or "tmp" in name]
 
@@ -64,9 +67,9 @@ def test_second_run_has_nothing_to_do(built: Workspace) -> None:
             "config/config.yaml",
             "threshold: 0.02",
             "threshold: 0.03",
-            EFFECTS | CRITERIA,
+            EFFECTS | CRITERIA | {"compare_tasks"},
         ),
-        ("config/roles.yaml", "threshold: ", "threshold: 1", CRITERIA),
+        ("config/roles/ioi.yaml", "threshold: ", "threshold: 1", CRITERIA),
         (
             "figures/head_effects.py",
             "def draw",
@@ -92,8 +95,20 @@ def test_a_figure_module_reruns_one_figure(built: Workspace) -> None:
     with built.edited("figures/behaviour.py", "def draw", "# moved\ndef draw"):
         plan = built.run("--dry-run")
     drawn = [line for line in plan.splitlines() if "Draw figure" in line]
-    assert len(drawn) == 1
-    assert "behaviour" in drawn[0]
+    assert len(drawn) == 2  # one of each task
+    assert all("behaviour" in line for line in drawn)
+
+
+def test_a_task_s_file_reruns_that_task_alone(built: Workspace) -> None:
+    file = "src/head_patching/tasks/induction_corruptions.py"
+    with built.edited(file, "def moved", "# moved\ndef moved"):
+        plan = built.run("--dry-run")
+    made = [line for line in plan.splitlines() if "prompt pairs for" in line]
+    assert made
+    assert all("for induction" in line for line in made)
+    patched = [line for line in plan.splitlines() if "patching/denoising" in line]
+    assert patched
+    assert not [line for line in patched if "/ioi/" in line and "output:" in line]
 
 
 @pytest.mark.parametrize("target", ["figures", "tables", "paper"])

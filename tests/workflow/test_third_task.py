@@ -27,11 +27,13 @@ def shown_task() -> str:
 def test_a_task_of_one_file_gets_its_results_and_figures(built: Workspace) -> None:
     assert "src/head_patching/tasks/capitals.py" in README.read_text()
     file = built.folder / "src/head_patching/tasks/capitals.py"
-    config = json.dumps({"capitals": SETTINGS | {"positions": ["END"]}})
+    settings = json.dumps(SETTINGS | {"positions": ["END"]})  # which is YAML, too
+    tasks = "tasks:\n", f"tasks:\n  capitals: {settings}\n"
     figures = [f"results/figures/capitals/{name}.pdf" for name in FIGURES]
     try:
         file.write_text(shown_task())
-        built.run(*figures, "--config", f"tasks={config}")
+        with built.edited("config/quick.yaml", *tasks):
+            built.run(*figures)
     finally:
         file.unlink(missing_ok=True)
     for path in figures:
