@@ -157,3 +157,11 @@ def test_tables_by_hand():
     # Of six pairs of resamples two agree; the others share head 0's role alone.
     assert table["jaccard"].tolist() == pytest.approx([1, 2 / 6, (2 + 4 / 2) / 6])
     assert table["n_resamples"].tolist() == [4, 4, 4]
+
+
+def test_without_criteria_no_head_has_a_role_in_any_resample():
+    measured = average("attention", np.ones((2, 3, 4)), list("abcd"))
+    has = resampled_roles([measured], [], Importance(0.02, 0.05), 5, seed=0)
+    assert has.shape == (5, 2, 3, 0)
+    assert len(probabilities(has, [])) == 0
+    assert stability(has, [])["jaccard"].isna().all()

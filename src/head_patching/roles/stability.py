@@ -65,8 +65,9 @@ def resampled_roles(
             )[0]
             for row in criteria
         ]  # fmt: skip
-        of_role = [np.all([met[row] for row in rows], axis=0) for rows in rows_of]
-        has[resample] = np.stack(of_role, axis=-1).reshape(has.shape[1:])
+        for number, rows in enumerate(rows_of):
+            of_role = np.all([met[row] for row in rows], axis=0)
+            has[resample, ..., number] = of_role.reshape(shape)
     return has
 
 
@@ -116,12 +117,19 @@ def stability(
     has: Bool[np.ndarray, "resample layer head role"], roles: Sequence[str]
 ) -> pd.DataFrame:
     """Columns role, jaccard, n_resamples: of each role's heads, and of all roles."""
-    flat = has.reshape(len(has), -1, len(roles))
+    n_heads = has.shape[1] * has.shape[2]
+    flat = has.reshape(len(has), n_heads, len(roles))
     rows = [
         (role, mean_jaccard(flat[..., number]), len(has))
         for number, role in enumerate(roles)
     ]
-    rows.append((ALL_ROLES, mean_jaccard(flat.reshape(len(has), -1)), len(has)))
+    rows.append(
+        (
+            ALL_ROLES,
+            mean_jaccard(flat.reshape(len(has), n_heads * len(roles))),
+            len(has),
+        )
+    )
     return pd.DataFrame(rows, columns=["role", "jaccard", "n_resamples"])
 
 
