@@ -123,13 +123,8 @@ def stability(
         (role, mean_jaccard(flat[..., number]), len(has))
         for number, role in enumerate(roles)
     ]
-    rows.append(
-        (
-            ALL_ROLES,
-            mean_jaccard(flat.reshape(len(has), n_heads * len(roles))),
-            len(has),
-        )
-    )
+    whole = flat.reshape(len(has), n_heads * len(roles))
+    rows.append((ALL_ROLES, mean_jaccard(whole), len(has)))
     return pd.DataFrame(rows, columns=["role", "jaccard", "n_resamples"])
 
 
