@@ -86,7 +86,7 @@ system:
 	fi
 
 .PHONY: quick
-quick: setup ## the whole chapter on a few prompts, in under two minutes
+quick: setup ## the whole chapter on a few prompts, in some minutes
 	snakemake --cores $(CORES) --configfile config/quick.yaml
 
 .PHONY: lint
