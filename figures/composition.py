@@ -10,7 +10,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.patheffects import withStroke
 
 from figures.command import figure_command
-from figures.style import TEXT_WIDTH, role_color
+from figures.style import TEXT_WIDTH, head_axes, role_color
 from figures.top_heads import role_handles
 from head_patching.reporting.rounding import head_name
 from head_patching.reporting.weights import has_role
@@ -65,30 +65,24 @@ def graph(heads: pd.DataFrame, edges: pd.DataFrame, *, ax: Axes | None = None) -
             )
         )  # fmt: skip
     for row in heads.itertuples():
-        has_role = row.role in NAMED_ROLES
+        is_named = row.role in NAMED_ROLES
         is_joined = (row.layer, row.head) in joined
         plain = "#777777" if is_joined else "#DDDDDD"
         ax.scatter(
-            row.head, row.layer, s=34 if has_role else 12 if is_joined else 4,
-            c=role_color(row.role) if has_role else plain,
-            edgecolors="black" if has_role else "none", linewidths=0.5, zorder=5,
+            row.head, row.layer, s=34 if is_named else 12 if is_joined else 4,
+            c=role_color(row.role) if is_named else plain,
+            edgecolors="black" if is_named else "none", linewidths=0.5, zorder=5,
         )  # fmt: skip
-        if has_role or is_joined:
+        if is_named or is_joined:
             ax.annotate(
                 head_name(row.layer, row.head), (row.head, row.layer),
                 xytext=(0, 6), textcoords="offset points", fontsize=6, zorder=6,
-                ha="center", va="center", color="black" if has_role else "#555555",
+                ha="center", va="center", color="black" if is_named else "#555555",
                 path_effects=[withStroke(linewidth=1.2, foreground="white")],
             )  # fmt: skip
     n_layers, n_heads = heads["layer"].max() + 1, heads["head"].max() + 1
-    ax.set_xlim(-0.5, n_heads - 0.5)
-    ax.set_ylim(-0.6, n_layers - 0.1)
-    ax.set_xticks(range(0, n_heads, 1 if n_heads <= 12 else 2))
-    ax.set_yticks(range(0, n_layers, 2 if n_layers > 12 else 1))
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set_xlabel("head")
-    ax.set_ylabel("layer")
+    head_axes(ax, n_layers, n_heads)
+    ax.set_ylim(-0.6, n_layers - 0.1)  # room for the names of the top layer
     return ax
 
 

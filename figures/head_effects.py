@@ -12,8 +12,8 @@ from figures.style import (
     DIRECTION_TITLES,
     EFFECT_CMAP,
     TEXT_WIDTH,
+    effect_bar,
     effect_name,
-    finish_effect_bar,
     head_axes,
     text_color,
 )
@@ -144,15 +144,7 @@ def draw(effects: pd.DataFrame, top: int = 10) -> tuple[Figure, pd.DataFrame]:
         ax.set_title(DIRECTION_TITLES[direction])
     for ax in axes[0, 1:]:
         ax.set_ylabel("")
-    bar = fig.colorbar(
-        axes[0, 0].collections[0],
-        ax=axes,
-        location="bottom",
-        shrink=0.6,
-        aspect=40,
-        pad=0.01,
-    )
-    finish_effect_bar(bar)
+    effect_bar(axes[0, 0].collections[0], axes, aspect=40, pad=0.01)
     columns = ["direction", "layer", "head", "effect"]
     return fig, shown[columns].sort_values(columns[:3])
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from figures.command import figure_command
 from figures.head_effects import effect_heatmap
-from figures.style import DIRECTION_MARKERS, TEXT_WIDTH, finish_effect_bar
+from figures.style import DIRECTION_MARKERS, TEXT_WIDTH, effect_bar
 
 PATCH_TYPES = ("output", "q", "k", "v", "pattern")
 
@@ -49,15 +49,7 @@ def draw(effects: pd.DataFrame, top: int = 3) -> tuple[Figure, pd.DataFrame]:
         ax.set_title(kind)
     for ax in axes[-1]:
         ax.set_xlabel("head")
-    bar = fig.colorbar(
-        axes[0, 0].collections[0],
-        ax=axes,
-        location="bottom",
-        shrink=0.6,
-        aspect=45,
-        pad=0.01,
-    )
-    finish_effect_bar(bar)
+    effect_bar(axes[0, 0].collections[0], axes, pad=0.01)
     columns = ["patch_type", "direction", "layer", "head", "effect"]
     return fig, shown[columns].sort_values(columns[:4])
 

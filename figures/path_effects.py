@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from figures.command import figure_command
 from figures.head_effects import effect_heatmap
-from figures.style import TEXT_WIDTH, finish_effect_bar
+from figures.style import TEXT_WIDTH, effect_bar
 from head_patching.reporting.tabular import path_target, paths_among
 
 
@@ -43,11 +43,7 @@ def draw(evidence: pd.DataFrame, top: int = 4) -> tuple[Figure, pd.DataFrame]:
         ax.set_yticks(range(0, n_layers, 4 if n_layers > 16 else 2))
     for ax in axes[1:]:
         ax.set_ylabel("")
-    bar = fig.colorbar(
-        axes[0].collections[0], ax=axes, location="bottom", shrink=0.6, aspect=45,
-        pad=0.01,
-    )  # fmt: skip
-    finish_effect_bar(bar)
+    effect_bar(axes[0].collections[0], axes, pad=0.01)
     columns = ["criterion", "layer", "head", "effect", "ci_low", "ci_high"]
     return fig, shown[columns].sort_values(columns[:3])
 

@@ -11,7 +11,7 @@ from figures.style import (
     DIRECTION_TITLES,
     EFFECT_CMAP,
     TEXT_WIDTH,
-    finish_effect_bar,
+    effect_bar,
     text_color,
 )
 from head_patching.reporting.rounding import head_name
@@ -78,10 +78,7 @@ def draw(
     for ax, direction in zip(axes[0], directions, strict=True):
         position_heatmap(shown[shown["direction"] == direction], limit=limit, ax=ax)
         ax.set_title(DIRECTION_TITLES[direction])
-    bar = fig.colorbar(
-        axes[0, 0].images[0], ax=axes, location="bottom", shrink=0.6, aspect=45
-    )
-    finish_effect_bar(bar)
+    effect_bar(axes[0, 0].images[0], axes)
     columns = ["direction", "layer", "head", "position", "effect", "ci_low", "ci_high"]
     return fig, shown[columns]
 

@@ -10,12 +10,12 @@ from matplotlib.patheffects import withStroke
 from figures.command import figure_command
 from figures.style import TEXT_WIDTH, first_roles, role_color
 from figures.top_heads import role_handles
+from head_patching.reporting.comparison import DIRECT, EFFECT, PREFIX_SCORE
 from head_patching.reporting.rounding import head_name
 
-SCORE = "induction_score.25x4"
 EFFECTS = {
-    "effect.denoising.output": "denoising effect of the output",
-    "path.logits": "effect along the path to the logits",
+    EFFECT: "denoising effect of the output",
+    DIRECT: "effect along the path to the logits",
 }
 LABELLED = 5  # heads by score, and as many by effect
 
@@ -23,9 +23,9 @@ LABELLED = 5  # heads by score, and as many by effect
 def scores_and_effects(evidence: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     """One row per head and kind of effect: its score, its effect and its role."""
     values = evidence.set_index(["layer", "head"])
-    score = values[values["criterion"] == SCORE]
+    score = values[values["criterion"] == PREFIX_SCORE]
     if score.empty:
-        raise ValueError(f"evidence has no {SCORE!r}")
+        raise ValueError(f"evidence has no {PREFIX_SCORE!r}")
     score = score[["value", "ci_low", "ci_high"]].add_prefix("score_")
     kept = ["criterion", "value", "ci_low", "ci_high", "important"]
     effect = values[values["criterion"].isin(EFFECTS)][kept]

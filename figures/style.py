@@ -9,9 +9,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colorbar import Colorbar
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from head_patching.reporting.rounding import head_name
@@ -103,8 +104,11 @@ def effect_name(row: object) -> str:
     return sign + head_name(row.layer, row.head)
 
 
-def finish_effect_bar(bar: Colorbar) -> None:
-    """The look and the label that the colour bars of all effects share."""
+def effect_bar(cells: ScalarMappable, axes: np.ndarray, **placing: float) -> None:
+    """The colour bar below panels of effects; `placing` as `Figure.colorbar` has it."""
+    placing = {"aspect": 45, **placing}
+    fig = axes.flat[0].figure
+    bar = fig.colorbar(cells, ax=axes, location="bottom", shrink=0.6, **placing)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
     bar.set_label("effect: share of the clean\N{EN DASH}corrupt logit difference moved")

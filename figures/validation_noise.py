@@ -6,11 +6,11 @@ from matplotlib.figure import Figure
 
 from figures.command import figure_command
 from figures.style import TEXT_WIDTH, role_order
+from head_patching.reporting.validation import ARCHITECTURES
 
 MEASURES = ("precision", "recall")
 # Paul Tol's "high-contrast" scheme, as for the runs (see figures.style).
 COLORS = {"gpt2": "#004488", "llama": "#BB5566"}
-NAMES = {"gpt2": "GPT-2", "llama": "Llama"}
 MARKERS = {"gpt2": "o", "llama": "s"}
 
 
@@ -41,7 +41,7 @@ def draw(scores: pd.DataFrame, task: str = "ioi") -> tuple[Figure, pd.DataFrame]
                 ax.errorbar(
                     x, rows[measure], yerr=reach, color=COLORS[architecture],
                     marker=MARKERS[architecture], markersize=3, linewidth=0.7,
-                    label=NAMES[architecture],
+                    label=ARCHITECTURES[architecture],
                 )  # fmt: skip
             ax.set_ylim(-0.05, 1.05)
             ax.grid(axis="y")

@@ -3,17 +3,14 @@
 import pytest
 
 from head_patching.tasks import Signal, Step, Task, Tracing, find_task, tasks
-
-
-def build(*arguments):
-    raise NotImplementedError
+from head_patching.tasks.ioi import ioi_pairs
 
 
 def task(**changes):
     """A small task, with changes."""
     given = {
         "name": "toy",
-        "build": build,
+        "build": ioi_pairs,
         "corruptions": ("other",),
         "position_names": ("A", "END"),
         "tracing": Tracing("other"),

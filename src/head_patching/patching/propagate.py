@@ -303,10 +303,12 @@ def blocks(n_items: int, rows_per_item: int, block_rows: int) -> Iterator[slice]
         yield slice(start, min(start + step, n_items))
 
 
-def final_residual(model: Model, base: Activations) -> Float[Tensor, "batch d_model"]:
-    """The base run's residual stream at END after the last layer."""
+def final_residual(
+    model: Model, base: Activations, at: int | slice = -1
+) -> Float[Tensor, "batch *position d_model"]:
+    """The base run's residual stream after the last layer, at END or elsewhere."""
     layer, config = model.layers[-1], model.config
-    resid_pre = base.resid_pre[-1, :, -1]
-    resid_mid = resid_pre + attention_write(base.z[-1, :, -1], layer)
+    resid_pre = base.resid_pre[-1, :, at]
+    resid_mid = resid_pre + attention_write(base.z[-1, :, at], layer)
     read = resid_pre if config.parallel_attn_mlp else resid_mid
     return resid_mid + mlp_write(normalise(read, config), layer)

@@ -12,13 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from head_patching.models.transformer import (
-    Model,
-    attention_write,
-    mlp_write,
-    normalise,
-    unembed,
-)
+from head_patching.models.transformer import Model, unembed
+from head_patching.patching.propagate import final_residual
 from head_patching.roles.attention import plain_vocabulary, random_tokens
 from head_patching.statistics import bootstrap_mean
 
@@ -119,8 +114,5 @@ def next_token_logits(
     model: Model, tokens: Int[Tensor, "batch position"]
 ) -> Float[Tensor, "batch position d_vocab"]:
     """The logits at every position of the prompts, not only at END."""
-    run, layer = model.run(tokens), model.layers[-1]
-    resid_pre = run.resid_pre[-1]
-    resid_mid = resid_pre + attention_write(run.z[-1], layer)
-    read = resid_pre if model.config.parallel_attn_mlp else resid_mid
-    return unembed(model, resid_mid + mlp_write(normalise(read, model.config), layer))
+    run = model.run(tokens)
+    return unembed(model, final_residual(model, run, at=slice(None)))

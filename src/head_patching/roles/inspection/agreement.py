@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
+from head_patching.roles.classify import HEAD, NO_ROLE
 from head_patching.roles.inspection.causal import (
     area_under_roc,
     known_in_both,
@@ -19,9 +20,6 @@ from head_patching.roles.inspection.causal import (
     roc_curve,
 )
 from head_patching.roles.inspection.edges import PAIR, edges
-
-HEAD = ["layer", "head"]
-NO_ROLE = "no role"
 
 # Role -> the effect by which patching finds its heads, and what weights say of them.
 ASKED: Mapping[str, tuple[str, tuple[str, ...]]] = {
