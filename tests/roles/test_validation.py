@@ -104,6 +104,11 @@ def test_null_models_leave_out_each_role_in_turn():
     assert sorted(left_out) == sorted(ROLES)
 
 
+def test_a_model_with_neither_circuit_nor_noise_is_left_out():
+    (without_one,) = null_models(PlantedModel("gpt2", SEED, 0.0))
+    assert len(without_one.without) == 1
+
+
 def test_what_was_left_out_in_words():
     assert without_text(()) == "nothing"
     assert without_text(("induction",)) == "induction"

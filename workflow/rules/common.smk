@@ -24,9 +24,6 @@ try:
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
-# Cores of a job that loads a model but computes little: two fit beside each other.
-LIGHT = max(1, config["threads"] // 2)
-
 LOCKS = ["requirements.lock", "model.lock"]
 
 # Figure of a task -> the tables it is drawn from, named as the options of its module.

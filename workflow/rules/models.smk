@@ -12,7 +12,7 @@ rule prepare_model:
         "logs/prepare_model/{model}.log",
     benchmark:
         "logs/prepare_model/{model}.tsv"
-    threads: LIGHT
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=10,
@@ -38,7 +38,7 @@ rule measure_repetition:
         "logs/measure_repetition/{model}.log",
     benchmark:
         "logs/measure_repetition/{model}.tsv"
-    threads: LIGHT
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=10,

@@ -12,7 +12,7 @@ rule cache_activations:
         "logs/cache_activations/{model}_{task}_{corruption}_{shard}.log",
     benchmark:
         "logs/cache_activations/{model}_{task}_{corruption}_{shard}.tsv"
-    threads: LIGHT
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=10,
@@ -91,7 +91,7 @@ rule check_patching:
         "logs/check_patching/{model}_{task}_{corruption}.log",
     benchmark:
         "logs/check_patching/{model}_{task}_{corruption}.tsv"
-    threads: LIGHT
+    threads: 1
     resources:
         mem_mb=6000,
         runtime=20,

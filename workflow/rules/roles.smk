@@ -13,7 +13,7 @@ rule measure_evidence:
         "logs/measure_evidence/{model}_{task}_{corruption}.log",
     benchmark:
         "logs/measure_evidence/{model}_{task}_{corruption}.tsv"
-    threads: LIGHT
+    threads: 1
     resources:
         mem_mb=6000,
         runtime=10,

@@ -13,7 +13,7 @@ rule inspect_weights:
         "logs/inspect_weights/{model}.log",
     benchmark:
         "logs/inspect_weights/{model}.tsv"
-    threads: LIGHT
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=10,

@@ -37,10 +37,13 @@ N_SEQUENCES, N_TOKENS = 20, 20
 def null_models(planted: PlantedModel) -> list[PlantedModel]:
     """Models like it without a circuit: none at all, and one role left out.
 
-    Which role is left out goes round with the seed.
+    Which role is left out goes round with the seed. Without noise and without a circuit
+    a model would write nothing: there is none.
     """
     roles = list(ROLES)
-    left_out = [tuple(roles), (roles[planted.seed % len(roles)],)]
+    left_out = [(roles[planted.seed % len(roles)],)]
+    if planted.noise > 0:
+        left_out.insert(0, tuple(roles))
     return [
         PlantedModel(planted.architecture, planted.seed, planted.noise, without)
         for without in left_out
