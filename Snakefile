@@ -16,6 +16,7 @@
 #       evidence.csv, roles.csv, role_criteria.csv,
 #       role_stability.csv                              what the heads do, how surely
 #       attention_examples.csv                          attention on one prompt
+#       circuit.csv                                     heads with a role, paths between
 #       weight_*.csv, composition_edges.csv,
 #       published_heads.csv                             whether the weights say the same
 #   results/{model}/repetition.csv, overlap.csv       behaviour on random tokens; heads
@@ -24,7 +25,10 @@
 #   results/validation/                               roles of models with known circuits
 #   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them;
 #   results/tables/{table}.tex                          a task's are in its folder
-#   results/numbers.tex                               what the text includes besides
+#   results/numbers.tex + .csv                        what the text includes besides, and
+#                                                       the files that it comes from
+#   results/claims.csv                                claims against the reference
+#   results/archive/head-patching.tar.gz              all to be deposited
 #   results/provenance.json                           checksums, versions, settings
 #   results/paper/chapter.pdf                         the chapter
 #   x.run.json beside x                               the record of the run that made x
@@ -32,6 +36,9 @@
 
 
 configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
 
 
 # Never used without `--sdm apptainer`: the environment is the one Snakemake runs in.
@@ -45,6 +52,7 @@ include: "workflow/rules/patching.smk"
 include: "workflow/rules/roles.smk"
 include: "workflow/rules/weights.smk"
 include: "workflow/rules/reporting.smk"
+include: "workflow/rules/publishing.smk"
 
 
 localrules:

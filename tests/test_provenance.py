@@ -60,8 +60,9 @@ def test_collect_joins_models_settings_and_runs(record: Path) -> None:
     described = {"provenance": {"name": "tiny", "files": {"a": "b"}}}
     Path("model.json").write_text(json.dumps(described))
     joined = provenance.collect(
-        [record], ["model.json"], {"tasks": {"ioi": {"seed": 1}}}
+        [record], ["model.json"], {"tasks": {"ioi": {"seed": 1}}}, {"x/a.csv": "make"}
     )
+    assert joined["rules"] == {"x/a.csv": "make"}
     assert joined["models"]["tiny"]["files"] == {"a": "b"}
     assert joined["settings"] == {"tasks.ioi.seed": 1}
     assert joined["runs"]["x/effects.run.json"]["command"] == "head-patching patch"
@@ -73,7 +74,7 @@ def test_collect_refuses_results_of_other_versions(record: Path) -> None:
     content["packages"]["numpy"] = "1.0"
     record.write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"was made with numpy 1\.0.*forceall"):
-        provenance.collect([record], [], {})
+        provenance.collect([record], [], {}, {})
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", "\x00"])

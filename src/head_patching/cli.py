@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from head_patching import provenance
+from head_patching.commands.archive import archive
 from head_patching.commands.benchmark import benchmark
 from head_patching.commands.build_numbers import build_numbers
 from head_patching.commands.build_shared_tables import build_shared_tables
@@ -28,18 +29,22 @@ from head_patching.commands.make_pairs import make_pairs
 from head_patching.commands.measure_behaviour import measure_behaviour
 from head_patching.commands.measure_evidence import measure_evidence
 from head_patching.commands.measure_repetition import measure_repetition
+from head_patching.commands.outline_circuit import outline_circuit
 from head_patching.commands.patch import patch
 from head_patching.commands.prepare_model import prepare_model
 from head_patching.commands.record_provenance import record_provenance
 from head_patching.commands.show_attention import show_attention
 from head_patching.commands.summarise_effects import summarise_effects
 from head_patching.commands.summarise_validation import summarise_validation
+from head_patching.commands.trace import trace
 from head_patching.commands.trace_paths import trace_paths
 from head_patching.commands.typeset import typeset
+from head_patching.commands.update_reference import update_reference
 from head_patching.commands.validate import validate
+from head_patching.commands.verify import verify
 
 # Parameters that name what is written begin so; every other path is read.
-OUTPUTS = ("out", "summary")
+OUTPUTS = ("out", "summary", "json")
 
 
 # Typer carries its own copy of click: a context's type is private, hence `Any` below.
@@ -61,6 +66,8 @@ class Recorded(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         result = super().invoke(ctx)
+        if ctx.params["out"] is None:
+            return result
         settings = {k: v for k, v in ctx.params.items() if not _paths(v)}
         inputs = {k: v for k, v in ctx.params.items() if not k.startswith(OUTPUTS)}
         record = provenance.run_record(
@@ -110,7 +117,8 @@ app.command(cls=Recorded)(inspect_weights)
 app.command(cls=Recorded)(trace_paths)
 app.command(cls=Recorded)(classify_roles)
 app.command(cls=Recorded)(compare_roles)
-app.command()(show_attention)
+app.command(cls=Recorded)(show_attention)
+app.command(cls=Recorded)(outline_circuit)
 app.command(cls=Recorded)(compare_tasks)
 app.command(cls=Recorded)(compare_weights)
 app.command(cls=Recorded)(measure_repetition)
@@ -119,10 +127,14 @@ app.command()(build_tables)
 app.command()(build_shared_tables)
 app.command()(build_numbers)
 app.command(cls=Recorded)(estimate_effects)
-app.command()(validate)
-app.command()(summarise_validation)
+app.command(cls=Recorded)(validate)
+app.command(cls=Recorded)(summarise_validation)
 app.command()(benchmark)
 app.command()(typeset)
+app.command()(trace)
+app.command()(verify)
+app.command()(archive)
+app.command()(update_reference)
 app.command()(demo)
 
 

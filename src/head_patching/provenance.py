@@ -60,16 +60,18 @@ def relative(path: Path | str) -> str:
         return path.name
 
 
-def description(path: Path | str) -> Path:
-    """The small file that stands for an input and holds the checksums of large ones.
+def description(path: Path | str) -> list[Path]:
+    """The small files that stand for an input and hold the checksums of large ones.
 
-    That is a prepared model's `model.json` and the manifest beside cached activations.
+    That is a prepared model's `model.json`, the manifest beside cached activations, and
+    what lies in a folder of criteria.
     """
     path = Path(path)
     if path.is_dir():
-        return path / "model.json"
+        model = path / "model.json"
+        return [model] if model.is_file() else sorted(path.glob("*.yaml"))
     manifest = path.with_suffix(".json")
-    return manifest if path.suffix == ".safetensors" and manifest.is_file() else path
+    return [manifest if path.suffix == ".safetensors" and manifest.is_file() else path]
 
 
 def run_record(
@@ -92,7 +94,9 @@ def run_record(
         "schema_version": SCHEMA_VERSION,
         "command": command,
         "inputs": {
-            relative(path): sha256_file(path) for path in map(description, inputs)
+            relative(path): sha256_file(path)
+            for each in inputs
+            for path in description(each)
         },
         "settings": dict(settings),
         "packages": package_versions(),
@@ -126,15 +130,22 @@ def collect(
     records: Iterable[Path | str],
     models: Iterable[Path | str],
     settings: Mapping[str, Any],
+    rules: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The provenance of a whole run, for the chapter's table.
+    """The provenance of a whole run, for the chapter's table and for `trace`.
+
+    Parameters
+    ----------
+    rules
+        Which rule of the workflow makes a file, by the pattern of its path.
 
     Returns
     -------
     dict
         `models`: name -> source, license, checksums and check of each prepared model;
         `settings`: the config, one dotted key per value (`tasks.ioi.seed`);
-        `packages`: name -> version; `runs`: result -> its record, less the packages.
+        `packages`: name -> version; `rules`: as given; `runs`: result -> its record,
+        less the packages.
 
     Raises
     ------
@@ -162,6 +173,7 @@ def collect(
         "models": described,
         "settings": flat(settings),
         "packages": packages,
+        "rules": dict(rules),
         "runs": runs,
     }
 

@@ -16,6 +16,7 @@ TABLES_OF = {
     "attention_examples": ["attention_examples"],
     "attention_targets": ["evidence", "roles"],
     "behaviour": ["behaviour"],
+    "circuit": ["circuit"],
     "composition": ["composition_edges", "roles"],
     "head_effects": ["effects"],
     "necessity_sufficiency": ["effects", "roles"],

@@ -24,6 +24,7 @@ TASK_FIGURES = {
     "attention_examples": ("attention_examples",),
     "attention_targets": ("evidence", "roles"),
     "behaviour": ("behaviour",),
+    "circuit": ("circuit",),
     "head_effects": ("effects",),
     "necessity_sufficiency": ("effects", "roles"),
     "patching_grid": ("effects",),

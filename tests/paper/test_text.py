@@ -63,6 +63,7 @@ def test_no_number_is_typed_in_the_text():
         r"\\(?:result|countedheads|texttt|input|includegraphics)\{[^{}]*\}",
         r"\\texttt\{(?:[^{}]|\{\})*\}",
         r"\\ifresult\{[^{}]*\}",
+        r"\\setlength\{[^{}]*\}\{[^{}]*\}",
         r"\\(?:label|ref|eqref|citep|citet|citealt)\{[^{}]*\}",
     ):
         prose = re.sub(pattern, " ", prose, flags=re.DOTALL)

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from head_patching.roles.circuit import circuit
+from head_patching.tasks import find_task
 from tests.reporting.synthetic_validation import (
     synthetic_confusion,
     synthetic_null_models,
@@ -347,14 +349,16 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
     measured = pd.concat(
         [evidence.assign(important=0), synthetic_paths(30, 9)], ignore_index=True
     )
+    roles, criteria = synthetic_roles(), synthetic_role_criteria(evidence)
     tables = {
         "attribution": synthetic_attribution(),
         "behaviour": synthetic_behaviour(),
         "effects": synthetic_effects(patch_types=patch_types),
         "effects_by_position": synthetic_positions(),
         "evidence": measured,
-        "roles": synthetic_roles(),
-        "role_criteria": synthetic_role_criteria(evidence),
+        "roles": roles,
+        "role_criteria": criteria,
+        "circuit": circuit(find_task("ioi"), roles, criteria, measured),
         "role_stability": synthetic_stability(),
         "scores": synthetic_scores(),
         "confusion": synthetic_confusion(),

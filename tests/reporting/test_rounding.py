@@ -6,6 +6,7 @@ import pytest
 
 from head_patching.reporting.rounding import (
     escape,
+    exact_values,
     format_effect,
     format_interval,
     format_number,
@@ -91,3 +92,12 @@ def test_heads_are_named_and_listed():
     assert join_names(["L0H1"]) == "L0H1"
     assert join_names(["L0H1", "L2H3"]) == "L0H1 and L2H3"
     assert join_names(["a", "b", "c", "d"], most=2) == "a, b and 2 more"
+
+
+def test_printed_numbers_remember_what_they_were_rounded_from():
+    assert exact_values(math_mode(format_number(0.12345, 2))) == (0.12345,)
+    assert exact_values(format_percent(0.954)) == (100 * 0.954,)
+    assert exact_values(math_mode(format_interval(0.111, 0.222))) == (0.111, 0.222)
+    assert exact_values(format_effect(0.5, 0.25, 0.75)) == (0.5, 0.25, 0.75)
+    assert exact_values(scientific(2.94e-5)) == (2.94e-5,)
+    assert exact_values(format_number(math.nan)) == exact_values("3") == ()

@@ -1,5 +1,6 @@
 """The checked config, what is to be made from it, and the sources of each rule."""
 
+import ast
 import json
 import os
 import shlex
@@ -31,6 +32,7 @@ TASK_FIGURES = {
     "attention_examples": ["attention_examples"],
     "attention_targets": ["evidence", "roles"],
     "behaviour": ["behaviour"],
+    "circuit": ["circuit"],
     "head_effects": ["effects"],
     "necessity_sufficiency": ["effects", "roles"],
     "patching_grid": ["effects"],
@@ -149,13 +151,20 @@ RECORDS = [
         "paths",
         "roles",
         "weight_agreement",
+        "attention_examples",
+        "circuit",
     ]
 ]
 
 
 RECORDS += expand(
     "results/{model}/{result}.run.json", model=config["models"], result=OF_MODEL
+) + expand(
+    "results/validation/{architecture}_{noise}.run.json",
+    architecture=config["validation"]["architectures"],
+    noise=config["validation"]["noise"],
 )
+RECORDS += ["results/validation/scores.run.json"]
 
 
 wildcard_constraints:
@@ -216,6 +225,22 @@ def criteria_option(wildcards, input):
 def figure_module(wildcards):
     """The module that draws a figure."""
     return f"figures.{os.path.basename(wildcards.figure)}"
+
+
+def figure_description(wildcards):
+    """What a figure shows: the first line of its module's description."""
+    source = Path(f"{figure_module(wildcards).replace('.', '/')}.py")
+    return ast.get_docstring(ast.parse(source.read_text())).splitlines()[0]
+
+
+def figure_task(wildcards):
+    """The task that a figure is about, as the report groups them."""
+    return os.path.dirname(wildcards.figure) or "all tasks"
+
+
+def figure_labels(wildcards):
+    """The name of a figure in the report."""
+    return {"figure": os.path.basename(wildcards.figure).replace("_", " ")}
 
 
 def figure_sources(wildcards):
@@ -369,6 +394,17 @@ def cache(wildcards):
     """The cached activations of all pairs."""
     folder = "results/{model}/{task}/{corruption}/cache/".format(**wildcards)
     return [f"{folder}{shard}.safetensors" for shard in shards(wildcards)]
+
+
+def rule_of_output(wildcards):
+    """Which rule makes a file, by the pattern of its path, as JSON."""
+    made = {str(path): rule.name for rule in workflow.rules for path in rule.output}
+    return json.dumps(made, sort_keys=True)
+
+
+def everything(wildcards):
+    """What a whole build makes."""
+    return rules.all.input
 
 
 def first_pair(wildcards):

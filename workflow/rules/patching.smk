@@ -143,7 +143,12 @@ rule summarise_effects:
         patched=PATCHED,
         sources=sources("summarise-effects"),
     output:
-        effects="results/{model}/{task}/{corruption}/effects.csv",
+        effects=report(
+            "results/{model}/{task}/{corruption}/effects.csv",
+            caption="../report/effects.rst",
+            category="Results",
+            labels={"model": "{model}", "task": "{task}", "table": "effects"},
+        ),
         record="results/{model}/{task}/{corruption}/effects.run.json",
     log:
         "logs/summarise_effects/{model}_{task}_{corruption}.log",

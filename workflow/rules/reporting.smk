@@ -5,7 +5,12 @@ rule record_provenance:
         records=RECORDS,
         sources=sources("record-provenance"),
     output:
-        provenance="results/provenance.json",
+        provenance=report(
+            "results/provenance.json",
+            caption="../report/provenance.rst",
+            category="Provenance",
+            labels={"file": "provenance"},
+        ),
     log:
         "logs/record_provenance.log",
     threads: 1
@@ -15,11 +20,12 @@ rule record_provenance:
     params:
         models=model_options,
         settings=json.dumps(config, sort_keys=True),
+        rules=rule_of_output,
     message:
         "Record provenance"
     shell:
         "head-patching record-provenance {params.models} --settings {params.settings:q}"
-        " --out {output.provenance} {input.records} > {log} 2>&1"
+        " --rules {params.rules:q} --out {output.provenance} {input.records} > {log} 2>&1"
 
 
 rule draw_figure:
@@ -29,7 +35,13 @@ rule draw_figure:
         sources=figure_sources,
     output:
         pdf="results/figures/{figure}.pdf",
-        png="results/figures/{figure}.png",
+        png=report(
+            "results/figures/{figure}.png",
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory=figure_task,
+            labels=figure_labels,
+        ),
         numbers="results/figures/{figure}.csv",
     log:
         "logs/draw_figure/{figure}.log",
@@ -40,6 +52,7 @@ rule draw_figure:
     params:
         module=figure_module,
         options=figure_options,
+        about=figure_description,
     message:
         "Draw figure {wildcards.figure}"
     shell:
@@ -97,12 +110,13 @@ rule build_shared_tables:
 
 
 rule build_numbers:
-    """Write every number that the text uses as a macro."""
+    """Write every number that the text uses as a macro, and where it comes from."""
     input:
         results=chapter_results,
         sources=sources("build-numbers"),
     output:
         numbers="results/numbers.tex",
+        table="results/numbers.csv",
     log:
         "logs/build_numbers.log",
     threads: 1
@@ -115,7 +129,7 @@ rule build_numbers:
         "Build numbers"
     shell:
         "head-patching build-numbers {params.options} --out {output.numbers}"
-        " > {log} 2>&1"
+        " --out-table {output.table} > {log} 2>&1"
 
 
 rule typeset_chapter:
@@ -128,7 +142,12 @@ rule typeset_chapter:
         figures=expand("results/figures/{figure}.pdf", figure=FIGURES),
         sources=sources("typeset"),
     output:
-        pdf="results/paper/chapter.pdf",
+        pdf=report(
+            "results/paper/chapter.pdf",
+            caption="../report/chapter.rst",
+            category="Chapter",
+            labels={"file": "chapter"},
+        ),
     log:
         "logs/typeset_chapter.log",
     shadow:

@@ -76,7 +76,12 @@ rule classify_roles:
     output:
         evidence="results/{model}/{task}/{corruption}/evidence.csv",
         stability="results/{model}/{task}/{corruption}/role_stability.csv",
-        roles="results/{model}/{task}/{corruption}/roles.csv",
+        roles=report(
+            "results/{model}/{task}/{corruption}/roles.csv",
+            caption="../report/roles.rst",
+            category="Results",
+            labels={"model": "{model}", "task": "{task}", "table": "roles"},
+        ),
         criteria="results/{model}/{task}/{corruption}/role_criteria.csv",
         record="results/{model}/{task}/{corruption}/roles.run.json",
     log:
@@ -108,6 +113,30 @@ rule classify_roles:
         " {input.patched} > {log} 2>&1"
 
 
+rule outline_circuit:
+    """Join roles and path effects: the nodes and edges of the circuit."""
+    input:
+        roles="results/{model}/{task}/{corruption}/roles.csv",
+        criteria="results/{model}/{task}/{corruption}/role_criteria.csv",
+        evidence="results/{model}/{task}/{corruption}/evidence.csv",
+        sources=task_sources("outline-circuit"),
+    output:
+        circuit="results/{model}/{task}/{corruption}/circuit.csv",
+        record="results/{model}/{task}/{corruption}/circuit.run.json",
+    log:
+        "logs/outline_circuit/{model}_{task}_{corruption}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    message:
+        "Outline the circuit of {wildcards.model} on {wildcards.task}"
+    shell:
+        "head-patching outline-circuit --task {wildcards.task} --roles {input.roles}"
+        " --role-criteria {input.criteria} --evidence {input.evidence}"
+        " --out {output.circuit} > {log} 2>&1"
+
+
 rule show_attention:
     """Attention of the strongest head of each role on one prompt."""
     input:
@@ -120,6 +149,7 @@ rule show_attention:
         sources=sources("show-attention"),
     output:
         examples="results/{model}/{task}/{corruption}/attention_examples.csv",
+        record="results/{model}/{task}/{corruption}/attention_examples.run.json",
     log:
         "logs/show_attention/{model}_{task}_{corruption}.log",
     threads: 1
@@ -173,6 +203,7 @@ rule validate_roles:
         sources=validation_sources(),
     output:
         heads="results/validation/{architecture}_{noise}.csv",
+        record="results/validation/{architecture}_{noise}.run.json",
     log:
         "logs/validate_roles/{architecture}_{noise}.log",
     benchmark:
@@ -214,6 +245,7 @@ rule summarise_validation:
         sources=sources("summarise-validation"),
     output:
         scores="results/validation/scores.csv",
+        record="results/validation/scores.run.json",
         confusion="results/validation/confusion.csv",
         nulls="results/validation/null_models.csv",
     log:
@@ -223,10 +255,10 @@ rule summarise_validation:
         mem_mb=1000,
         runtime=5,
     params:
-        folder=output_folder,
         level=lookup(within=config, dpath="statistics/level"),
     message:
         "Summarise the validation of roles"
     shell:
         "head-patching summarise-validation --level {params.level}"
-        " --out {params.folder} {input.heads} > {log} 2>&1"
+        " --out {output.scores} --out-confusion {output.confusion}"
+        " --out-null-models {output.nulls} {input.heads} > {log} 2>&1"

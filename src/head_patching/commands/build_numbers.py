@@ -1,5 +1,10 @@
 """head-patching build-numbers: every number that the chapter's text uses."""
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from head_patching.commands.experiment import (
     Experiments,
     Provenance,
@@ -15,9 +20,15 @@ def build_numbers(
     validation: Validation,
     provenance: Provenance,
     out: Out,
+    out_table: Annotated[
+        Path, typer.Option(metavar="CSV", help="The same, unrounded, with sources.")
+    ],
 ) -> None:
-    """Write every number of the text as a LaTeX macro."""
+    """Write every number of the text as a LaTeX macro, and where it comes from."""
     from head_patching.reporting import numbers
+    from head_patching.results import write_csv
 
     results = read_experiments(experiment, model_folder, validation, provenance)
-    numbers.write_numbers(numbers.build_numbers(results), out)
+    found = numbers.sourced_numbers(results)
+    numbers.write_numbers({key: each.text for key, each in found.items()}, out)
+    write_csv(out_table, numbers.numbers_table(found))

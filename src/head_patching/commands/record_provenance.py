@@ -21,12 +21,17 @@ def record_provenance(
     settings: Annotated[
         str, typer.Option(metavar="JSON", help="The config of the run.")
     ],
+    rules: Annotated[
+        str,
+        typer.Option(metavar="JSON", help="Pattern of a path -> rule that makes it."),
+    ],
     out: Out,
 ) -> None:
     """Collect where the results come from, for the chapter's provenance table."""
     from head_patching.results import write_json
 
-    config = json.loads(settings)
-    if not isinstance(config, dict):
-        raise ValueError(f"settings must be a JSON object, got {settings}")
-    write_json(out, provenance.collect(records, model, config))
+    given = {"settings": json.loads(settings), "rules": json.loads(rules)}
+    for name, value in given.items():
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} must be a JSON object, got {value}")
+    write_json(out, provenance.collect(records, model, **given))

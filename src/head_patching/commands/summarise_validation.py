@@ -13,7 +13,13 @@ def summarise_validation(
         list[Path],
         typer.Argument(metavar="CSV...", help="Planted and found roles (validate)."),
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where tables go.")],
+    out: Annotated[Path, typer.Option(metavar="CSV", help="Precision and recall.")],
+    out_confusion: Annotated[
+        Path, typer.Option(metavar="CSV", help="Planted roles by found roles.")
+    ],
+    out_null_models: Annotated[
+        Path, typer.Option(metavar="CSV", help="False roles of null models.")
+    ],
     level: Level = 0.95,
 ) -> None:
     """Write precision and recall, confusions, and false roles of null models."""
@@ -23,6 +29,6 @@ def summarise_validation(
     from head_patching.roles import scores
 
     table = pd.concat([pd.read_csv(path) for path in heads], ignore_index=True)
-    write_csv(out / "confusion.csv", scores.confusion(table))
-    write_csv(out / "null_models.csv", scores.false_roles(table))
-    write_csv(out / "scores.csv", scores.scores(table, level))
+    write_csv(out_confusion, scores.confusion(table))
+    write_csv(out_null_models, scores.false_roles(table))
+    write_csv(out, scores.scores(table, level))

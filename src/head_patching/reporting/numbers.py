@@ -5,7 +5,7 @@ text reads them with `\result{key}`, and chooses sentences with `\ifresult{key}{
 the keys whose value is `true` or `false`; an unknown key stops the build.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -23,12 +23,14 @@ from head_patching.reporting.path_numbers import path_numbers, stability_numbers
 from head_patching.reporting.repetition import repetition_numbers
 from head_patching.reporting.rounding import (
     escape,
+    exact_values,
     format_interval,
     format_number,
     format_percent,
     math_mode,
     scientific,
 )
+from head_patching.reporting.sourced import Sourced, sourced
 from head_patching.reporting.sources import Results
 from head_patching.reporting.validation import validation_numbers
 from head_patching.reporting.weights import weight_numbers
@@ -47,36 +49,42 @@ def build_numbers(results: Sequence[Results]) -> Numbers:
     results
         Of every task; what belongs to no task is the same in all.
     """
-    numbers: Numbers = {}
-    numbers |= model_numbers(results[0])
-    numbers |= setting_numbers(results[0])
-    numbers |= validation_numbers(results[0])
-    numbers |= repetition_numbers(results[0])
-    numbers |= overlap_numbers(results[0])
-    found = {of_task.task for of_task in results}
-    numbers |= {f"tasks/{name}": flag(name in found) for name in ("ioi", "induction")}
-    for of_task in results:
-        numbers |= {
-            f"{of_task.task}/{key}": value for key, value in task_numbers(of_task)
-        }
-    return dict(sorted(numbers.items()))
+    return {key: each.text for key, each in sourced_numbers(results).items()}
 
 
-def task_numbers(results: Results) -> Iterator[tuple[str, str]]:
-    """The numbers of one task."""
-    for numbers in (
-        check_numbers,
-        data_numbers,
-        behaviour_numbers,
-        effect_numbers,
-        agreement_numbers,
-        role_numbers,
-        path_numbers,
-        prefix_numbers,
-        stability_numbers,
-        weight_numbers,
+def sourced_numbers(results: Sequence[Results]) -> dict[str, Sourced]:
+    """The same, each with the files that it was computed from."""
+    numbers: dict[str, Sourced] = {}
+    for compute in (
+        model_numbers,
+        setting_numbers,
+        validation_numbers,
+        repetition_numbers,
+        overlap_numbers,
     ):
-        yield from numbers(results).items()
+        numbers |= sourced(results[0], compute)
+    found = {of_task.task for of_task in results}
+    for name in ("ioi", "induction"):
+        files = tuple(r.paths["pairs"] for r in results if r.task == name)
+        numbers[f"tasks/{name}"] = Sourced(flag(name in found), files)
+    for of_task in results:
+        for compute in (
+            check_numbers,
+            data_numbers,
+            behaviour_numbers,
+            effect_numbers,
+            agreement_numbers,
+            role_numbers,
+            path_numbers,
+            prefix_numbers,
+            stability_numbers,
+            weight_numbers,
+        ):
+            numbers |= {
+                f"{of_task.task}/{key}": number
+                for key, number in sourced(of_task, compute).items()
+            }
+    return dict(sorted(numbers.items()))
 
 
 def write_numbers(numbers: Mapping[str, str], path: Path) -> None:
@@ -85,6 +93,23 @@ def write_numbers(numbers: Mapping[str, str], path: Path) -> None:
     with atomic(path) as temporary:
         text = "\n".join(lines) + "\n"
         Path(temporary).write_text(text, encoding="utf-8", newline="\n")
+
+
+def numbers_table(numbers: Mapping[str, Sourced]) -> pd.DataFrame:
+    """One row per number, by key: as printed, what it was rounded from, its files.
+
+    Columns: key, text, exact (one number, or two bounds), files (separated by spaces).
+    """
+    rows = [
+        (
+            key,
+            each.text,
+            " ".join(f"{value:.9g}" for value in exact_values(each.text)),
+            " ".join(each.files),
+        )
+        for key, each in sorted(numbers.items())
+    ]
+    return pd.DataFrame(rows, columns=["key", "text", "exact", "files"])
 
 
 def model_numbers(results: Results) -> Numbers:

@@ -10,6 +10,22 @@ MISSING = "--"
 EFFECT_DIGITS = 3
 
 
+class Rounded(str):
+    """A printed number that remembers what it was rounded from: one, or two bounds."""
+
+    exact: tuple[float, ...]
+
+    def __new__(cls, text: str, *exact: float) -> "Rounded":
+        printed = super().__new__(cls, text)
+        printed.exact = tuple(float(value) for value in exact)
+        return printed
+
+
+def exact_values(text: str) -> tuple[float, ...]:
+    """What a printed number was rounded from; nothing for a count, a name or a word."""
+    return text.exact if isinstance(text, Rounded) else ()
+
+
 def format_number(value: float, digits: int = 2, *, sign: bool = False) -> str:
     """The number with a fixed count of decimals.
 
@@ -21,7 +37,7 @@ def format_number(value: float, digits: int = 2, *, sign: bool = False) -> str:
     if not math.isfinite(value):
         return MISSING
     text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
-    return text.lstrip("+-") if float(text) == 0 else text
+    return Rounded(text.lstrip("+-") if float(text) == 0 else text, value)
 
 
 def format_interval(
@@ -29,7 +45,9 @@ def format_interval(
 ) -> str:
     """[low, high]; a dash when either bound is missing."""
     bounds = [format_number(bound, digits, sign=sign) for bound in (low, high)]
-    return MISSING if MISSING in bounds else f"[{bounds[0]}, {bounds[1]}]"
+    if MISSING in bounds:
+        return MISSING
+    return Rounded(f"[{bounds[0]}, {bounds[1]}]", low, high)
 
 
 def format_effect(
@@ -47,7 +65,9 @@ def format_effect(
     """
     interval = format_interval(low, high, digits, sign=True)
     number = format_number(value, digits, sign=True)
-    return number if interval == MISSING else f"{number} {interval}"
+    if interval == MISSING:
+        return number
+    return Rounded(f"{number} {interval}", value, low, high)
 
 
 def format_percent(value: float, digits: int = 0) -> str:
@@ -60,14 +80,16 @@ def scientific(value: float) -> str:
     if not math.isfinite(value):
         return MISSING
     if value == 0:
-        return "0"
+        return Rounded("0", value)
     mantissa, exponent = f"{value:.1e}".split("e")
-    return rf"{mantissa}\times 10^{{{int(exponent)}}}"
+    return Rounded(rf"{mantissa}\times 10^{{{int(exponent)}}}", value)
 
 
 def math_mode(text: str) -> str:
     """LaTeX in which a minus is a minus, in text and in formulas alike."""
-    return text if text == MISSING else rf"\ensuremath{{{text}}}"
+    if text == MISSING:
+        return text
+    return Rounded(rf"\ensuremath{{{text}}}", *exact_values(text))
 
 
 def head_name(layer: int, head: int) -> str:

@@ -94,6 +94,7 @@ class Results:
     pairs_header: Mapping[str, Any]
     model: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    paths: Mapping[str, str]  # where each of these was read
 
     @property
     def task(self) -> str:
@@ -193,7 +194,7 @@ def read_results(
     ValueError
         When a table lacks a column, or has no rows though it must have some.
     """
-    paths = {
+    read = {
         "attribution": attribution,
         "behaviour": behaviour,
         "effects": effects,
@@ -213,7 +214,7 @@ def read_results(
         "published_heads": published_heads,
         "self_check": self_check,
     }
-    tables = {name: _read_table(path, COLUMNS[name]) for name, path in paths.items()}
+    tables = {name: _read_table(path, COLUMNS[name]) for name, path in read.items()}
     tables["roles"]["missing"] = tables["roles"]["missing"].fillna("")
     lines = Path(pairs).read_text(encoding="utf-8").splitlines()
     header, *records = [json.loads(line) for line in lines]
@@ -224,6 +225,14 @@ def read_results(
         pairs_header=header,
         model=_read_json(model),
         provenance=_read_json(provenance),
+        paths={
+            name: Path(path).as_posix()
+            for name, path in (
+                read
+                | {"self_check_summary": self_check_summary, "model": model}
+                | {"pairs": pairs, "pairs_header": pairs, "provenance": provenance}
+            ).items()
+        },
     )
 
 

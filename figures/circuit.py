@@ -1,0 +1,142 @@
+"""The circuit as found: heads with a role by position and layer, edges along paths."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+
+from figures.command import figure_command
+from figures.style import TEXT_WIDTH, role_color
+from figures.top_heads import role_handles
+from head_patching.reporting.rounding import head_name
+
+LOGITS = "logits"
+HELPS, HINDERS = "#B2182B", "#2166AC"  # the ends of the diverging scale of effects
+WIDTHS = (0.5, 3.0)  # points, of the smallest and the largest effect
+SPREAD = (
+    0.26  # between heads of one position, which are 1 apart; at most from its middle:
+)
+WIDEST = 0.42
+
+
+def nodes_of(circuit: pd.DataFrame) -> pd.DataFrame:
+    """One row per head: its first role, and x, so that neighbours do not overlap.
+
+    The heads of one layer stand side by side; where it has one only, it stands left, in
+    the middle or right, in turn.
+    """
+    heads = circuit.drop_duplicates(["layer", "head"])
+    heads = heads.sort_values(["place", "layer", "head"], ignore_index=True)
+    x = pd.Series(0.0, index=heads.index)
+    for number, (_, of_place) in enumerate(heads.groupby("place")):
+        layers = list(of_place.groupby("layer"))
+        for turn, (_, of_layer) in enumerate(layers):
+            n = len(of_layer)
+            sideways = SPREAD * (turn % 3 - 1) if len(layers) > 1 else 0.0
+            if n > 1:
+                sideways = np.linspace(-1, 1, n) * min(WIDEST, SPREAD * (n - 1) / 2)
+            x[of_layer.index] = number + sideways
+    return heads.assign(x=x)
+
+
+def edges_of(circuit: pd.DataFrame) -> pd.DataFrame:
+    """Important paths, from each sender to each receiving head above it."""
+    paths = circuit[circuit["important"] == 1]
+    heads = circuit[["layer", "head", "role"]].drop_duplicates()
+    heads = heads.rename(columns={"layer": "to_layer", "head": "to_head"})
+    direct = paths[paths["receiver"] == LOGITS]
+    between = paths.merge(
+        heads, left_on="receiver", right_on="role", suffixes=("", "_")
+    )
+    between = between[between["to_layer"] > between["layer"]]
+    edges = pd.concat([direct, between], ignore_index=True)
+    return edges.drop(columns="role_", errors="ignore")
+
+
+def outline(
+    nodes: pd.DataFrame, edges: pd.DataFrame, *, ax: Axes | None = None
+) -> Axes:
+    """Heads as dots, paths as arrows, the logits on top of END."""
+    ax = plt.gca() if ax is None else ax
+    at = {(n.layer, n.head): (n.x, n.layer) for n in nodes.itertuples()}
+    top = nodes["layer"].max() + 2.5
+    last = nodes["place"].nunique() - 1
+    largest = edges["value"].abs().max() if len(edges) else 1.0
+    ax.text(last, top, "logits", ha="center", va="center", fontsize=8)
+    for edge in edges.itertuples():
+        direct = edge.receiver == LOGITS
+        end = (last, top - 0.5) if direct else at[edge.to_layer, edge.to_head]
+        share = abs(edge.value) / largest
+        ax.add_patch(
+            FancyArrowPatch(
+                at[edge.layer, edge.head], end, arrowstyle="-|>",
+                linewidth=WIDTHS[0] + share * (WIDTHS[1] - WIDTHS[0]),
+                mutation_scale=6 + 3 * share, shrinkA=3, shrinkB=4, alpha=0.75,
+                color=HELPS if edge.value > 0 else HINDERS,
+                connectionstyle="arc3,rad=0.06", zorder=2,
+            )
+        )  # fmt: skip
+    for node in nodes.itertuples():
+        ax.scatter(
+            node.x, node.layer, s=42, c=role_color(node.role), edgecolors="black",
+            linewidths=0.5, zorder=5,
+        )  # fmt: skip
+        ax.annotate(
+            head_name(node.layer, node.head), (node.x, node.layer), xytext=(6, -1),
+            textcoords="offset points", fontsize=7, va="center", zorder=6,
+            path_effects=[withStroke(linewidth=1.6, foreground="white")],
+        )  # fmt: skip
+    places = nodes.drop_duplicates("place").sort_values("place")
+    ax.set_xticks(range(len(places)), places["position"])
+    ax.set_xlim(-0.55, len(places) - 0.35)
+    ax.set_ylim(nodes["layer"].min() - 1, top + 0.8)
+    ax.set_xlabel("position at which the head acts")
+    ax.set_ylabel("layer")
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def edge_handles(edges: pd.DataFrame) -> list[Line2D]:
+    """Legend entries of both signs, with the largest effect that is drawn."""
+    handles = []
+    for color, label, chosen in (
+        (HELPS, "helps the answer", edges["value"] > 0),
+        (HINDERS, "works against it", edges["value"] < 0),
+    ):
+        if chosen.any():
+            size = edges.loc[chosen, "value"].abs().max()
+            label = f"{label} (up to {size:.2f})"
+            handles.append(Line2D([], [], color=color, linewidth=1.5, label=label))
+    return handles
+
+
+def draw(circuit: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+    """The heads with a role and the important paths between them."""
+    n_layers = (
+        circuit["layer"].max() - circuit["layer"].min() + 1 if len(circuit) else 1
+    )
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.6 + 0.16 * max(n_layers, 12)))
+    if circuit.empty:
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, "no head has a role", ha="center", transform=ax.transAxes)
+        return fig, circuit
+    nodes, edges = nodes_of(circuit), edges_of(circuit)
+    outline(nodes, edges, ax=ax)
+    fig.legend(
+        handles=role_handles(nodes["role"], marker="o") + edge_handles(edges),
+        loc="outside upper center",
+        ncols=4,
+        handlelength=1.5,
+        columnspacing=1.3,
+    )
+    return fig, circuit
+
+
+if __name__ == "__main__":
+    figure_command(draw)

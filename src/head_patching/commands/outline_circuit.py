@@ -1,0 +1,28 @@
+"""head-patching outline-circuit: heads with a role, and the paths between them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import Out
+
+
+def outline_circuit(
+    task: Annotated[str, typer.Option(help="The task of the roles.")],
+    roles: Annotated[Path, typer.Option(metavar="CSV", help="Of classify-roles.")],
+    role_criteria: Annotated[
+        Path, typer.Option(metavar="CSV", help="Of classify-roles.")
+    ],
+    evidence: Annotated[Path, typer.Option(metavar="CSV", help="Of classify-roles.")],
+    out: Out,
+) -> None:
+    """Join roles and path effects: the nodes and edges of the circuit as found."""
+    import pandas as pd
+
+    from head_patching.results import write_csv
+    from head_patching.roles.circuit import circuit
+    from head_patching.tasks import find_task
+
+    tables = (pd.read_csv(path) for path in (roles, role_criteria, evidence))
+    write_csv(out, circuit(find_task(task), *tables))

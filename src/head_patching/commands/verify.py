@@ -1,0 +1,76 @@
+"""head-patching verify: whether results are those of the reference."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from head_patching.commands.whole_build import Build, read_build
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+Reference = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="claims.yaml, values.csv, effects.csv.")
+]
+
+
+def verify(
+    results: Build = Path("results"),
+    reference: Reference = Path("reference"),
+    out: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Every claim with its verdict.")
+    ] = None,
+) -> None:
+    """Compare the chapter's claims with the reference; exit 0 only if all hold."""
+    import pandas as pd
+    from rich.console import Console
+
+    from head_patching.provenance import read_json
+    from head_patching.reporting import claims
+    from head_patching.reporting.numbers import numbers_table, sourced_numbers
+    from head_patching.results import write_csv
+
+    found = read_build(results)
+    settings = read_json(reference / "settings.json")
+    others = claims.other_settings(settings, found[0].provenance["settings"])
+    if others:
+        raise ValueError(
+            f"{results} was not made with the settings of {reference}: "
+            f"{'; '.join(others)}"
+        )
+    table = claims.verify(
+        claims.read_claims(reference / "claims.yaml"),
+        pd.read_csv(reference / "values.csv", dtype=str, keep_default_na=False),
+        numbers_table(sourced_numbers(found)),
+        pd.read_csv(reference / "effects.csv"),
+        claims.effects_by_head(found),
+    )
+    if out is not None:
+        write_csv(out, table)
+    console = Console()
+    console.print(claims_table(table))
+    failed = table.loc[table["holds"] == 0, "id"].tolist()
+    if failed:
+        print(f"not reproduced: {', '.join(failed)} ({len(failed)} of {len(table)})")
+        raise typer.Exit(1)
+    print(f"all {len(table)} claims hold")
+
+
+def claims_table(claims: "pd.DataFrame") -> "Table":
+    """The verdicts, for the terminal; both values where a claim does not hold."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("claim", "obtained", "difference", "tolerance", "verdict"):
+        table.add_column(heading, overflow="fold")
+    for row in claims.itertuples():
+        obtained, verdict = row.obtained, "holds"
+        if not row.holds:
+            obtained = f"{row.obtained} (expected {row.expected})"
+            verdict = "DIFFERS"
+        table.add_row(
+            row.id, obtained, f"{row.difference:.2g}", f"{row.tolerance:g}", verdict
+        )
+    return table

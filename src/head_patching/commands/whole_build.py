@@ -1,0 +1,42 @@
+"""The results of a whole build, found by what its provenance says was built."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from head_patching.commands.experiment import read_experiments
+from head_patching.provenance import read_json
+
+if TYPE_CHECKING:
+    from head_patching.reporting.sources import Results
+
+Build = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="The folder of a whole build.")
+]
+
+
+def read_build(folder: Path) -> "list[Results]":
+    """The chapter's results, of every task.
+
+    Raises
+    ------
+    ValueError
+        When the folder holds no finished build.
+    """
+    provenance = folder / "provenance.json"
+    if not provenance.is_file():
+        raise ValueError(
+            f"{provenance} does not exist: run `snakemake --cores 4` before"
+        )
+    settings = read_json(provenance)["settings"]
+    model = folder / settings["models"][0]
+    corruptions = {
+        name.split(".")[1]: value
+        for name, value in settings.items()
+        if name.startswith("tasks.") and name.endswith(".corruption")
+    }
+    experiments = [model / task / value for task, value in corruptions.items()]
+    return read_experiments(
+        experiments, model / "model", folder / "validation", provenance
+    )

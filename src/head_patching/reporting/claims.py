@@ -1,0 +1,190 @@
+"""Whether results are those that were published: every claim, expected and obtained.
+
+A claim is one or several numbers of the text, or the effects of all heads of a task. It
+holds when each number lies within its tolerance of the reference, and words, names and
+counts are the same. Nothing typeset is compared: numbers are computed anew from the
+result files, unrounded.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from head_patching.reporting.sources import HEAD, Results
+
+# Settings that say how results are computed, not what is computed.
+WITHOUT_EFFECT = ("threads", "pairs_per_shard")
+
+HEAD_KEY = ["task", *HEAD]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is claimed, where the chapter says it, and how exactly it must come out.
+
+    `keys` are those of numbers; a claim on all heads names its `task` instead.
+    `within` is the tolerance, 0 where the very same is asked for.
+    """
+
+    id: str
+    statement: str
+    where: str
+    within: float
+    keys: tuple[str, ...] = ()
+    task: str = ""
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """The claims in a YAML file, with the tolerances that it lists by name.
+
+    Raises
+    ------
+    ValueError
+        When a claim names a tolerance that is not listed, or two have the same id.
+    """
+    table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    tolerances = {name: row["within"] for name, row in table["tolerances"].items()}
+    claims = []
+    for row in table["claims"]:
+        if row["tolerance"] not in tolerances:
+            raise ValueError(
+                f"{path}: claim {row['id']!r} has tolerance {row['tolerance']!r}, "
+                f"expected one of {', '.join(tolerances)}"
+            )
+        claims.append(
+            Claim(
+                row["id"],
+                row["statement"],
+                row["where"],
+                float(tolerances[row["tolerance"]]),
+                tuple(row.get("keys", ())),
+                row.get("task", ""),
+            )
+        )
+    ids = [claim.id for claim in claims]
+    twice = sorted({each for each in ids if ids.count(each) > 1})
+    if twice:
+        raise ValueError(f"{path}: claim {twice[0]!r} stands twice")
+    return claims
+
+
+def effects_by_head(results: Sequence[Results]) -> pd.DataFrame:
+    """Effects of all heads in all experiments, one column per direction and type.
+
+    Columns: task, layer, head, then `denoising_output` and so on.
+    """
+    tables = []
+    for of_task in results:
+        effects = of_task.effects
+        kind = effects["direction"] + "_" + effects["patch_type"]
+        wide = effects.assign(kind=kind).pivot(
+            index=HEAD, columns="kind", values="effect"
+        )
+        tables.append(wide.reset_index().assign(task=of_task.task))
+    table = pd.concat(tables, ignore_index=True)
+    kinds = sorted(set(table.columns) - set(HEAD_KEY))
+    return table[[*HEAD_KEY, *kinds]].rename_axis(columns=None)
+
+
+def other_settings(
+    expected: Mapping[str, Any], obtained: Mapping[str, Any]
+) -> list[str]:
+    """Settings that are not the reference's, in words; results differ with them."""
+    absent = "absent"
+    names = sorted({*expected, *obtained} - {*WITHOUT_EFFECT})
+    return [
+        f"{name} is {obtained.get(name, absent)}, expected {expected.get(name, absent)}"
+        for name in names
+        if obtained.get(name, absent) != expected.get(name, absent)
+    ]
+
+
+def verify(
+    claims: Sequence[Claim],
+    expected: pd.DataFrame,
+    obtained: pd.DataFrame,
+    expected_effects: pd.DataFrame,
+    obtained_effects: pd.DataFrame,
+) -> pd.DataFrame:
+    """The verdict on every claim.
+
+    Parameters
+    ----------
+    expected, obtained
+        Numbers, as `numbers_table` gives them.
+    expected_effects, obtained_effects
+        As `effects_by_head` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns: id, statement, where, expected, obtained, difference (the largest;
+        infinite between different words), tolerance, holds (1 or 0).
+    """
+    tables = [table.set_index("key") for table in (expected, obtained)]
+    rows = []
+    for claim in claims:
+        if claim.task:
+            found = compare_effects(claim.task, expected_effects, obtained_effects)
+        else:
+            found = compare_numbers(claim, *tables)
+        said = {"id": claim.id, "statement": claim.statement, "where": claim.where}
+        holds = found["difference"] <= claim.within
+        rows.append(said | found | {"tolerance": claim.within, "holds": int(holds)})
+    return pd.DataFrame(rows)
+
+
+def compare_numbers(
+    claim: Claim, expected: pd.DataFrame, obtained: pd.DataFrame
+) -> dict[str, Any]:
+    """The numbers of a claim in both tables, and the largest difference.
+
+    Infinite where one is missing, or words differ.
+    """
+    texts: dict[str, list[str]] = {"expected": [], "obtained": []}
+    largest = 0.0
+    for key in claim.keys:
+        both = [
+            table.loc[key] if key in table.index else None
+            for table in (expected, obtained)
+        ]
+        for shown, row in zip(texts.values(), both, strict=True):
+            shown.append("missing" if row is None else row["exact"] or row["text"])
+        first, second = both
+        if first is None or second is None:
+            largest = float("inf")
+        elif first["exact"] and second["exact"]:
+            values = [[float(v) for v in row["exact"].split()] for row in both]
+            changes = [abs(a - b) for a, b in zip(*values, strict=True)]
+            largest = max(largest, *changes)
+        elif first["text"] != second["text"]:
+            largest = float("inf")
+    shown = {name: "; ".join(each) for name, each in texts.items()}
+    return shown | {"difference": largest}
+
+
+def compare_effects(
+    task: str, expected: pd.DataFrame, obtained: pd.DataFrame
+) -> dict[str, Any]:
+    """The head whose effect differs most, over all experiments of a task."""
+    both = [
+        table[table["task"] == task].set_index(HEAD_KEY).stack()
+        for table in (expected, obtained)
+    ]
+    first, second = both[0].align(both[1])
+    # What one side lacks is as wrong as can be.
+    change = (first - second).abs().fillna(float("inf"))
+    if change.empty:
+        nothing = {"expected": "missing", "obtained": "missing"}
+        return nothing | {"difference": float("inf")}
+    layer, head, kind = change.idxmax()[1:]
+    name = f"L{layer}H{head} {kind.replace('_', ' ')}"
+    return {
+        "expected": f"{name} {first.loc[change.idxmax()]:.6f}",
+        "obtained": f"{name} {second.loc[change.idxmax()]:.6f}",
+        "difference": float(change.max()),
+    }

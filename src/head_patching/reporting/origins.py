@@ -1,0 +1,85 @@
+"""Where a printed number comes from: its result files, their rules and their inputs."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+OUTPUT_OPTIONS = ("--out", "--summary")
+WILDCARD = r"\{[^{}]*\}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One result file: the rule and the command that made it, and from what.
+
+    `command` is empty where no run record says it; `inputs` are paths with checksums.
+    """
+
+    file: str
+    rule: str
+    command: str
+    inputs: Mapping[str, str]
+
+
+def origins(
+    key: str, numbers: pd.DataFrame, provenance: Mapping[str, Any]
+) -> tuple[pd.Series, list[Origin]]:
+    """The row of a number (see `numbers_table`), and the files it was computed from.
+
+    Parameters
+    ----------
+    provenance
+        What `head_patching.provenance.collect` gave.
+
+    Raises
+    ------
+    ValueError
+        When there is no such number; the message names the nearest.
+    """
+    rows = {name: number for number, name in enumerate(numbers["key"])}
+    if key not in rows:
+        near = [name for name in rows if key in name][:5]
+        hint = f"; there are {', '.join(near)}" if near else ""
+        raise ValueError(f"there is no number {key!r}{hint} (see results/numbers.csv)")
+    row = numbers.iloc[rows[key]]
+    return row, [origin(file, provenance) for file in str(row["files"]).split()]
+
+
+def origin(file: str, provenance: Mapping[str, Any]) -> Origin:
+    """What made one result file."""
+    record = next(
+        (each for each in provenance["runs"].values() if file in written_by(each)), {}
+    )
+    return Origin(
+        file,
+        rule_of(file, provenance["rules"]),
+        record.get("command", ""),
+        record.get("inputs", {}),
+    )
+
+
+def written_by(record: Mapping[str, Any]) -> set[str]:
+    """The files that the command of a run record writes."""
+    words = shlex.split(record["command"])
+    return {
+        value for option, value in pairwise(words) if option.startswith(OUTPUT_OPTIONS)
+    }
+
+
+def rule_of(file: str, rules: Mapping[str, str]) -> str:
+    """The rule whose output pattern, with wildcards in braces, the path matches.
+
+    Of several the one that spells out most of the path.
+    """
+    matching = [
+        pattern
+        for pattern in rules
+        if re.fullmatch("[^/]+".join(map(re.escape, re.split(WILDCARD, pattern))), file)
+    ]
+    spelled = {each: len(re.sub(WILDCARD, "", each)) for each in matching}
+    return rules[max(spelled, key=spelled.__getitem__)] if spelled else ""

@@ -1,0 +1,124 @@
+"""The archive: what is in it, that its bytes are fixed, and what it says of itself."""
+
+import hashlib
+import json
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from head_patching.archive import project_files, write_archive
+
+CITATION = """\
+title: heads
+abstract: what they do
+authors: [{family-names: Doe, given-names: Jane}, {name: The others}]
+version: 1.2.0
+license: MIT
+keywords: [attention]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository with two tracked files, a stray one, and results."""
+    folder = tmp_path / "project"
+    for name, text in {
+        "CITATION.cff": CITATION,
+        "Snakefile": "rule all:\n",
+        "stray.txt": "not of the project",
+        "results/paper/chapter.pdf": "%PDF",
+        "results/m/ioi/flip/effects.csv": "layer,head\n",
+        "results/m/ioi/flip/cache/000.safetensors": "large",
+        "results/m/model/weights.safetensors": "large",
+        "results/m/model/checkpoint/model.safetensors": "large",
+        "results/m/model/model.json": "{}",
+        "results/archive/old.tar.gz": "old",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    subprocess.run(["git", "add", "Snakefile", "CITATION.cff"], cwd=folder, check=True)
+    return folder
+
+
+def unpacked(archive: Path, folder: Path) -> Path:
+    """The archive's one folder, unpacked."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    (top,) = folder.iterdir()
+    return top
+
+
+def files(folder: Path) -> set[str]:
+    """All files, as paths from the folder."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix() for path in found}
+
+
+def test_it_holds_sources_and_results_without_caches(project: Path, tmp_path: Path):
+    names = write_archive(project, "results", tmp_path / "a.tar.gz")
+    top = unpacked(tmp_path / "a.tar.gz", tmp_path / "out")
+    assert top.name == "head-patching-1.2.0"
+    assert (
+        files(top)
+        == set(names)
+        == {
+            "CITATION.cff",
+            "SHA256SUMS",
+            "Snakefile",
+            "results/m/ioi/flip/effects.csv",
+            "results/m/model/model.json",
+            "results/paper/chapter.pdf",
+            "ro-crate-metadata.json",
+        }
+    )
+    for line in (top / "SHA256SUMS").read_text().splitlines():
+        checksum, name = line.split("  ")
+        assert hashlib.sha256((top / name).read_bytes()).hexdigest() == checksum
+
+
+def test_its_bytes_are_fixed_also_from_the_unpacked_archive(
+    project: Path, tmp_path: Path
+):
+    write_archive(project, "results", tmp_path / "first.tar.gz")
+    (project / "Snakefile").touch()
+    write_archive(project, "results", tmp_path / "second.tar.gz")
+    top = unpacked(tmp_path / "first.tar.gz", tmp_path / "out")
+    (top / "stray.txt").write_text("not of the project")
+    write_archive(top, "results", tmp_path / "third.tar.gz")
+    first, *others = (
+        (tmp_path / f"{name}.tar.gz").read_bytes()
+        for name in ("first", "second", "third")
+    )
+    assert others == [first, first]
+
+
+def test_it_describes_itself(project: Path, tmp_path: Path):
+    write_archive(project, "results", tmp_path / "a.tar.gz")
+    top = unpacked(tmp_path / "a.tar.gz", tmp_path / "out")
+    graph = json.loads((top / "ro-crate-metadata.json").read_text())["@graph"]
+    nodes = {node["@id"]: node for node in graph}
+    root = nodes["./"]
+    assert (root["name"], root["version"]) == ("heads", "1.2.0")
+    assert root["license"] in (
+        "https://spdx.org/licenses/MIT",
+        {"@id": "https://spdx.org/licenses/MIT"},
+    )
+    assert root["mainEntity"] == {"@id": "Snakefile"}
+    assert "ComputationalWorkflow" in nodes["Snakefile"]["@type"]
+    assert {nodes[each["@id"]]["name"] for each in root["creator"]} == {
+        "Jane Doe",
+        "The others",
+    }
+    described = {each["@id"] for each in root["hasPart"]}
+    assert described == files(top) - {"SHA256SUMS", "ro-crate-metadata.json"}
+
+
+def test_a_folder_that_is_no_project_is_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match="neither a git repository nor an unpacked"):
+        project_files(tmp_path)
+    with pytest.raises(ValueError, match=r"CITATION\.cff does not exist"):
+        write_archive(tmp_path, "results", tmp_path / "a.tar.gz")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,50 @@
+rule verify:
+    """Compare every claim of the chapter with the reference."""
+    input:
+        results=chapter_results,
+        chapter=rules.typeset_chapter.output.pdf,
+        claims="reference/claims.yaml",
+        values=expand(
+            "reference/{file}", file=["values.csv", "effects.csv", "settings.json"]
+        ),
+        sources=sources("verify"),
+    output:
+        claims=report(
+            "results/claims.csv",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"file": "claims"},
+        ),
+    log:
+        "logs/verify.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        results=subpath(input.chapter, ancestor=2),
+        reference=subpath(input.claims, parent=True),
+    message:
+        "Verify the claims"
+    shell:
+        "head-patching verify --results {params.results}"
+        " --reference {params.reference} --out {output.claims} 2>&1 | tee {log}"
+
+
+rule archive:
+    """Pack sources, results and chapter for a deposit."""
+    input:
+        everything,
+        sources=sources("archive"),
+    output:
+        archive="results/archive/head-patching.tar.gz",
+    log:
+        "logs/archive.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    message:
+        "Pack the archive"
+    shell:
+        "head-patching archive --out {output.archive} > {log} 2>&1"
