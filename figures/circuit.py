@@ -11,9 +11,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from figures.command import figure_command
-from figures.style import TEXT_WIDTH, role_color
+from figures.style import TEXT_WIDTH, first_roles, role_color
 from figures.top_heads import role_handles
-from head_patching.reporting.rounding import head_name
+from head_patching.reporting.rounding import format_number, head_name
 
 LOGITS = "logits"
 HELPS, HINDERS = "#B2182B", "#2166AC"  # the ends of the diverging scale of effects
@@ -30,7 +30,8 @@ def nodes_of(circuit: pd.DataFrame) -> pd.DataFrame:
     The heads of one layer stand side by side; where it has one only, it stands left, in
     the middle or right, in turn.
     """
-    heads = circuit.drop_duplicates(["layer", "head"])
+    first = first_roles(circuit[["layer", "head", "role"]])
+    heads = first.merge(circuit).drop_duplicates(["layer", "head"])
     heads = heads.sort_values(["place", "layer", "head"], ignore_index=True)
     x = pd.Series(0.0, index=heads.index)
     for number, (_, of_place) in enumerate(heads.groupby("place")):
@@ -39,14 +40,19 @@ def nodes_of(circuit: pd.DataFrame) -> pd.DataFrame:
             n = len(of_layer)
             sideways = SPREAD * (turn % 3 - 1) if len(layers) > 1 else 0.0
             if n > 1:
-                sideways = np.linspace(-1, 1, n) * min(WIDEST, SPREAD * (n - 1) / 2)
+                sideways = np.linspace(-1, 1, n) * min(WIDEST, SPREAD * (n - 1))
             x[of_layer.index] = number + sideways
     return heads.assign(x=x)
 
 
 def edges_of(circuit: pd.DataFrame) -> pd.DataFrame:
-    """Important paths, from each sender to each receiving head above it."""
-    paths = circuit[circuit["important"] == 1]
+    """Important paths, from each sender to each head above it with another role."""
+    paths = circuit[circuit["important"] == 1].drop_duplicates(
+        ["layer", "head", "receiver"]
+    )
+    roles = circuit.groupby(["layer", "head"])["role"].agg(set)
+    own = [roles[row.layer, row.head] for row in paths.itertuples()]
+    paths = paths[[r not in o for r, o in zip(paths["receiver"], own, strict=True)]]
     heads = circuit[["layer", "head", "role"]].drop_duplicates()
     heads = heads.rename(columns={"layer": "to_layer", "head": "to_head"})
     direct = paths[paths["receiver"] == LOGITS]
@@ -65,7 +71,8 @@ def outline(
     ax = plt.gca() if ax is None else ax
     at = {(n.layer, n.head): (n.x, n.layer) for n in nodes.itertuples()}
     top = nodes["layer"].max() + 2.5
-    last = nodes["place"].nunique() - 1
+    places = nodes.drop_duplicates("place").sort_values("place")
+    last = len(places) - 1  # END, at which the answer is read
     largest = edges["value"].abs().max() if len(edges) else 1.0
     ax.text(last, top, "logits", ha="center", va="center", fontsize=8)
     for edge in edges.itertuples():
@@ -91,7 +98,6 @@ def outline(
             textcoords="offset points", fontsize=7, va="center", zorder=6,
             path_effects=[withStroke(linewidth=1.6, foreground="white")],
         )  # fmt: skip
-    places = nodes.drop_duplicates("place").sort_values("place")
     ax.set_xticks(range(len(places)), places["position"])
     ax.set_xlim(-0.55, len(places) - 0.35)
     ax.set_ylim(nodes["layer"].min() - 1, top + 0.8)
@@ -111,7 +117,7 @@ def edge_handles(edges: pd.DataFrame) -> list[Line2D]:
     ):
         if chosen.any():
             size = edges.loc[chosen, "value"].abs().max()
-            label = f"{label} (up to {size:.2f})"
+            label = f"{label} (up to {format_number(size)})"
             handles.append(Line2D([], [], color=color, linewidth=1.5, label=label))
     return handles
 

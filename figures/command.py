@@ -2,21 +2,26 @@
 
 import argparse
 import inspect
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
 from figures.style import figure_style, save_figure
+from head_patching.provenance import relative, run_record, write_record
 
 
 def figure_command(
     draw: Callable[..., tuple[Figure, pd.DataFrame]], arguments: list[str] | None = None
 ) -> None:
     """Draw a figure from files given on the command line and save it to `--out`.
+
+    The record of the run stands beside it.
 
     Each table that `draw` takes is a required option of the same name, the CSV file to
     read; each other parameter is an option with the parameter's default.
@@ -36,13 +41,30 @@ def figure_command(
     parser.add_argument("--out", type=Path, required=True, metavar="PDF")
     options = vars(parser.parse_args(arguments))
     out = options.pop("out")
+    read = [value for value in options.values() if isinstance(value, Path)]
+    tables = {}
     try:
         for parameter in parameters:
             if parameter.annotation is pd.DataFrame:
-                options[parameter.name] = pd.read_csv(options[parameter.name])
+                tables[parameter.name] = pd.read_csv(options[parameter.name])
         with mpl.rc_context(figure_style()):
-            fig, data = draw(**options)
+            fig, data = draw(**options | tables)
         save_figure(fig, out, data)
+        write_record(run_record(command_line(draw, options, out), read, {}), out)
     except (FileNotFoundError, ValueError, KeyError) as error:
         message = f"column {error} is missing" if type(error) is KeyError else error
         sys.exit(f"error: {message}")
+
+
+def command_line(
+    draw: Callable[..., tuple[Figure, pd.DataFrame]],
+    options: Mapping[str, Any],
+    out: Path,
+) -> str:
+    """The command that draws the figure again."""
+    module = Path(inspect.getfile(draw)).stem
+    words = ["python", "-m", f"figures.{module}"]
+    for name, value in [*options.items(), ("out", out)]:
+        shown = relative(value) if isinstance(value, Path) else str(value)
+        words += [f"--{name.replace('_', '-')}", shown]
+    return shlex.join(words)

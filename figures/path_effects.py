@@ -11,6 +11,8 @@ from figures.head_effects import effect_heatmap
 from figures.style import TEXT_WIDTH, effect_bar
 from head_patching.reporting.tabular import path_target, paths_among
 
+PATH_EFFECT = "effect: share of the logit difference that the tracing corruption makes"
+
 
 def draw(evidence: pd.DataFrame, top: int = 4) -> tuple[Figure, pd.DataFrame]:
     """Effect of patching the path from every head to each kind of receiver."""
@@ -43,7 +45,7 @@ def draw(evidence: pd.DataFrame, top: int = 4) -> tuple[Figure, pd.DataFrame]:
         ax.set_yticks(range(0, n_layers, 4 if n_layers > 16 else 2))
     for ax in axes[1:]:
         ax.set_ylabel("")
-    effect_bar(axes[0].collections[0], axes, pad=0.01)
+    effect_bar(axes[0].collections[0], axes, PATH_EFFECT, pad=0.01)
     columns = ["criterion", "layer", "head", "effect", "ci_low", "ci_high"]
     return fig, shown[columns].sort_values(columns[:3])
 

@@ -48,6 +48,7 @@ DIRECTION_TITLES = {
 # Paul Tol's "high-contrast" scheme, same source; readable in greyscale too.
 RUN_COLORS = {"clean": "#004488", "corrupt": "#BB5566"}
 
+EFFECT = "effect: share of the clean\N{EN DASH}corrupt logit difference moved"
 EFFECT_CMAP = "RdBu_r"  # ColorBrewer, colour-blind safe; red raises the effect
 
 
@@ -104,14 +105,16 @@ def effect_name(row: object) -> str:
     return sign + head_name(row.layer, row.head)
 
 
-def effect_bar(cells: ScalarMappable, axes: np.ndarray, **placing: float) -> None:
+def effect_bar(
+    cells: ScalarMappable, axes: np.ndarray, label: str = EFFECT, **placing: float
+) -> None:
     """The colour bar below panels of effects; `placing` as `Figure.colorbar` has it."""
     placing = {"aspect": 45, **placing}
     fig = axes.flat[0].figure
     bar = fig.colorbar(cells, ax=axes, location="bottom", shrink=0.6, **placing)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
-    bar.set_label("effect: share of the clean\N{EN DASH}corrupt logit difference moved")
+    bar.set_label(label)
 
 
 def role_color(role: str) -> str:

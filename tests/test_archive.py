@@ -8,16 +8,30 @@ from pathlib import Path
 
 import pytest
 
-from head_patching.archive import project_files, write_archive
+from head_patching.archive import write_archive
+from head_patching.project import project_files
 
 CITATION = """\
 title: heads
 abstract: what they do
 authors: [{family-names: Doe, given-names: Jane}, {name: The others}]
 version: 1.2.0
+date-released: 2026-02-03
 license: MIT
 keywords: [attention]
 """
+
+
+RULES = {
+    "results/provenance.json": "record_provenance",
+    "results/paper/chapter.pdf": "typeset_chapter",
+    "results/{model}/{task}/{corruption}/effects.csv": "summarise_effects",
+    "results/{model}/{task}/{corruption}/cache/{n}.safetensors": "cache_activations",
+    "results/{model}/model/model.json": "prepare_model",
+    "results/{model}/model/weights.safetensors": "prepare_model",
+    "results/{model}/model/checkpoint/model.safetensors": "prepare_model",
+    "results/archive/{name}.tar.gz": "archive",
+}
 
 
 @pytest.fixture
@@ -27,8 +41,11 @@ def project(tmp_path: Path) -> Path:
     for name, text in {
         "CITATION.cff": CITATION,
         "Snakefile": "rule all:\n",
+        ".gitignore": "stray.txt\nresults\n",
         "stray.txt": "not of the project",
+        "results/provenance.json": json.dumps({"rules": RULES}),
         "results/paper/chapter.pdf": "%PDF",
+        "results/paper/notes.txt": "made by no rule",
         "results/m/ioi/flip/effects.csv": "layer,head\n",
         "results/m/ioi/flip/cache/000.safetensors": "large",
         "results/m/model/weights.safetensors": "large",
@@ -61,19 +78,18 @@ def test_it_holds_sources_and_results_without_caches(project: Path, tmp_path: Pa
     names = write_archive(project, "results", tmp_path / "a.tar.gz")
     top = unpacked(tmp_path / "a.tar.gz", tmp_path / "out")
     assert top.name == "head-patching-1.2.0"
-    assert (
-        files(top)
-        == set(names)
-        == {
-            "CITATION.cff",
-            "SHA256SUMS",
-            "Snakefile",
-            "results/m/ioi/flip/effects.csv",
-            "results/m/model/model.json",
-            "results/paper/chapter.pdf",
-            "ro-crate-metadata.json",
-        }
-    )
+    assert files(top) == set(names)
+    assert set(names) == {
+        ".gitignore",
+        "CITATION.cff",
+        "SHA256SUMS",
+        "Snakefile",
+        "results/m/ioi/flip/effects.csv",
+        "results/m/model/model.json",
+        "results/paper/chapter.pdf",
+        "results/provenance.json",
+        "ro-crate-metadata.json",
+    }
     for line in (top / "SHA256SUMS").read_text().splitlines():
         checksum, name = line.split("  ")
         assert hashlib.sha256((top / name).read_bytes()).hexdigest() == checksum
@@ -102,10 +118,9 @@ def test_it_describes_itself(project: Path, tmp_path: Path):
     nodes = {node["@id"]: node for node in graph}
     root = nodes["./"]
     assert (root["name"], root["version"]) == ("heads", "1.2.0")
-    assert root["license"] in (
-        "https://spdx.org/licenses/MIT",
-        {"@id": "https://spdx.org/licenses/MIT"},
-    )
+    assert "MIT" in str(root["license"])
+    assert "CC-BY-4.0" in str(root["license"])
+    assert root["datePublished"] == "2026-02-03"
     assert root["mainEntity"] == {"@id": "Snakefile"}
     assert "ComputationalWorkflow" in nodes["Snakefile"]["@type"]
     assert {nodes[each["@id"]]["name"] for each in root["creator"]} == {
@@ -122,3 +137,6 @@ def test_a_folder_that_is_no_project_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match=r"CITATION\.cff does not exist"):
         write_archive(tmp_path, "results", tmp_path / "a.tar.gz")
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "CITATION.cff").write_text("title: x")
+    with pytest.raises(ValueError, match="lacks abstract, version"):
+        write_archive(tmp_path, "results", tmp_path / "a.tar.gz")

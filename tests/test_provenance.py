@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from head_patching import provenance
+from head_patching.checksums import sha256_file
 
 
 @pytest.fixture
@@ -22,13 +23,13 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_sha256_of_a_known_text(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert provenance.sha256_file(tmp_path / "abc") == expected
+    assert sha256_file(tmp_path / "abc") == expected
 
 
 def test_record_stands_beside_its_result(record: Path) -> None:
     assert record == Path("x/effects.run.json")
     content = json.loads(record.read_text())
-    assert content["inputs"] == {"pairs.jsonl": provenance.sha256_file("pairs.jsonl")}
+    assert content["inputs"] == {"pairs.jsonl": sha256_file("pairs.jsonl")}
     assert content["settings"] == {"seed": 1}
     assert content["packages"]["torch"].startswith("2.13.0")
 

@@ -1,32 +1,43 @@
 """The archive to deposit: sources, results and chapter, described as an RO-Crate.
 
 Its bytes depend on nothing but its files: they are sorted, belong to nobody and have
-one fixed time. Caches and weights are left out, since the workflow makes them anew.
+the time of the release. Caches and weights are left out, since the workflow makes them
+anew.
 """
 
 import gzip
 import io
 import json
-import subprocess
 import tarfile
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
-from head_patching.provenance import read_json, sha256_file
+from head_patching.checksums import sha256_file
+from head_patching.project import METADATA, project_files
+from head_patching.provenance import read_json
+from head_patching.reporting.origins import rule_of
 from head_patching.results import atomic
 
-METADATA = "ro-crate-metadata.json"
 CHECKSUMS = "SHA256SUMS"
 WORKFLOW = "Snakefile"
 
-# 1 January 2026: of every file in the archive, and the date in its description.
-FIXED_TIME, FIXED_DATE = 1767225600, "2026-01-01"
+LICENSES = ("MIT", "CC-BY-4.0")  # of the code; of text and figures
 
 # Under results/: what is large and made anew, and archives themselves.
-LEFT_OUT = ("*/cache/*", "*/model/checkpoint/*", "*/model/*.safetensors", "*/archive/*")
+# Nor the verdict on a build, which is the reviewer's to give.
+LEFT_OUT = (
+    "results/claims.csv",
+    "*/cache/*",
+    "*/model/checkpoint/*",
+    "*/model/*.safetensors",
+    "*/archive/*",
+)
+
+CITED = ("title", "abstract", "version", "authors", "keywords", "date-released")
 
 # What the crate says of the files that a reader looks for first.
 DESCRIBED = {
@@ -39,33 +50,12 @@ DESCRIBED = {
 }
 
 
-def project_files(folder: Path) -> list[str]:
-    """The project's own files: those git tracks, or those an unpacked archive lists.
-
-    Raises
-    ------
-    ValueError
-        When the folder is neither a git repository nor an unpacked archive.
-    """
-    if (folder / ".git").exists():
-        listed = subprocess.run(
-            ["git", "ls-files", "-z"],
-            cwd=folder, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        names = listed.stdout.split("\0")
-        return sorted(name for name in names if name and (folder / name).is_file())
-    if (folder / METADATA).is_file():
-        graph = read_json(folder / METADATA)["@graph"]
-        names = [node["@id"] for node in graph if "File" in node["@type"]]
-        return sorted(name for name in names if not name.startswith("results/"))
-    raise ValueError(
-        f"{folder.resolve().name} is neither a git repository nor an unpacked archive "
-        f"with {METADATA}: its own files cannot be told from others"
-    )
-
-
 def result_files(folder: Path, results: str) -> list[str]:
-    """The results to deposit, as paths from the project's folder."""
+    """The results to deposit, as paths from the project's folder.
+
+    Only what a rule makes, as the build's provenance lists them: a stray file is none.
+    """
+    rules = read_json(folder / results / "provenance.json")["rules"]
     found = [
         path.relative_to(folder).as_posix()
         for path in (folder / results).rglob("*")
@@ -74,7 +64,8 @@ def result_files(folder: Path, results: str) -> list[str]:
     return sorted(
         name
         for name in found
-        if not any(PurePosixPath(name).match(pattern) for pattern in LEFT_OUT)
+        if rule_of(name, rules)
+        and not any(PurePosixPath(name).match(pattern) for pattern in LEFT_OUT)
     )
 
 
@@ -84,7 +75,7 @@ def crate_metadata(files: Iterable[str], citation: Mapping[str, Any]) -> dict[st
     Parameters
     ----------
     citation
-        The content of `CITATION.cff`: title, abstract, version, authors, licence.
+        The content of `CITATION.cff`: title, abstract, version, authors, date.
     """
     from rocrate.model.person import Person
     from rocrate.rocrate import ROCrate
@@ -92,8 +83,8 @@ def crate_metadata(files: Iterable[str], citation: Mapping[str, Any]) -> dict[st
     crate = ROCrate()
     crate.name = citation["title"]
     crate.description = citation["abstract"]
-    crate.license = f"https://spdx.org/licenses/{citation['license']}"
-    crate.datePublished = FIXED_DATE
+    crate.license = [f"https://spdx.org/licenses/{name}" for name in LICENSES]
+    crate.datePublished = str(citation["date-released"])
     crate.root_dataset["version"] = citation["version"]
     crate.root_dataset["keywords"] = ", ".join(citation["keywords"])
     crate.creator = [
@@ -121,6 +112,18 @@ def author_name(author: Mapping[str, str]) -> str:
     return author.get("name") or f"{given} {family}".strip()
 
 
+def read_citation(path: Path) -> dict[str, Any]:
+    """What a citation file says; ValueError names what it lacks."""
+    try:
+        about = yaml.safe_load(path.read_text(encoding="utf-8"))
+        missing = [name for name in CITED if name not in about]
+    except (yaml.YAMLError, TypeError) as error:
+        raise ValueError(f"{path} is no citation file: {error}") from None
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}")
+    return about
+
+
 def write_archive(folder: Path, results: str, out: Path) -> list[str]:
     """Write the archive; returns the names of the files in it.
 
@@ -132,7 +135,8 @@ def write_archive(folder: Path, results: str, out: Path) -> list[str]:
     citation = folder / "CITATION.cff"
     if not citation.is_file():
         raise ValueError(f"{citation} does not exist: the archive says how to cite it")
-    about = yaml.safe_load(citation.read_text(encoding="utf-8"))
+    about = read_citation(citation)
+    time = int(datetime.fromisoformat(f"{about['date-released']}T00:00Z").timestamp())
     names = [*project_files(folder), *result_files(folder, results)]
     described = json.dumps(crate_metadata(names, about), indent=2, sort_keys=True)
     sums = "".join(f"{sha256_file(folder / name)}  {name}\n" for name in sorted(names))
@@ -141,7 +145,7 @@ def write_archive(folder: Path, results: str, out: Path) -> list[str]:
     with (
         atomic(out) as partial,
         Path(partial).open("wb") as file,
-        gzip.GzipFile("", "wb", fileobj=file, mtime=FIXED_TIME) as packed,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=time) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar,
     ):
         for name in sorted([*names, *added]):
@@ -149,7 +153,7 @@ def write_archive(folder: Path, results: str, out: Path) -> list[str]:
             path = folder / name
             data = path.read_bytes() if content is None else content.encode()
             entry = tarfile.TarInfo(f"{top}/{name}")
-            entry.size, entry.mtime = len(data), FIXED_TIME
+            entry.size, entry.mtime = len(data), time
             runnable = content is None and path.stat().st_mode & 0o100
             entry.mode = 0o755 if runnable else 0o644
             tar.addfile(entry, io.BytesIO(data))

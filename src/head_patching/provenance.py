@@ -4,7 +4,6 @@ A run record stands beside each result (`effects.csv`, `effects.run.json`) and s
 nothing that differs between two equal runs: no time, no host, no absolute path.
 """
 
-import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
@@ -12,11 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from head_patching.checksums import sha256_file
+
 SCHEMA_VERSION = 1
 
 # The packages whose version can change a number, a figure or the typesetting.
 PACKAGES = (
     "head-patching",
+    "gguf",
     "h5netcdf",
     "matplotlib",
     "numpy",
@@ -30,12 +32,6 @@ PACKAGES = (
     "transformers",
     "xarray",
 )
-
-
-def sha256_file(path: Path | str) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def package_versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
@@ -64,12 +60,13 @@ def description(path: Path | str) -> list[Path]:
     """The small files that stand for an input and hold the checksums of large ones.
 
     That is a prepared model's `model.json`, the manifest beside cached activations, and
-    what lies in a folder of criteria.
+    what lies in a folder of criteria or of result tables.
     """
     path = Path(path)
     if path.is_dir():
         model = path / "model.json"
-        return [model] if model.is_file() else sorted(path.glob("*.yaml"))
+        tables = sorted([*path.glob("*.yaml"), *path.glob("*.csv")])
+        return [model] if model.is_file() else tables
     manifest = path.with_suffix(".json")
     return [manifest if path.suffix == ".safetensors" and manifest.is_file() else path]
 

@@ -437,6 +437,7 @@ def synthetic_provenance() -> dict:
             "patch_types": ["output"],
             "directions": ["denoising", "noising"],
             "statistics.resamples": 2000,
+            "statistics.sign_flips": 20000,
             "statistics.level": 0.95,
             "statistics.seed": 1,
             "importance.threshold": 0.02,

@@ -1,12 +1,15 @@
 """Verdicts on claims: within a tolerance, outside it, and between words."""
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
+from head_patching.provenance import flat
 from head_patching.reporting.claims import (
     Claim,
     effects_by_head,
@@ -78,6 +81,28 @@ def test_what_is_missing_does_not_hold(results):
     assert verdicts([other_task], results, results)[0] == {"all": False}
 
 
+def test_a_list_that_is_cut_short_is_compared_as_a_whole(results):
+    """The weakest important head is none of the eight that the text names."""
+    others = results.effects_of("denoising").query("important == 0").index
+    effects = results.effects.copy()
+    effects.loc[others[:9], "important"] = 1
+    many = dataclasses.replace(results, effects=effects)
+    effects = effects.copy()
+    effects.loc[others[8], "important"] = 0
+    effects.loc[others[9], "important"] = 1
+    claim = Claim("set", "s", "w", 0.0, ("ioi/important/denoising/heads",))
+    swapped = dataclasses.replace(results, effects=effects)
+    held, _ = verdicts([claim], many, swapped)
+    assert held == {"set": False}
+    assert verdicts([claim], many, many)[0] == {"set": True}
+
+
+def test_the_reference_has_the_settings_of_the_config():
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    settings = json.loads((ROOT / "reference/settings.json").read_text())
+    assert other_settings(settings, json.loads(json.dumps(flat(config)))) == []
+
+
 def test_settings_are_compared_but_for_those_without_effect():
     reference = {"tasks.ioi.seed": 1, "threads": 4}
     assert other_settings(reference, {"tasks.ioi.seed": 1, "threads": 2}) == []
@@ -92,6 +117,10 @@ def test_settings_are_compared_but_for_those_without_effect():
     [
         (("tolerance: share", "tolerance: shared"), "'shared', expected one of exact"),
         (("id: settings", "id: model"), "claim 'model' stands twice"),
+        (("keys: [ioi/data/n-pairs", "key: [ioi/data/n-pairs"), "'ioi-pairs' has the"),
+        (("    task: ioi", "    task: ''"), "'ioi-effects' has the fields id,"),
+        (("claims:", "claim:"), "is no file of claims: 'claims'"),
+        (("tolerances:", "tolerances: ["), "is no file of claims"),
     ],
 )
 def test_a_wrong_claim_is_named(change, message, tmp_path):
@@ -116,6 +145,14 @@ def test_every_number_of_summary_and_conclusion_is_claimed():
         for key in re.findall(r"\\countedheads\{([^{}]+)\}", part):
             read |= {f"{key}/n-words", f"{key}/one"}
     assert read <= {key for claim in read_claims(CLAIMS) for key in claim.keys}
+
+
+def test_no_effect_of_the_reference_is_so_near_the_threshold_that_counts_could_flip():
+    effects = pd.read_csv(ROOT / "reference/effects.csv")
+    settings = json.loads((ROOT / "reference/settings.json").read_text())
+    threshold = settings["importance.threshold"]
+    outputs = effects[["denoising_output", "noising_output"]]
+    assert (outputs.abs() - threshold).abs().min(axis=None) > 5e-5
 
 
 def test_the_reference_has_a_value_for_every_claim():

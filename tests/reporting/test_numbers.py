@@ -86,14 +86,14 @@ def test_data_numbers_describe_the_pairs(results):
     numbers = build_numbers([results])
     assert numbers["ioi/data/n-pairs"] == "120"
     assert numbers["ioi/data/n-groups"] == "30"
-    assert numbers["ioi/data/pairs-per-group"] == "4"
+    assert numbers["ioi/data/pairs-per-group"] == "4 pairs"
     assert numbers["ioi/data/length"] == "14"
     assert numbers["ioi/data/corruption-is/s2-io-flip"] == "true"
     assert numbers["ioi/data/corruption-is/abc"] == "false"
     uneven = (*results.pairs, results.pairs[0] | {"clean_tokens": list(range(17))})
     numbers = build_numbers([dataclasses.replace(results, pairs=uneven)])
     assert numbers["ioi/data/length"] == "14--17"
-    assert numbers["ioi/data/pairs-per-group"] == "4--5"
+    assert numbers["ioi/data/pairs-per-group"] == "4--5 pairs"
 
 
 def test_roles_are_counted(results):

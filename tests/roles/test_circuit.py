@@ -93,6 +93,17 @@ def test_a_path_is_drawn_to_every_receiver_above_its_sender(found):
     assert sorted(ends) == [(2, 1), (3, 0)]
 
 
+def test_a_head_is_drawn_with_its_first_role_and_no_path_to_its_own_role():
+    both = ROLES.assign(role=ROLES["role"].replace("own role", "backup name mover"))
+    own = evidence([(2, 1, "path.induction_keys", 0.2, 1)])
+    found = circuit(find_task("ioi"), both, CRITERIA, pd.concat([MEASURED, own]))
+    nodes = nodes_of(found).set_index(["layer", "head"])
+    assert nodes.loc[(5, 1), "role"] == "name mover"
+    edges = edges_of(found)
+    assert edges[["layer", "head", "receiver"]].duplicated().sum() == 1  # two receivers
+    assert (2, 1) not in set(zip(edges["layer"], edges["head"], strict=True))
+
+
 def test_no_two_heads_stand_at_the_same_place():
     many = pd.DataFrame({"layer": [4] * 5 + [5], "head": [0, 1, 2, 3, 4, 0]})
     nodes = nodes_of(many.assign(place=2, role="induction"))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from head_patching.project import project_files
+
 # Rules that make nothing themselves.
 TARGETS = ("figures", "tables", "paper")
 
@@ -68,14 +70,9 @@ class Workspace:
 
 def copy_of_tracked_files(folder: Path) -> Workspace:
     """The files that git tracks or would track, in a new folder."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
+    for name in project_files(ROOT):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
     return Workspace(folder)
 
 

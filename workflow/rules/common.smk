@@ -9,6 +9,7 @@ from pathlib import Path
 
 from head_patching.configuration import check_config, check_tasks
 from head_patching.models.registry import find_source
+from head_patching.project import project_files
 from head_patching.tasks import find_task
 from head_patching.workflow_sources import module_sources
 from snakemake.exceptions import WorkflowError
@@ -405,6 +406,11 @@ def rule_of_output(wildcards):
 def everything(wildcards):
     """What a whole build makes."""
     return rules.all.input
+
+
+def own_files(wildcards):
+    """The project's own files, which an archive holds."""
+    return project_files(Path())
 
 
 def first_pair(wildcards):

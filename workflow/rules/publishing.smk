@@ -35,6 +35,7 @@ rule archive:
     """Pack sources, results and chapter for a deposit."""
     input:
         everything,
+        project=own_files,
         sources=sources("archive"),
     output:
         archive="results/archive/head-patching.tar.gz",

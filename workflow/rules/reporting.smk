@@ -43,6 +43,7 @@ rule draw_figure:
             labels=figure_labels,
         ),
         numbers="results/figures/{figure}.csv",
+        record="results/figures/{figure}.run.json",
     log:
         "logs/draw_figure/{figure}.log",
     threads: 1
@@ -66,6 +67,7 @@ rule build_tables:
         sources=sources("build-tables"),
     output:
         tables=TASK_TABLES,
+        record="results/tables/{task}.run.json",
     log:
         "logs/build_tables/{task}.log",
     threads: 1
@@ -93,6 +95,7 @@ rule build_shared_tables:
         sources=sources("build-shared-tables"),
     output:
         tables=SHARED_TABLES,
+        record="results/tables.run.json",
     log:
         "logs/build_shared_tables.log",
     threads: 1
@@ -117,6 +120,7 @@ rule build_numbers:
     output:
         numbers="results/numbers.tex",
         table="results/numbers.csv",
+        record="results/numbers.run.json",
     log:
         "logs/build_numbers.log",
     threads: 1

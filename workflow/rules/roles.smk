@@ -185,6 +185,7 @@ rule compare_tasks:
         threshold=lookup(within=config, dpath="importance/threshold"),
         rate=lookup(within=config, dpath="importance/false_discovery_rate"),
         resamples=lookup(within=config, dpath="statistics/role_resamples"),
+        sign_flips=lookup(within=config, dpath="statistics/sign_flips"),
         level=lookup(within=config, dpath="statistics/level"),
         seed=lookup(within=config, dpath="statistics/seed"),
     message:
@@ -192,7 +193,7 @@ rule compare_tasks:
     shell:
         "head-patching compare-tasks {params.tasks} --threshold {params.threshold}"
         " --false-discovery-rate {params.rate} --resamples {params.resamples}"
-        " --level {params.level} --seed {params.seed}"
+        " --sign-flips {params.sign_flips} --level {params.level} --seed {params.seed}"
         " --out {output.overlap} {input.patched} > {log} 2>&1"
 
 

@@ -11,6 +11,7 @@ from head_patching.commands.options import (
     Rate,
     Resamples,
     Seed,
+    SignFlips,
     Threshold,
 )
 
@@ -23,6 +24,7 @@ def compare_tasks(
     threshold: Threshold,
     false_discovery_rate: Rate,
     resamples: Resamples,
+    sign_flips: SignFlips,
     seed: Seed,
     out: Out,
     level: Level = 0.95,
@@ -40,4 +42,5 @@ def compare_tasks(
         dataset = read_dataset(path)
         effects[name, dataset.attrs["direction"]] = patching_effect(dataset)
     importance = Importance(threshold, false_discovery_rate)
-    write_csv(out, overlaps(effects, importance, resamples, seed, level))
+    found = overlaps(effects, importance, resamples, sign_flips, seed, level)
+    write_csv(out, found)

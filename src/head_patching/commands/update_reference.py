@@ -1,17 +1,23 @@
 """head-patching update-reference: take a build's results as the reference."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from head_patching.commands.verify import Reference
 from head_patching.commands.whole_build import Build, read_build
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def update_reference(
     results: Build = Path("results"), reference: Reference = Path("reference")
 ) -> None:
-    """Write the values that `verify` compares with, and print which have changed."""
+    """Write the values that `verify` compares with, and print what has changed."""
     import pandas as pd
 
+    from head_patching.provenance import read_json
     from head_patching.reporting import claims
     from head_patching.reporting.numbers import numbers_table, sourced_numbers
     from head_patching.results import write_csv, write_json
@@ -27,24 +33,36 @@ def update_reference(
     if missing:
         raise ValueError(f"{results} has no number {missing[0]!r}, which a claim names")
     values = values.loc[values["key"].isin(keys), ["key", "text", "exact"]]
-    file = reference / "values.csv"
-    before = {}
-    if file.is_file():
-        old = pd.read_csv(file, dtype=str, keep_default_na=False).set_index("key")
-        before = (old["exact"].where(old["exact"] != "", old["text"])).to_dict()
-    write_csv(file, values)
-    write_csv(reference / "effects.csv", claims.effects_by_head(found))
-    write_json(reference / "settings.json", found[0].provenance["settings"])
-    after = dict(
-        zip(
-            values["key"],
-            values["exact"].where(values["exact"] != "", values["text"]),
-            strict=True,
-        )
-    )
-    changed = [
-        key for key in sorted({*before, *after}) if before.get(key) != after.get(key)
+    effects = claims.effects_by_head(found)
+    settings = found[0].provenance["settings"]
+    old_values, old_effects, old_settings = {}, effects.head(0), {}
+    if (reference / "values.csv").is_file():
+        text = {"dtype": str, "keep_default_na": False}
+        old_values = shown(pd.read_csv(reference / "values.csv", **text))
+        old_effects = pd.read_csv(reference / "effects.csv")
+        old_settings = read_json(reference / "settings.json")
+    write_csv(reference / "values.csv", values)
+    write_csv(reference / "effects.csv", effects)
+    write_json(reference / "settings.json", settings)
+    changes = [*changed(old_settings, settings), *changed(old_values, shown(values))]
+    for line in changes:
+        print(line)
+    for task in effects["task"].unique():
+        worst = claims.compare_effects(task, old_effects, effects)
+        print(f"effects on {task}: largest change {worst['difference']:.2g}")
+    print(f"{len(changes)} values and settings changed; all are in {reference}")
+
+
+def shown(values: "pd.DataFrame") -> dict[str, str]:
+    """Each number as it is compared: unrounded, or else in words."""
+    exact = values["exact"].where(values["exact"] != "", values["text"])
+    return dict(zip(values["key"], exact, strict=True))
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """One line for each entry that is not as before."""
+    return [
+        f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
     ]
-    for key in changed:
-        print(f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}")
-    print(f"{len(changed)} of {len(after)} values changed; effects are in {reference}")

@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from head_patching.checksums import sha256_file
 from head_patching.models.checkpoints import (
     fetch_checkpoint,
     license_of,
@@ -34,7 +35,6 @@ from head_patching.models.transformer import (
     Model,
     ModelConfig,
 )
-from head_patching.provenance import sha256_file
 from head_patching.results import atomic, write_json
 
 SCHEMA_VERSION = 1

@@ -15,10 +15,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from head_patching.checksums import sha256_file
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.runs import PairBatch, run_pairs
-from head_patching.provenance import sha256_file
 from head_patching.results import atomic, write_json
 from head_patching.tasks.pairs import PromptPairs
 

@@ -19,6 +19,7 @@ from head_patching.reporting.sources import HEAD, Results
 # Settings that say how results are computed, not what is computed.
 WITHOUT_EFFECT = ("threads", "pairs_per_shard")
 
+FIELDS = ("id", "statement", "where", "tolerance")
 HEAD_KEY = ["task", *HEAD]
 
 
@@ -44,12 +45,23 @@ def read_claims(path: Path) -> list[Claim]:
     Raises
     ------
     ValueError
-        When a claim names a tolerance that is not listed, or two have the same id.
+        When the file is none of claims, a claim lacks a field or has one too many,
+        names a tolerance that is not listed, or has the id of another.
     """
-    table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    tolerances = {name: row["within"] for name, row in table["tolerances"].items()}
+    try:
+        table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        tolerances = {name: row["within"] for name, row in table["tolerances"].items()}
+        rows = list(table["claims"])
+    except (yaml.YAMLError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is no file of claims: {error}") from None
     claims = []
-    for row in table["claims"]:
+    for row in rows:
+        about = {"keys", "task"} & set(row)
+        if {*row} - about != {*FIELDS} or len(about) != 1 or not row[min(about)]:
+            raise ValueError(
+                f"{path}: claim {row.get('id')!r} has the fields {', '.join(row)}; "
+                f"expected {', '.join(FIELDS)}, and keys or task"
+            )
         if row["tolerance"] not in tolerances:
             raise ValueError(
                 f"{path}: claim {row['id']!r} has tolerance {row['tolerance']!r}, "
@@ -157,14 +169,24 @@ def compare_numbers(
         first, second = both
         if first is None or second is None:
             largest = float("inf")
-        elif first["exact"] and second["exact"]:
-            values = [[float(v) for v in row["exact"].split()] for row in both]
-            changes = [abs(a - b) for a, b in zip(*values, strict=True)]
-            largest = max(largest, *changes)
-        elif first["text"] != second["text"]:
-            largest = float("inf")
+        else:
+            largest = max(largest, difference(first, second))
     shown = {name: "; ".join(each) for name, each in texts.items()}
     return shown | {"difference": largest}
+
+
+def difference(first: pd.Series, second: pd.Series) -> float:
+    """The largest between two numbers or their bounds; infinite between other words."""
+    sides = [row["exact"] or row["text"] for row in (first, second)]
+    if sides[0] == sides[1]:
+        return 0.0
+    try:
+        values = [[float(value) for value in side.split()] for side in sides]
+    except ValueError:
+        return float("inf")
+    if not first["exact"] or len(values[0]) != len(values[1]):
+        return float("inf")
+    return max(abs(a - b) for a, b in zip(*values, strict=True))
 
 
 def compare_effects(

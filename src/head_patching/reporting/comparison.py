@@ -14,6 +14,7 @@ from head_patching.reporting.sources import HEAD, Results
 
 PREFIX_SCORE = "induction_score.25x4"
 DIRECT = "path.logits"
+ROLE = "induction"
 EFFECT = "effect.denoising.output"
 DIRECTIONS = ("denoising", "noising")
 
@@ -44,6 +45,16 @@ def prefix_numbers(results: Results) -> Numbers:
     ranks = score.set_index(HEAD)["value"].rank().corr(effect.rank())
     numbers["prefix/spearman"] = math_mode(format_number(ranks, 2, sign=True))
     return numbers
+
+
+def elsewhere_numbers(first: Results, second: Results) -> Numbers:
+    """Heads with the role induction in the first task that lack it in the second."""
+    there, here = (
+        {head for head, roles in of_task.roles_by_head().items() if ROLE in roles}
+        for of_task in (first, second)
+    )
+    heads = [head for head in first.heads_by_strength() if head in there - here]
+    return counted("induction/elsewhere", pd.DataFrame(heads, columns=HEAD))
 
 
 def overlap_numbers(results: Results) -> Numbers:

@@ -24,6 +24,9 @@ from head_patching.reporting.sources import (
 
 Numbers = dict[str, str]
 
+# Share of resamples in which a head keeps a role that is called sure.
+SURE = 0.9
+
 PATCH_TYPES = ("output", "q", "k", "v", "pattern")
 
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -119,6 +122,12 @@ def role_numbers(results: Results) -> Numbers:
     for name, least in (("decided", 1), ("several", 2)):
         heads = [head for head in order if len(held[head]) >= least]
         numbers |= counted(f"roles/{name}", _frame(heads))
+    sure = results.roles[results.roles["probability"] >= SURE]
+    sure = set(zip(sure["layer"], sure["head"], strict=True))
+    heads = [head for head in order if head in sure and held[head]]
+    numbers |= counted("roles/sure", _frame(heads))
+    numbers["roles/sure-percent"] = format_percent(SURE)
+    numbers["roles/of-top-head"] = " and ".join(by_head.get(order[0], [NO_ROLE]))
     return numbers | _layer_order(mean_layer)
 
 

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from head_patching.reporting.comparison import overlap_numbers, prefix_numbers
+from head_patching.reporting.comparison import (
+    elsewhere_numbers,
+    overlap_numbers,
+    prefix_numbers,
+)
 from head_patching.reporting.head_numbers import (
     Numbers,
     agreement_numbers,
@@ -27,6 +31,7 @@ from head_patching.reporting.rounding import (
     format_interval,
     format_number,
     format_percent,
+    listed_names,
     math_mode,
     scientific,
 )
@@ -63,7 +68,13 @@ def sourced_numbers(results: Sequence[Results]) -> dict[str, Sourced]:
         overlap_numbers,
     ):
         numbers |= sourced(results[0], compute)
-    found = {of_task.task for of_task in results}
+    by_task = {of_task.task: of_task for of_task in results}
+    if {"ioi", "induction"} <= set(by_task):
+        both = by_task["ioi"], by_task["induction"]
+        files = tuple(each.paths["roles"] for each in both)
+        elsewhere = elsewhere_numbers(*both)
+        numbers |= {key: Sourced(text, files) for key, text in elsewhere.items()}
+    found = set(by_task)
     for name in ("ioi", "induction"):
         files = tuple(r.paths["pairs"] for r in results if r.task == name)
         numbers[f"tasks/{name}"] = Sourced(flag(name in found), files)
@@ -98,13 +109,15 @@ def write_numbers(numbers: Mapping[str, str], path: Path) -> None:
 def numbers_table(numbers: Mapping[str, Sourced]) -> pd.DataFrame:
     """One row per number, by key: as printed, what it was rounded from, its files.
 
-    Columns: key, text, exact (one number, or two bounds), files (separated by spaces).
+    Columns: key, text, exact (one number, two bounds, or all names of a list that the
+    text cuts short), files (separated by spaces).
     """
     rows = [
         (
             key,
             each.text,
-            " ".join(f"{value:.9g}" for value in exact_values(each.text)),
+            " ".join(f"{value:.9g}" for value in exact_values(each.text))
+            or " ".join(sorted(listed_names(each.text))),
             " ".join(each.files),
         )
         for key, each in sorted(numbers.items())
@@ -142,6 +155,7 @@ def setting_numbers(results: Results) -> Numbers:
     rate = settings["importance.false_discovery_rate"]
     return {
         "settings/resamples": str(settings["statistics.resamples"]),
+        "settings/sign-flips": str(settings["statistics.sign_flips"]),
         "settings/statistics-seed": str(settings["statistics.seed"]),
         "settings/level": format_percent(settings["statistics.level"]),
         "settings/validation-pairs": str(settings["validation.n_pairs"]),
@@ -174,7 +188,7 @@ def data_numbers(results: Results) -> Numbers:
     numbers = {
         "data/n-pairs": str(len(pairs)),
         "data/n-groups": str(len(groups)),
-        "data/pairs-per-group": _span(int(groups.min()), int(groups.max())),
+        "data/pairs-per-group": _pairs(int(groups.min()), int(groups.max())),
         "data/length": _span(min(lengths), max(lengths)),
         "data/seed": str(header["seed"]),
         "data/prepend-bos": flag(header["prepend_bos"]),
@@ -224,6 +238,11 @@ def behaviour_numbers(results: Results) -> Numbers:
         )
         numbers["behaviour/every-group-positive"] = flag(low > 0)
     return numbers
+
+
+def _pairs(low: int, high: int) -> str:
+    """How many pairs: `one pair`, `2 pairs`, `2--3 pairs`."""
+    return "one pair" if high == 1 else f"{_span(low, high)} pairs"
 
 
 def _span(low: int, high: int) -> str:

@@ -4,12 +4,13 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
-OUTPUT_OPTIONS = ("--out", "--summary")
+OUTPUT_OPTIONS = ("--out", "--summary", "--json")
 WILDCARD = r"\{[^{}]*\}"
 
 
@@ -43,8 +44,8 @@ def origins(
     """
     rows = {name: number for number, name in enumerate(numbers["key"])}
     if key not in rows:
-        near = [name for name in rows if key in name][:5]
-        hint = f"; there are {', '.join(near)}" if near else ""
+        near = [name for name in rows if key in name] or get_close_matches(key, rows)
+        hint = f"; there are {', '.join(near[:5])}" if near else ""
         raise ValueError(f"there is no number {key!r}{hint} (see results/numbers.csv)")
     row = numbers.iloc[rows[key]]
     return row, [origin(file, provenance) for file in str(row["files"]).split()]

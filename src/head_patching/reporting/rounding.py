@@ -21,6 +21,22 @@ class Rounded(str):
         return printed
 
 
+class Listed(str):
+    """A printed list that remembers all its names, also those it leaves out."""
+
+    names: tuple[str, ...]
+
+    def __new__(cls, text: str, *names: str) -> "Listed":
+        printed = super().__new__(cls, text)
+        printed.names = names
+        return printed
+
+
+def listed_names(text: str) -> tuple[str, ...]:
+    """All names of a printed list; nothing for any other text."""
+    return text.names if isinstance(text, Listed) else ()
+
+
 def exact_values(text: str) -> tuple[float, ...]:
     """What a printed number was rounded from; nothing for a count, a name or a word."""
     return text.exact if isinstance(text, Rounded) else ()
@@ -111,8 +127,8 @@ def join_names(names: list[str], most: int = 8) -> str:
     if len(names) > most:
         shown = [*shown, f"{len(names) - most} more"]
     if len(shown) < 2:
-        return "".join(shown)
-    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+        return Listed("".join(shown), *names)
+    return Listed(f"{', '.join(shown[:-1])} and {shown[-1]}", *names)
 
 
 def escape(text: str) -> str:

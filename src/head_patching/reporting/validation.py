@@ -3,7 +3,13 @@
 import pandas as pd
 
 from head_patching.reporting.head_numbers import Numbers, flag, number_word
-from head_patching.reporting.rounding import MISSING, escape, format_number, math_mode
+from head_patching.reporting.rounding import (
+    MISSING,
+    escape,
+    format_interval,
+    format_number,
+    math_mode,
+)
 from head_patching.reporting.sources import Results
 from head_patching.reporting.tabular import interval_cell, tabular
 
@@ -75,6 +81,11 @@ def validation_numbers(results: Results) -> Numbers:
             role = lowest["role"].iloc[0] if len(lowest) else MISSING
             key = f"validation/{name}/lowest-{measure}"
             numbers[key] = math_mode(format_number(value, 2))
+            bounds = [
+                lowest[f"{measure}_{end}"].iloc[0] if len(lowest) else float("nan")
+                for end in ("low", "high")
+            ]
+            numbers[f"{key}-interval"] = math_mode(format_interval(*bounds, 2))
             numbers[f"{key}-role"] = escape(role)
     wrong = default[["fp", "fn"]].to_numpy()
     numbers["validation/default/exact"] = flag(not wrong.any())

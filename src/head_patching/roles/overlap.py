@@ -13,8 +13,8 @@ import pandas as pd
 from jaxtyping import Bool
 from scipy import stats
 
-from head_patching.roles.classify import Importance
-from head_patching.roles.measured import Measured
+from head_patching.roles.classify import Importance, is_important
+from head_patching.roles.measured import Measured, tested_values
 from head_patching.roles.stability import resampled_values, sums_of_groups
 from head_patching.statistics import resampled_group_counts
 
@@ -26,6 +26,7 @@ def overlaps(
     effects: Mapping[tuple[str, str], Measured],
     importance: Importance,
     n_resamples: int,
+    n_sign_flips: int,
     seed: int,
     level: float = 0.95,
 ) -> pd.DataFrame:
@@ -39,11 +40,14 @@ def overlaps(
     ----------
     effects
         By task and direction: the effects of patching every head's output.
+    n_sign_flips
+        Of the tests on all pairs; in resamples their normal approximation is taken.
     """
-    sets = {
-        key: important_sets(measured, importance, n_resamples, seed + number)
-        for number, (key, measured) in enumerate(effects.items())
-    }
+    sets = {}
+    for number, (key, measured) in enumerate(effects.items()):
+        of_all = important_heads(measured, importance, n_sign_flips, seed)
+        drawn = resampled_sets(measured, importance, n_resamples, seed + number)
+        sets[key] = np.concatenate((of_all[None], drawn))
     tasks = list(dict.fromkeys(task for task, _ in effects))
     directions = list(dict.fromkeys(direction for _, direction in effects))
     rows = []
@@ -56,15 +60,23 @@ def overlaps(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def important_sets(
+def important_heads(
+    measured: Measured, importance: Importance, n_sign_flips: int, seed: int
+) -> Bool[np.ndarray, "layer head"]:
+    """The heads with an important effect on all pairs."""
+    table = tested_values([measured], n_sign_flips, seed)
+    return is_important(table, importance).to_numpy().reshape(measured.tested.shape)
+
+
+def resampled_sets(
     measured: Measured, importance: Importance, n_resamples: int, seed: int
 ) -> Bool[np.ndarray, "resample layer head"]:
-    """The heads with an important effect: on all pairs first, then in each resample."""
+    """The heads with an important effect in each resample of the groups."""
     of_groups = sums_of_groups(measured)
     n_groups = of_groups[1].shape[-1]
     drawn = resampled_group_counts(n_groups, n_resamples, seed)
     found = []
-    for counts in (np.ones(n_groups), *drawn):
+    for counts in drawn:
         values, q_values = resampled_values(of_groups, counts, measured.tested)
         large = np.abs(values) >= importance.threshold
         found.append(large & (q_values <= importance.rate))

@@ -1,0 +1,36 @@
+"""Which files are the project's own, in a repository or an unpacked archive."""
+
+import subprocess
+from pathlib import Path
+
+from head_patching.provenance import read_json
+
+METADATA = "ro-crate-metadata.json"
+
+
+def project_files(folder: Path) -> list[str]:
+    """The project's own files: those git tracks or would, or those an archive lists.
+
+    Raises
+    ------
+    ValueError
+        When the folder is neither a git repository nor an unpacked archive, or git
+        does not answer.
+    """
+    if (folder / ".git").exists():
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+            cwd=folder, capture_output=True, text=True,
+        )  # fmt: skip
+        if listed.returncode:
+            raise ValueError(f"git cannot list the project's files: {listed.stderr}")
+        names = listed.stdout.split("\0")
+        return sorted(name for name in names if name and (folder / name).is_file())
+    if (folder / METADATA).is_file():
+        graph = read_json(folder / METADATA)["@graph"]
+        names = [node["@id"] for node in graph if "File" in node["@type"]]
+        return sorted(name for name in names if not name.startswith("results/"))
+    raise ValueError(
+        f"{folder.resolve().name} is neither a git repository nor an unpacked archive "
+        f"with {METADATA}: its own files cannot be told from others"
+    )
