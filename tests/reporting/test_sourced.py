@@ -93,3 +93,5 @@ def test_a_rule_is_found_by_the_most_definite_pattern():
     assert rule_of("results/m/ioi/c/effects.csv", rules) == "summarise_effects"
     assert rule_of("results/m/ioi/c/roles.csv", rules) == "something_else"
     assert rule_of("results/m/ioi/effects.csv", rules) == ""
+    figures = {"results/figures/{figure}.pdf": "draw_figure"}
+    assert rule_of("results/figures/ioi/circuit.pdf", figures) == "draw_figure"

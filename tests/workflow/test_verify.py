@@ -1,7 +1,9 @@
 """A build against its own reference, and against one that it does not equal."""
 
+import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pandas as pd
@@ -83,3 +85,24 @@ def test_every_number_traces_to_files_that_rules_make(built: Workspace) -> None:
     assert "rule        none" not in traced.stdout
     files = {file for row in numbers["files"] for file in row.split()}
     assert all((built.folder / file).is_file() for file in files)
+
+
+def test_an_unpacked_archive_is_built_and_can_be_built_anew(
+    built: Workspace, tmp_path: Path
+) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=built.folder, check=True)
+    try:
+        packed = head_patching(built, "archive", "--out", str(tmp_path / "a.tar.gz"))
+    finally:
+        shutil.rmtree(built.folder / ".git")
+    assert packed.returncode == 0, packed.stderr
+    with tarfile.open(tmp_path / "a.tar.gz") as archive:
+        archive.extractall(tmp_path / "out", filter="data")
+    (top,) = (tmp_path / "out").iterdir()
+    unpacked = Workspace(top)
+    assert {"results/paper/chapter.pdf", "results/figures/ioi/circuit.png"} <= {
+        f"results/{name}" for name in unpacked.results()
+    }
+    assert unpacked.planned() == set()
+    shutil.rmtree(top / "results")
+    assert {"prepare_model", "patch_heads", "typeset_chapter"} <= unpacked.planned()

@@ -75,12 +75,13 @@ def written_by(record: Mapping[str, Any]) -> set[str]:
 def rule_of(file: str, rules: Mapping[str, str]) -> str:
     """The rule whose output pattern, with wildcards in braces, the path matches.
 
-    Of several the one that spells out most of the path.
+    A wildcard may stand for folders, too; of several patterns the one that spells out
+    most of the path is taken.
     """
     matching = [
         pattern
         for pattern in rules
-        if re.fullmatch("[^/]+".join(map(re.escape, re.split(WILDCARD, pattern))), file)
+        if re.fullmatch(".+".join(map(re.escape, re.split(WILDCARD, pattern))), file)
     ]
     spelled = {each: len(re.sub(WILDCARD, "", each)) for each in matching}
     return rules[max(spelled, key=spelled.__getitem__)] if spelled else ""
