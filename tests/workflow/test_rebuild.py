@@ -33,10 +33,12 @@ PAIRS |= {
 def test_chapter_figures_and_tables_are_there(built: Workspace) -> None:
     results = built.results()
     assert results["paper/chapter.pdf"].read_bytes().startswith(b"%PDF")
-    figures = [Path(name) for name in results if name.startswith("figures/")]
+    drawn = [name for name in results if name.startswith("figures/")]
+    figures = [Path(name) for name in drawn if name.endswith(".pdf")]
+    assert len(drawn) == 4 * len(figures)
     assert {figure.parent.name for figure in figures} == {"figures", "ioi", "induction"}
     for figure in figures:
-        for kind in (".pdf", ".png", ".csv"):
+        for kind in (".pdf", ".png", ".csv", ".run.json"):
             assert results[figure.with_suffix(kind).as_posix()].stat().st_size > 0
     assert any(name.startswith("tables/") for name in results)
     assert not [name for name in results if "partial" in name or "tmp" in name]
