@@ -18,10 +18,8 @@ from head_patching.reporting.rounding import format_number, head_name
 LOGITS = "logits"
 HELPS, HINDERS = "#B2182B", "#2166AC"  # the ends of the diverging scale of effects
 WIDTHS = (0.5, 3.0)  # points, of the smallest and the largest effect
-SPREAD = (
-    0.26  # between heads of one position, which are 1 apart; at most from its middle:
-)
-WIDEST = 0.42
+# Positions are 1 apart: how far heads stand from the middle of theirs, and at most.
+SPREAD, WIDEST = 0.26, 0.42
 
 
 def nodes_of(circuit: pd.DataFrame) -> pd.DataFrame:

@@ -43,9 +43,6 @@ from head_patching.commands.update_reference import update_reference
 from head_patching.commands.validate import validate
 from head_patching.commands.verify import verify
 
-# Parameters that name what is written begin so; every other path is read.
-OUTPUTS = ("out", "summary", "json")
-
 
 # Typer carries its own copy of click: a context's type is private, hence `Any` below.
 class OneLineErrors(TyperGroup):
@@ -69,7 +66,9 @@ class Recorded(TyperCommand):
         if ctx.params["out"] is None:
             return result
         settings = {k: v for k, v in ctx.params.items() if not _paths(v)}
-        inputs = {k: v for k, v in ctx.params.items() if not k.startswith(OUTPUTS)}
+        inputs = {
+            k: v for k, v in ctx.params.items() if not k.startswith(provenance.OUTPUTS)
+        }
         record = provenance.run_record(
             command_line(ctx),
             [path for value in inputs.values() for path in _paths(value)],

@@ -15,6 +15,9 @@ from head_patching.checksums import sha256_file
 
 SCHEMA_VERSION = 1
 
+# Parameters that name what is written begin so; every other path is read.
+OUTPUTS = ("out", "summary", "json")
+
 # The packages whose version can change a number, a figure or the typesetting.
 PACKAGES = (
     "head-patching",

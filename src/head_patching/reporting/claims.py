@@ -203,10 +203,11 @@ def compare_effects(
     if change.empty:
         nothing = {"expected": "missing", "obtained": "missing"}
         return nothing | {"difference": float("inf")}
-    layer, head, kind = change.idxmax()[1:]
+    worst = change.idxmax()
+    _, layer, head, kind = worst
     name = f"L{layer}H{head} {kind.replace('_', ' ')}"
     return {
-        "expected": f"{name} {first.loc[change.idxmax()]:.6f}",
-        "obtained": f"{name} {second.loc[change.idxmax()]:.6f}",
+        "expected": f"{name} {first.loc[worst]:.6f}",
+        "obtained": f"{name} {second.loc[worst]:.6f}",
         "difference": float(change.max()),
     }

@@ -10,7 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-OUTPUT_OPTIONS = ("--out", "--summary", "--json")
+from head_patching.provenance import OUTPUTS
+
+OUTPUT_OPTIONS = tuple(f"--{name}" for name in OUTPUTS)
 WILDCARD = r"\{[^{}]*\}"
 
 
