@@ -16,6 +16,7 @@ from figures.style import (
     text_color,
 )
 from figures.top_heads import role_handles
+from head_patching.reporting.role_tables import MOST_WITH_ROLE
 from head_patching.reporting.rounding import head_name
 
 # A criterion that adds up the attention to S1 and S2, which are shown apart.
@@ -111,7 +112,7 @@ def attention_heatmap(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def draw(
-    evidence: pd.DataFrame, roles: pd.DataFrame, max_heads: int = 24
+    evidence: pd.DataFrame, roles: pd.DataFrame, max_heads: int = MOST_WITH_ROLE
 ) -> tuple[Figure, pd.DataFrame]:
     """Mean attention of the heads with a role to the named positions."""
     rows = attention_rows(evidence, roles, max_heads)

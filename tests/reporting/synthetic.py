@@ -446,6 +446,9 @@ def synthetic_provenance() -> dict:
             "validation.n_pairs": 30,
             "self_check.tolerance": 1e-4,
             "self_check.seed": 1,
+            "weights.distances": [1, 4, 16],
+            "weights.rotations": 100,
+            "weights.edge": 6.0,
             "threads": 2,
         },
         "packages": {

@@ -43,9 +43,9 @@ def synthetic_agreement() -> pd.DataFrame:
         n_heads = 261 if criterion.endswith(".mlp") else 270
         auc = 0.97 - 0.1 * number
         rows.append((role, criterion, EFFECT_OF[role], rho, rho - 0.12, rho + 0.11))
-        rows[-1] += (auc, 1, n_heads)
+        rows[-1] += (auc, 0.0005 * 4**number, 1, n_heads)
     columns = ["role", "criterion", "effect", "spearman", "ci_low", "ci_high"]
-    columns += ["auc", "n_in_role", "n_heads"]
+    columns += ["auc", "p_value", "n_in_role", "n_heads"]
     return pd.DataFrame(rows, columns=columns).sort_values("role", kind="stable")
 
 

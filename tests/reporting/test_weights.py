@@ -27,6 +27,8 @@ def test_the_best_and_the_worst_criterion(numbers):
     assert numbers["weights/induction/best/spearman"] == r"\ensuremath{+0.40}"
     assert numbers["weights/induction/best/interval"] == r"\ensuremath{[+0.28, +0.51]}"
     assert numbers["weights/induction/best/correlated"] == "true"
+    assert numbers["weights/induction/best/p-is-small"] == "true"
+    assert numbers["weights/induction/best/p-value"] == "0.001"
     # 0.97 - 0.6, the last criterion of the role.
     assert numbers["weights/induction/worst/auc"] == "0.37"
     assert numbers["weights/induction/some-below-chance"] == "true"
@@ -74,7 +76,7 @@ def test_nothing_found_has_the_same_keys_and_a_table(results, numbers):
         roles=results.roles.assign(role="no role"),
         composition_edges=results.composition_edges.head(0),
         weight_agreement=results.weight_agreement.assign(
-            auc=float("nan"), spearman=float("nan")
+            auc=float("nan"), p_value=float("nan"), spearman=float("nan")
         ),
         weight_pairs=results.weight_pairs.assign(
             difference=float("nan"), p_value=float("nan"), n_pairs=0
@@ -86,17 +88,25 @@ def test_nothing_found_has_the_same_keys_and_a_table(results, numbers):
     assert empty["weights/strongest/found"] == "false"
     assert empty["weights/pairs/k/tested"] == "false"
     assert "nan" not in "".join(empty.values())
-    assert body(weights_table(none)) == [["none", *6 * ["--"]]]
+    assert body(weights_table(none)) == [["none", *7 * ["--"]]]
     assert body(weight_agreement_table(none))[0][2] == "{--}"
 
 
 def test_heads_are_shown_with_their_ranks(results):
-    rows = {row[1]: row for row in body(weights_table(results))}
-    assert list(rows) == ["L11H3", "L3H5"]
-    assert rows["L11H3"][0] == "induction"
-    assert rows["L11H3"][2] == r"\ensuremath{0.91} (1)"
-    assert rows["L3H5"][5] == r"\ensuremath{0.91} (1)"
-    assert not rows["L3H5"][2].endswith("(1)")
+    table = body(weights_table(results))
+    assert [row[:3] for row in table] == [
+        ["induction", "L11H3", "as it is"],
+        ["", "", "first MLP"],
+        ["previous token", "L3H5", "as it is"],
+        ["", "", "first MLP"],
+    ]
+    induction, behind, previous, _ = table
+    assert induction[3] == r"\ensuremath{0.91} (1)"
+    assert previous[6] == r"\ensuremath{0.91} (1)"
+    assert not previous[3].endswith("(1)")
+    # Of the made-up criteria only copying was measured behind the first MLP.
+    assert behind[3] == r"\ensuremath{0.91} (1)"
+    assert behind[4:] == 4 * ["--"]
 
 
 def test_a_head_without_a_value_has_a_dash():
@@ -113,5 +123,6 @@ def test_the_agreement_of_each_criterion_is_a_row(results):
         "+0.30",
         r"\ensuremath{[+0.18, +0.41]}",
         "0.87",
+        "0.002",
         "261",
     ]

@@ -340,6 +340,12 @@ def position_options(wildcards):
     return [word for name in names for word in ("--position", name)]
 
 
+def match_distances(wildcards):
+    """`--distance N` for each distance at which heads match tokens."""
+    distances = config["weights"]["distances"]
+    return [word for number in distances for word in ("--distance", number)]
+
+
 def output_patched(wildcards):
     """Output patching of a model in every task and direction."""
     folders = [

@@ -20,11 +20,14 @@ rule inspect_weights:
     params:
         folder=subpath(input.model, parent=True),
         seed=lookup(within=config, dpath="statistics/seed"),
+        distances=match_distances,
+        rotations=lookup(within=config, dpath="weights/rotations"),
     message:
         "Inspect the weights of {wildcards.model}'s heads"
     shell:
         "head-patching inspect-weights --model-folder {params.folder}"
-        " --seed {params.seed} --threads {threads} --out {output.heads}"
+        " --seed {params.seed} {params.distances} --rotations {params.rotations}"
+        " --threads {threads} --out {output.heads}"
         " --out-composition {output.composition} > {log} 2>&1"
 
 
@@ -53,6 +56,7 @@ rule compare_weights:
         resamples=lookup(within=config, dpath="statistics/resamples"),
         level=lookup(within=config, dpath="statistics/level"),
         seed=lookup(within=config, dpath="statistics/seed"),
+        edge=lookup(within=config, dpath="weights/edge"),
     message:
         "Compare {wildcards.model}'s weights with effects on {wildcards.task}"
     shell:
@@ -60,6 +64,7 @@ rule compare_weights:
         " --composition {input.composition} --roles {input.roles}"
         " --evidence {input.evidence} --model {wildcards.model}"
         " --resamples {params.resamples} --level {params.level} --seed {params.seed}"
+        " --edge {params.edge}"
         " --out {output.agreement} --out-roc {output.roc} --out-pairs {output.pairs}"
         " --out-edges {output.edges} --out-published {output.published}"
         " > {log} 2>&1"

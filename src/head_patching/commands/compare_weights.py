@@ -36,6 +36,9 @@ def compare_weights(
         Path, typer.Option(metavar="CSV", help="Induction heads that others report.")
     ],
     level: Level = 0.95,
+    edge: Annotated[
+        float, typer.Option(help="Standard deviations from which pairs compose.")
+    ] = 6.0,
 ) -> None:
     """Compare what the weights say of heads with a task's effects and roles."""
     import pandas as pd
@@ -48,7 +51,7 @@ def compare_weights(
     found, measured = pd.read_csv(roles), pd.read_csv(evidence)
     write_csv(out_roc, agreement.weight_roc(by_head, found))
     write_csv(out_pairs, agreement.weight_pairs(by_pair, found, resamples, seed))
-    write_csv(out_edges, agreement.composition_edges(by_pair, found))
+    write_csv(out_edges, agreement.composition_edges(by_pair, found, edge))
     write_csv(out_published, published_induction_heads(model))
     table = agreement.weight_agreement(by_head, measured, found, resamples, seed, level)
     write_csv(out, table)

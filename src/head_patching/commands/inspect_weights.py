@@ -15,14 +15,24 @@ def inspect_weights(
     out_composition: Annotated[
         Path, typer.Option(metavar="CSV", help="Composition of pairs of heads.")
     ],
+    distance: Annotated[
+        list[int] | None,
+        typer.Option(min=0, help="From key to query; may be repeated."),
+    ] = None,
+    rotations: Annotated[
+        int, typer.Option(min=2, help="Random ones, that composition is compared with.")
+    ] = 100,
     threads: Threads = 0,
 ) -> None:
     """Measure copying, matching and composition of heads from the weights alone."""
     from head_patching.models.loading import load_model
     from head_patching.results import write_csv
+    from head_patching.roles.inspection.qk import DISTANCES
     from head_patching.roles.inspection.tables import inspect
 
     use_threads(threads)
-    by_head, by_pair = inspect(load_model(model_folder), seed)
+    by_head, by_pair = inspect(
+        load_model(model_folder), seed, distance or DISTANCES, rotations
+    )
     write_csv(out, by_head)
     write_csv(out_composition, by_pair)

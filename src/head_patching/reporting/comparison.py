@@ -2,7 +2,12 @@
 
 import pandas as pd
 
-from head_patching.reporting.head_numbers import Numbers, counted, flag
+from head_patching.reporting.head_numbers import (
+    Numbers,
+    counted,
+    flag,
+    p_numbers,
+)
 from head_patching.reporting.rounding import (
     MISSING,
     format_interval,
@@ -71,7 +76,6 @@ def overlap_numbers(results: Results) -> Numbers:
 def _overlap(key: str, row: pd.Series) -> Numbers:
     """The numbers of one row."""
     heads = [] if pd.isna(row["heads"]) else str(row["heads"]).split()
-    p_value = row["p_value"]
     return {
         f"{key}/n-first": str(int(row["n_first"])),
         f"{key}/n-second": str(int(row["n_second"])),
@@ -79,12 +83,10 @@ def _overlap(key: str, row: pd.Series) -> Numbers:
         f"{key}/any": flag(heads),
         f"{key}/heads": join_names(heads, most=20),
         f"{key}/expected": format_number(row["expected"], 1),
-        f"{key}/p-value": format_number(p_value, 3) if p_value >= 5e-4 else "0.001",
-        f"{key}/p-is-small": flag(p_value < 5e-4),
-        f"{key}/more-than-chance": flag(p_value < 0.05),
+        f"{key}/more-than-chance": flag(row["p_value"] < 0.05),
         f"{key}/jaccard": math_mode(format_number(row["jaccard"], 2)),
         f"{key}/interval": math_mode(format_interval(row["ci_low"], row["ci_high"], 2)),
-    }
+    } | p_numbers(key, row["p_value"])
 
 
 def _missing(key: str) -> Numbers:

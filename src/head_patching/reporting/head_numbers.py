@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from head_patching.reporting.role_tables import MOST_UNDECIDED, MOST_WITH_ROLE
 from head_patching.reporting.rounding import (
     MISSING,
+    SMALL_P,
     format_interval,
     format_number,
     format_percent,
@@ -122,6 +124,13 @@ def role_numbers(results: Results) -> Numbers:
     for name, least in (("decided", 1), ("several", 2)):
         heads = [head for head in order if len(held[head]) >= least]
         numbers |= counted(f"roles/{name}", _frame(heads))
+    n_decided = sum(map(bool, held.values()))
+    n_undecided = sum(UNDECIDED in by_head.get(head, []) for head in order)
+    numbers["roles/too-many-heads"] = flag(n_decided > MOST_WITH_ROLE)
+    numbers["roles/too-many-verdicts"] = flag(
+        sum(map(len, held.values())) > MOST_WITH_ROLE
+    )
+    numbers["roles/too-many-undecided"] = flag(n_undecided > MOST_UNDECIDED)
     sure = results.roles[results.roles["probability"] >= SURE]
     sure = set(zip(sure["layer"], sure["head"], strict=True))
     heads = [head for head in order if head in sure and held[head]]
@@ -163,6 +172,15 @@ def counted(key: str, heads: pd.DataFrame) -> Numbers:
         f"{key}/one": flag(len(names) == 1),
         f"{key}/found": flag(len(names) > 0),
         f"{key}/heads": join_names(names),
+    }
+
+
+def p_numbers(key: str, p_value: float) -> Numbers:
+    """A p-value as the text prints it: below the bound it is said to be smaller."""
+    small = p_value < SMALL_P
+    return {
+        f"{key}/p-value": f"{SMALL_P:g}" if small else format_number(p_value, 3),
+        f"{key}/p-is-small": flag(small),
     }
 
 

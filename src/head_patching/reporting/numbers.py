@@ -31,6 +31,7 @@ from head_patching.reporting.rounding import (
     format_interval,
     format_number,
     format_percent,
+    join_names,
     listed_names,
     math_mode,
     scientific,
@@ -159,6 +160,11 @@ def setting_numbers(results: Results) -> Numbers:
         "settings/statistics-seed": str(settings["statistics.seed"]),
         "settings/level": format_percent(settings["statistics.level"]),
         "settings/validation-pairs": str(settings["validation.n_pairs"]),
+        "settings/distances": join_names(
+            [str(number) for number in settings["weights.distances"]]
+        ),
+        "settings/rotations": str(settings["weights.rotations"]),
+        "settings/edge": f"{settings['weights.edge']:g}",
         "settings/threshold": f"{threshold:g}",
         "settings/threshold-percent": f"{100 * threshold:g}",
         "settings/false-discovery-rate": f"{rate:g}",
@@ -189,6 +195,7 @@ def data_numbers(results: Results) -> Numbers:
         "data/n-pairs": str(len(pairs)),
         "data/n-groups": str(len(groups)),
         "data/pairs-per-group": _pairs(int(groups.min()), int(groups.max())),
+        "data/several-in-a-group": flag(groups.max() > 1),
         "data/length": _span(min(lengths), max(lengths)),
         "data/seed": str(header["seed"]),
         "data/prepend-bos": flag(header["prepend_bos"]),

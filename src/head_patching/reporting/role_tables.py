@@ -21,7 +21,9 @@ from head_patching.reporting.tabular import (
     tabular,
 )
 
-# Of an undecided head, in a table that must fit a page.
+# What a page has room for: heads with a role, undecided heads, effects of one of these.
+MOST_WITH_ROLE = 24
+MOST_UNDECIDED = 10
 LARGEST_EFFECTS = 2
 
 
@@ -43,7 +45,7 @@ def roles_table(results: Results) -> str:
     return tabular(table, r"@{}lrr>{\raggedright\arraybackslash}p{8.4cm}@{}")
 
 
-def role_evidence_table(results: Results, most: int = 24) -> str:
+def role_evidence_table(results: Results, most: int = MOST_WITH_ROLE) -> str:
     """What gave each head its role: every criterion of it, with interval.
 
     `P` is the role's probability under resampling. Roles in circuit order; within a
@@ -83,7 +85,7 @@ def role_evidence_table(results: Results, most: int = 24) -> str:
     return tabular(table, rf"@{{}}llr{wide}@{{}}")
 
 
-def undecided_table(results: Results, most: int = 10) -> str:
+def undecided_table(results: Results, most: int = MOST_UNDECIDED) -> str:
     """Important heads without a role: what they show, and what roles found missing.
 
     By |denoising effect| of the output, layer, head; at most `most` heads.

@@ -8,6 +8,7 @@ import math
 
 MISSING = "--"
 EFFECT_DIGITS = 3
+SMALL_P = 1e-3  # smaller p-values are not told apart
 
 
 class Rounded(str):

@@ -50,7 +50,7 @@ COLUMNS = {
     + ["n_sequences"],
     "weights": [*HEAD, "criterion", "value"],
     "weight_agreement": ["role", "criterion", "effect", "spearman", "ci_low", "ci_high"]
-    + ["auc", "n_in_role", "n_heads"],
+    + ["auc", "p_value", "n_in_role", "n_heads"],
     "weight_pairs": ["kind", "difference", "p_value", "n_pairs"],
     "composition_edges": ["kind", *HEAD, "later_layer", "later_head", "z", "role"]
     + ["later_role"],

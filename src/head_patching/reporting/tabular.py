@@ -6,6 +6,7 @@ import pandas as pd
 
 from head_patching.reporting.rounding import (
     MISSING,
+    SMALL_P,
     escape,
     format_interval,
     format_number,
@@ -62,6 +63,13 @@ def cell(value: float, digits: int, *, sign: bool = False) -> str:
     """A number for a siunitx column; a missing one is a dash that is not parsed."""
     text = format_number(value, digits, sign=sign)
     return f"{{{text}}}" if text == MISSING else text
+
+
+def p_cell(p_value: float) -> str:
+    """A p-value, or the bound that it is below."""
+    if p_value < SMALL_P:
+        return math_mode(f"<{SMALL_P:g}")
+    return format_number(p_value, 3)
 
 
 def interval_cell(low: float, high: float, digits: int, *, sign: bool = False) -> str:

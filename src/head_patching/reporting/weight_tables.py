@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from head_patching.reporting.role_tables import MOST_WITH_ROLE
 from head_patching.reporting.rounding import (
     MISSING,
     escape,
@@ -14,6 +15,7 @@ from head_patching.reporting.tabular import (
     cell,
     interval_cell,
     number_column,
+    p_cell,
     tabular,
 )
 
@@ -30,6 +32,7 @@ NAMES = {
     "qk_induction": "match through an earlier head (QK)",
 }
 BEHIND_MLP = ".mlp"
+EMBEDDINGS = {"": "as it is", BEHIND_MLP: "first MLP"}
 
 # What the table of heads shows, by its headings.
 SHOWN = {
@@ -54,11 +57,12 @@ def weight_name(criterion: str) -> str:
     return NAMES.get(plain, plain.replace("_", " ")) + behind
 
 
-def weights_table(results: Results, most: int = 24) -> str:
+def weights_table(results: Results, most: int = MOST_WITH_ROLE) -> str:
     """Each criterion of the heads with a role, and its rank among all heads.
 
-    Roles in circuit order; within a role by |denoising effect|, layer, head. At most
-    `most` heads; the weakest are left out.
+    One line with the embedding as it is and one behind the first MLP. Roles in circuit
+    order; within a role by |denoising effect|, layer, head. At most `most` heads; the
+    weakest are left out.
     """
     values = results.weights.pivot(index=HEAD, columns="criterion", values="value")
     ranks = values.rank(ascending=False, method="min")
@@ -66,16 +70,21 @@ def weights_table(results: Results, most: int = 24) -> str:
     for strength, head in enumerate(results.heads_by_strength()):
         for place, role in enumerate(ROLES):
             if role in by_head.get(head, []):
-                cells = [
-                    ranked_cell(values[name].get(head), ranks[name].get(head))
-                    for name in SHOWN
-                ]
-                line = [escape(role), head_name(*head), *cells]
-                rows.append((strength, place, line))
-    rows = sorted(rows[:most], key=lambda row: (row[1], row[0]))
-    lines = [row[2] for row in rows] or [["none"] + [MISSING] * (1 + len(SHOWN))]
-    table = pd.DataFrame(lines, columns=["Role", "Head", *SHOWN.values()])
-    return tabular(table, f"@{{}}ll{'r' * len(SHOWN)}@{{}}")
+                rows.append((strength, place, role, head))
+    lines = []
+    for _, _, role, head in sorted(rows[:most], key=lambda row: (row[1], row[0])):
+        for number, (suffix, embedding) in enumerate(EMBEDDINGS.items()):
+            names = [escape(role), head_name(*head)] if number == 0 else ["", ""]
+            cells = [
+                ranked_cell(values[name].get(head), ranks[name].get(head))
+                if (name := criterion + suffix) in values
+                else MISSING
+                for criterion in SHOWN
+            ]
+            lines.append([*names, embedding, *cells])
+    lines = lines or [["none"] + [MISSING] * (2 + len(SHOWN))]
+    table = pd.DataFrame(lines, columns=["Role", "Head", "Embedding", *SHOWN.values()])
+    return tabular(table, f"@{{}}lll{'r' * len(SHOWN)}@{{}}")
 
 
 def ranked_cell(value: float | None, rank: float | None) -> str:
@@ -102,11 +111,12 @@ def weight_agreement_table(results: Results) -> str:
                     cell(row.spearman, 2, sign=True),
                     interval_cell(row.ci_low, row.ci_high, 2, sign=True),
                     cell(row.auc, 2),
+                    p_cell(row.p_value),
                     str(row.n_heads),
                 ]
             )
-    names = ["Role", "Criterion", "Spearman", "interval", "AUC", "Heads"]
+    names = ["Role", "Criterion", "Spearman", "interval", "AUC", "$p$", "Heads"]
     table = pd.DataFrame(rows, columns=names)
     spearman = number_column(agreement["spearman"], 2, sign=True)
     auc = number_column(agreement["auc"], 2, sign=False)
-    return tabular(table, rf"@{{}}ll{spearman}@{{\hspace{{0.4em}}}}l{auc}r@{{}}")
+    return tabular(table, rf"@{{}}ll{spearman}@{{\hspace{{0.4em}}}}l{auc}rr@{{}}")

@@ -1,5 +1,7 @@
 """Numbers of what the weights say, and how well it agrees with patching."""
 
+import math
+
 import pandas as pd
 
 from head_patching.reporting.head_numbers import (
@@ -7,6 +9,7 @@ from head_patching.reporting.head_numbers import (
     counted,
     flag,
     interval_text,
+    p_numbers,
     slug,
 )
 from head_patching.reporting.rounding import (
@@ -25,7 +28,8 @@ LATER = ["later_layer", "later_head"]
 
 def weight_numbers(results: Results) -> Numbers:
     """Agreement by role, pairs and edges of composition, what others report."""
-    numbers: Numbers = {}
+    by_distance = results.weights["criterion"].str.match(r"qk_same_token\.\d")
+    numbers = {"weights/by-distance": flag(by_distance.any())}
     for role in ROLES:
         numbers |= agreement_numbers(results, role)
     for kind in PAIR_KINDS:
@@ -65,7 +69,7 @@ def criterion_numbers(key: str, row: pd.Series | None) -> Numbers:
     if row is None:
         names = ("name", "auc", "spearman", "interval", "n-in-role", "n-heads")
         dashes = {f"{key}/{name}": MISSING for name in names}
-        return dashes | {f"{key}/correlated": flag(False)}
+        return dashes | {f"{key}/correlated": flag(False)} | p_numbers(key, math.nan)
     return {
         f"{key}/name": weight_name(row["criterion"]),
         f"{key}/auc": format_number(row["auc"], 2),
@@ -74,7 +78,7 @@ def criterion_numbers(key: str, row: pd.Series | None) -> Numbers:
         f"{key}/correlated": flag(row["ci_low"] > 0),
         f"{key}/n-in-role": str(int(row["n_in_role"])),
         f"{key}/n-heads": str(int(row["n_heads"])),
-    }
+    } | p_numbers(key, row["p_value"])
 
 
 def pair_numbers(results: Results, kind: str) -> Numbers:
@@ -85,10 +89,8 @@ def pair_numbers(results: Results, kind: str) -> Numbers:
         f"{key}/tested": flag(pd.notna(p_value)),
         f"{key}/n-pairs": str(int(row["n_pairs"])),
         f"{key}/difference": math_mode(format_number(row["difference"], 3, sign=True)),
-        f"{key}/p-value": "0.001" if p_value < 1e-3 else format_number(p_value, 3),
-        f"{key}/p-is-small": flag(p_value < 1e-3),
         f"{key}/more-than-others": flag(p_value < 0.05),
-    }
+    } | p_numbers(key, p_value)
 
 
 def edge_numbers(results: Results) -> Numbers:

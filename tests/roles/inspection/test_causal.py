@@ -1,5 +1,7 @@
 """Agreement of weights with effects, by hand and against scipy."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from head_patching.roles.inspection.causal import (
+    area_permutation_test,
     area_under_roc,
     pair_permutation_test,
     rank_correlation,
@@ -109,3 +112,34 @@ def test_pairs_in_the_wrong_order_are_refused():
         pair_permutation_test(
             np.ones((3, 4, 3, 4)), one_head(2, 1), one_head(0, 1), 10, seed=0
         )
+
+
+def test_the_area_against_every_permutation_within_layers():
+    scores = np.random.default_rng(3).normal(size=(3, 4))
+    scores[1] += 5  # depth alone gains nothing
+    inside = np.zeros((3, 4), dtype=bool)
+    inside[1, 0] = inside[1, 2] = inside[2, 1] = True
+    area = area_under_roc(scores.ravel(), inside.ravel())
+    areas = []
+    for pair in combinations(range(4), 2):
+        for one in range(4):
+            other = np.zeros_like(inside)
+            other[1, list(pair)] = other[2, one] = True
+            areas.append(area_under_roc(scores.ravel(), other.ravel()))
+    expected = np.mean([each >= area - 1e-12 for each in areas])
+    assert 0.1 < expected < 0.9
+    found = area_permutation_test(scores, inside, 4000, seed=1)
+    assert found == pytest.approx(expected, abs=0.03)
+    # A layer without values changes nothing, and has nothing to say alone.
+    gap = np.vstack([np.full(4, np.nan), scores]), np.vstack([inside[:1], inside])
+    assert area_permutation_test(*gap, 4000, seed=1) == found
+    alone = np.zeros((2, 4), dtype=bool)
+    alone[0, 0] = True
+    assert np.isnan(area_permutation_test(gap[0][:2], alone, 10, seed=1))
+
+
+def test_the_highest_heads_of_their_layers_are_no_accident():
+    scores = np.arange(32.0).reshape(8, 4)
+    inside = np.zeros((8, 4), dtype=bool)
+    inside[:, 3] = True
+    assert area_permutation_test(scores, inside, 999, seed=1) == 0.001

@@ -13,13 +13,14 @@ from jaxtyping import Bool, Float
 
 from head_patching.roles.classify import HEAD, NO_ROLE
 from head_patching.roles.inspection.causal import (
+    area_permutation_test,
     area_under_roc,
     known_in_both,
     pair_permutation_test,
     rank_correlation,
     roc_curve,
 )
-from head_patching.roles.inspection.edges import PAIR, edges
+from head_patching.roles.inspection.edges import PAIR, THRESHOLD, edges
 
 # Role -> the effect by which patching finds its heads, and what weights say of them.
 ASKED: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -53,8 +54,9 @@ def weight_agreement(
     """One row per role and weight criterion: how well it ranks the heads.
 
     Columns: role, criterion, effect, spearman with its interval (with the effect, over
-    all heads), auc (heads of the role against all others), n_in_role and n_heads (heads
-    that have a value of the criterion, first those with the role).
+    all heads), auc (heads of the role against all others) with its p_value (by as many
+    permutations within layers), n_in_role and n_heads (heads that have a value of the
+    criterion, first those with the role).
     """
     rows = []
     for role, effect, criterion in asked(weights):
@@ -64,10 +66,11 @@ def weight_agreement(
         known = np.isfinite(scores)
         row = {"role": role, "criterion": criterion, "effect": effect}
         row |= correlation(scores, effects, n_resamples, seed, level)
+        row |= {"auc": np.nan, "p_value": np.nan}
+        if has_both_sides(scores, inside):
+            row["auc"] = area_under_roc(scores.ravel(), inside.ravel())
+            row["p_value"] = area_permutation_test(scores, inside, n_resamples, seed)
         row |= {
-            "auc": area_under_roc(scores.ravel(), inside.ravel())
-            if has_both_sides(scores, inside)
-            else np.nan,
             "n_in_role": int((inside & known).sum()),
             "n_heads": int(known.sum()),
         }
@@ -126,10 +129,12 @@ def weight_pairs(
     return pd.DataFrame(rows, columns=["kind", "difference", "p_value", "n_pairs"])
 
 
-def composition_edges(composition: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
+def composition_edges(
+    composition: pd.DataFrame, roles: pd.DataFrame, threshold: float = THRESHOLD
+) -> pd.DataFrame:
     """The pairs that stand out (`edges`) and both heads' roles, highest z first."""
     kinds = composition[composition["kind"].isin(EDGE_KINDS)]
-    found = edges(kinds)[["kind", *PAIR, "value", "baseline", "z"]]
+    found = edges(kinds, threshold)[["kind", *PAIR, "value", "baseline", "z"]]
     named = roles.groupby(HEAD)["role"].agg(", ".join)
     for column, head in (("role", HEAD), ("later_role", PAIR[2:])):
         keys = pd.MultiIndex.from_frame(found[head])

@@ -63,6 +63,32 @@ def area_under_roc(weights: Scores, in_set: Bool[np.ndarray, " head"]) -> float:
     return float(np.trapezoid(true_positive, false_positive))
 
 
+def area_permutation_test(
+    weights: Float[np.ndarray, "layer head"],
+    in_set: Bool[np.ndarray, "layer head"],
+    n_permutations: int,
+    seed: int,
+) -> float:
+    """How often the area under the ROC curve would be as large by chance.
+
+    Under the null it does not matter which heads of a layer are in the set: they are
+    permuted within their layers, so that a criterion gains nothing by rising with
+    depth. Layers in which a head has no value are left out; NaN if those that remain
+    have no head of the set, or no other. One-sided; p = (1 + count) / (1 +
+    n_permutations).
+    """
+    whole = np.isfinite(weights).all(axis=1)
+    scores, inside = weights[whole], in_set[whole]
+    if not 0 < inside.sum() < inside.size:
+        return np.nan
+    # Of sets of one size, the area grows with the sum of ranks (Mann & Whitney 1947).
+    ranks = stats.rankdata(scores).reshape(scores.shape)
+    rng = np.random.default_rng(seed)
+    drawn = [ranks[rng.permuted(inside, axis=1)].sum() for _ in range(n_permutations)]
+    reached = np.array(drawn) >= ranks[inside].sum()
+    return (1 + int(reached.sum())) / (1 + n_permutations)
+
+
 def pair_permutation_test(
     value: Float[np.ndarray, "layer head later_layer later_head"],
     earlier: Bool[np.ndarray, "layer head"],

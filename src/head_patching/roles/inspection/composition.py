@@ -53,7 +53,9 @@ class Composition:
 
 
 @torch.no_grad()
-def compositions(model: Model, seed: int) -> dict[Kind, Composition]:
+def compositions(
+    model: Model, seed: int, n_rotations: int = N_ROTATIONS
+) -> dict[Kind, Composition]:
     """Composition of every head with every head of a later layer, of each kind."""
     writing = [write_factor(layer) for layer in model.layers]
     written = torch.stack([singular_squares(factor) for factor in writing])
@@ -66,7 +68,7 @@ def compositions(model: Model, seed: int) -> dict[Kind, Composition]:
     ]
     generator = torch.Generator().manual_seed(seed)
     means, sds = random_scores(
-        written, torch.stack(read), model.config.d_model, generator
+        written, torch.stack(read), model.config.d_model, generator, n_rotations
     )
     of_kind = {}
     for kind, mean, sd in zip(KINDS, means, sds, strict=True):
@@ -146,6 +148,7 @@ def random_scores(
     read: Float[Tensor, "kind later_layer later_head d_head"],
     d_model: int,
     generator: torch.Generator,
+    n_rotations: int,
 ) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of the scores of randomly turned matrices.
 
@@ -164,12 +167,12 @@ def random_scores(
         torch.zeros(*each.shape[:-1], *written.shape[:-1], dtype=torch.float64)
         for each in (read, read)
     ]  # [kind later_layer later_head layer head]
-    for _ in range(N_ROTATIONS):
+    for _ in range(n_rotations):
         squares = random_corner(d_model, d_head, generator).square()
         drawn = torch.tensordot(read @ squares.mT, written, dims=([-1], [-1]))
         sums[0] += drawn.sqrt()
         sums[1] += drawn
-    mean, mean_square = (each.permute(0, 3, 4, 1, 2) / N_ROTATIONS for each in sums)
+    mean, mean_square = (each.permute(0, 3, 4, 1, 2) / n_rotations for each in sums)
     return mean, (mean_square - mean.square()).clamp(min=0).sqrt()
 
 

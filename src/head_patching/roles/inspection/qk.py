@@ -27,13 +27,13 @@ from head_patching.models.transformer import (
 )
 from head_patching.roles.weights import ov_outputs
 
-# Distances of key and query in rotary models: neighbours, a clause, a sentence.
-OFFSETS = (1, 4, 16)
+# Neighbours, a clause, a sentence.
+DISTANCES = (1, 4, 16)
 
 
-def offsets_of(model: Model) -> Sequence[int]:
-    """At which distances of key and query a model's scores differ."""
-    return OFFSETS if model.rotary_cos is not None else (0,)
+def offsets_of(model: Model, distances: Sequence[int] = DISTANCES) -> Sequence[int]:
+    """The distances of key and query; one for all without rotary positions."""
+    return distances if model.rotary_cos is not None else (0,)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from head_patching.models.transformer import Model
 from head_patching.roles.inspection import ov, qk
-from head_patching.roles.inspection.composition import compositions
+from head_patching.roles.inspection.composition import N_ROTATIONS, compositions
 from head_patching.roles.inspection.edges import PAIR
 from head_patching.roles.inspection.embedding import EMBEDDINGS
 from head_patching.roles.inspection.previous import previous_token_shares
@@ -27,7 +27,12 @@ LISTS: Mapping[str, Sequence[str]] = {
 Scores = Iterator[tuple[str, Float[np.ndarray, "layer head"]]]
 
 
-def inspect(model: Model, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def inspect(
+    model: Model,
+    seed: int,
+    distances: Sequence[int] = qk.DISTANCES,
+    n_rotations: int = N_ROTATIONS,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What `inspect-weights` writes: scores of heads, and of pairs of heads.
 
     Columns of the first: layer, head, criterion, value. Names of criteria end in
@@ -42,22 +47,25 @@ def inspect(model: Model, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Parameters
     ----------
-    seed
+    seed, n_rotations
         Of the random rotations that composition is compared with.
+    distances
+        Of key and query, in rotary models.
     """
+    offsets = qk.offsets_of(model, distances)
     tokens = {name: tokens_of(model, words) for name, words in LISTS.items()}
     heads, pairs = [], []
     for ending, embedding in EMBEDDINGS.items():
         resid = embedding(model)
-        through = matches_through(model, resid[tokens["names"]])
+        through = matches_through(model, resid[tokens["names"]], offsets)
         pairs.append(match_table(f"match{ending}", through, len(tokens["names"])))
-        for name, value in embedding_scores(model, resid, tokens, through):
+        for name, value in embedding_scores(model, resid, tokens, through, offsets):
             criterion, dot, offset = name.partition(".")
             value = value.copy()
             if ending:
                 value[0] = np.nan
             heads.append(head_table(criterion + ending + dot + offset, value))
-    pairs.append(composition_table(model, seed))
+    pairs.append(composition_table(model, seed, n_rotations))
     by_head = pd.concat(heads).sort_values(
         ["layer", "head", "criterion"], ignore_index=True
     )
@@ -80,6 +88,7 @@ def embedding_scores(
     resid: Float[Tensor, "d_vocab d_model"],
     tokens: Mapping[str, Int[Tensor, " token"]],
     through: Float[np.ndarray, "layer head later_layer later_head"],
+    offsets: Sequence[int],
 ) -> Scores:
     """Every score of heads that depends on what they read of a token."""
     eigenvalues = ov.ov_eigenvalues(model, resid)
@@ -93,7 +102,7 @@ def embedding_scores(
         yield f"ov_negative_copy_{name}", suppressed[..., among].mean(axis=-1)
     by_offset = {
         offset: qk.same_token_shares(model, resid[words], offset).numpy()
-        for offset in qk.offsets_of(model)
+        for offset in offsets
     }
     yield "qk_same_token", np.mean(list(by_offset.values()), axis=0)
     if len(by_offset) > 1:
@@ -105,10 +114,9 @@ def embedding_scores(
 
 
 def matches_through(
-    model: Model, resid: Float[Tensor, "token d_model"]
+    model: Model, resid: Float[Tensor, "token d_model"], offsets: Sequence[int]
 ) -> Float[np.ndarray, "layer head later_layer later_head"]:
     """Matches through an earlier head, averaged over the distances of key and query."""
-    offsets = qk.offsets_of(model)
     return qk.same_token_shares_through(model, resid, offsets).mean(dim=0).numpy()
 
 
@@ -143,7 +151,9 @@ def match_table(
     return pair_table(kind, columns)
 
 
-def composition_table(model: Model, seed: int) -> pd.DataFrame:
+def composition_table(
+    model: Model, seed: int, n_rotations: int = N_ROTATIONS
+) -> pd.DataFrame:
     """Q-, K- and V-composition of every pair of heads, beside random orientation."""
     tables = [
         pair_table(
@@ -154,7 +164,7 @@ def composition_table(model: Model, seed: int) -> pd.DataFrame:
                 "baseline_sd": scores.baseline_sd.numpy(),
             },
         )
-        for kind, scores in compositions(model, seed).items()
+        for kind, scores in compositions(model, seed, n_rotations).items()
     ]
     return pd.concat(tables, ignore_index=True)
 
