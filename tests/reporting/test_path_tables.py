@@ -42,8 +42,9 @@ def test_what_grows_without_name_movers(results):
     rows = body(knock_out_table(results))
     assert len(rows) == 1
     assert rows[0][:2] == ["L23H6", "undecided"]
-    assert rows[0][2] == r"\ensuremath{+0.090} \ensuremath{[+0.080, +0.100]}"
-    assert rows[0][3] == "+0.070"
+    assert rows[0][2] == r"\ensuremath{+0.020}"
+    assert rows[0][3] == r"\ensuremath{+0.090} \ensuremath{[+0.080, +0.100]}"
+    assert rows[0][4] == "+0.070"
 
 
 def test_signals_of_every_s_inhibition_head(results):

@@ -63,19 +63,21 @@ def knock_out_table(results: Results, most: int = 10) -> str:
     )
     for head, row in gain[gain["important"] == 1].head(most).iterrows():
         without = effect.loc[head]
+        within = without["value"] - row["value"]
         gains.append(row["value"])
         rows.append(
             [
                 head_name(*head),
                 role_names(by_head.get(head, [])),
+                math_mode(format_number(within, EFFECT_DIGITS, sign=True)),
                 effect_cell(without),
                 cell(row["value"], EFFECT_DIGITS, sign=True),
                 interval_cell(row["ci_low"], row["ci_high"], EFFECT_DIGITS, sign=True),
             ]
         )
     if not rows:
-        rows = [["none", MISSING, MISSING, "{--}", MISSING]]
-    columns = ["Head", "Role", "Effect without them", "Gain", "Interval"]
+        rows = [["none", MISSING, MISSING, MISSING, "{--}", MISSING]]
+    columns = ["Head", "Role", "In place", "Knocked out", "Gain", "Interval"]
     return effect_table(columns, rows, gains)
 
 
