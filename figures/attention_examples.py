@@ -14,12 +14,17 @@ COLUMNS = 2
 
 
 def attention_panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """One head: queries by keys, named positions marked at the right."""
+    """One head: queries by keys, named positions marked at the right.
+
+    Without the first token, where a head's attention rests that finds nothing: beside
+    it all else would be pale.
+    """
     ax = plt.gca() if ax is None else ax
+    rows = rows[rows["key_pos"] > 0]
     n = rows["query_pos"].max() + 1
     grid = np.full((n, n), np.nan)
     grid[rows["query_pos"], rows["key_pos"]] = rows["attention"]
-    edges = np.arange(n + 1) - 0.5
+    grid, edges = grid[1:, 1:], np.arange(n) + 0.5
     ax.pcolormesh(
         edges, edges, grid, cmap="Greys", vmin=0, vmax=1, edgecolors="#eeeeee",
         linewidth=0.2,
@@ -27,8 +32,8 @@ def attention_panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     queries = rows.drop_duplicates("query_pos").sort_values("query_pos")
     words = [token.strip() or "␣" for token in queries["query_token"].astype(str)]
     size = 5.5 if n <= 20 else 4.5
-    ax.set_xticks(range(n), words, rotation=90, fontsize=size)
-    ax.set_yticks(range(n), words, fontsize=size)
+    ax.set_xticks(range(1, n), words, rotation=90, fontsize=size)
+    ax.set_yticks(range(1, n), words, fontsize=size)
     for query in queries.dropna(subset=["position"]).itertuples():
         ax.text(
             n - 0.2, query.query_pos, query.position, fontsize=size,
