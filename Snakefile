@@ -19,8 +19,12 @@
 #       circuit.csv                                     heads with a role, paths between
 #       weight_*.csv, composition_edges.csv,
 #       published_heads.csv                             whether the weights say the same
+#   results/{model}/{task}/{corruption}.other_bos/    the same prompts with the other
+#                                                       setting of the start token
 #   results/{model}/repetition.csv, overlap.csv       behaviour on random tokens; heads
 #                                                       that tasks share
+#   results/{model}/replication.csv,                  what is published of the model,
+#       role_agreement.csv, role_disagreements.csv      beside what was measured
 #   results/{model}/weights.csv, composition.csv       what its weights say of heads
 #   results/validation/                               roles of models with known circuits
 #   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them;

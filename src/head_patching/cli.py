@@ -33,9 +33,11 @@ from head_patching.commands.outline_circuit import outline_circuit
 from head_patching.commands.patch import patch
 from head_patching.commands.prepare_model import prepare_model
 from head_patching.commands.record_provenance import record_provenance
+from head_patching.commands.replicate import replicate
 from head_patching.commands.show_attention import show_attention
 from head_patching.commands.summarise_effects import summarise_effects
 from head_patching.commands.summarise_validation import summarise_validation
+from head_patching.commands.switch_bos import switch_bos
 from head_patching.commands.trace import trace
 from head_patching.commands.trace_paths import trace_paths
 from head_patching.commands.typeset import typeset
@@ -106,6 +108,7 @@ def head_patching(
 
 app.command()(prepare_model)
 app.command(cls=Recorded)(make_pairs)
+app.command(cls=Recorded)(switch_bos)
 app.command(cls=Recorded)(measure_behaviour)
 app.command()(cache_activations)
 app.command(cls=Recorded)(patch)
@@ -116,6 +119,7 @@ app.command(cls=Recorded)(inspect_weights)
 app.command(cls=Recorded)(trace_paths)
 app.command(cls=Recorded)(classify_roles)
 app.command(cls=Recorded)(compare_roles)
+app.command(cls=Recorded)(replicate)
 app.command(cls=Recorded)(show_attention)
 app.command(cls=Recorded)(outline_circuit)
 app.command(cls=Recorded)(compare_tasks)

@@ -10,6 +10,7 @@ from pathlib import Path
 from head_patching.configuration import check_config, check_tasks
 from head_patching.models.registry import find_source
 from head_patching.project import project_files
+from head_patching.roles.published import published_heads
 from head_patching.tasks import find_task
 from head_patching.workflow_sources import module_sources
 from snakemake.exceptions import WorkflowError
@@ -70,6 +71,8 @@ FIGURES |= {
 # Tables that belong to no task: about planted models, and about a model as such.
 VALIDATION = ["confusion", "null_models", "scores"]
 OF_MODEL = ["overlap", "repetition", "weights"]
+# About the chapter's model: beside what is published of it.
+REPLICATION = ["replication", "role_agreement", "role_disagreements"]
 
 # What roles ask of heads in the tasks that planted models do.
 VALIDATED = ["config/roles/ioi.yaml", "config/roles/induction.yaml"]
@@ -100,7 +103,9 @@ TASK_TABLES = expand(
         "weights",
     ],
 )
-SHARED_TABLES = expand("results/tables/{table}.tex", table=["provenance", "validation"])
+SHARED_TABLES = expand(
+    "results/tables/{table}.tex", table=["provenance", "validation", *REPLICATION]
+)
 TABLES = expand(TASK_TABLES, task=config["tasks"]) + SHARED_TABLES
 
 # Everything written by hand that the chapter is typeset from.
@@ -122,6 +127,14 @@ CHAPTER = {
     task: f"{CHAPTER_MODEL}/{task}/{settings['corruption']}"
     for task, settings in config["tasks"].items()
 }
+
+# Folders of the same prompts with the other setting of the begin-of-sequence token,
+# measured where there is something published to compare with.
+OTHER_BOS = [
+    f"{folder}.other_bos"
+    for task, folder in CHAPTER.items()
+    if task == "ioi" and published_heads(config["models"][0])
+]
 
 CHECKS = [f"{folder}/self_check.json" for folder in EXPERIMENTS]
 
@@ -166,13 +179,26 @@ RECORDS += expand(
     noise=config["validation"]["noise"],
 )
 RECORDS += ["results/validation/scores.run.json"]
+RECORDS += [f"{CHAPTER_MODEL}/replication.run.json"]
+RECORDS += expand(
+    "{folder}/{result}.run.json",
+    folder=OTHER_BOS,
+    result=[
+        "pairs",
+        "behaviour",
+        "evidence",
+        "paths",
+        *expand("patching/{direction}_output", direction=config["directions"]),
+        "roles",
+    ],
+)
 
 
 wildcard_constraints:
     # Not one of the other folders of results/.
     model=r"(?!(?:figures|tables|validation|paper)/)[A-Za-z0-9][A-Za-z0-9._-]*",
     task=r"[a-z][a-z0-9_]*",
-    corruption=r"[a-z0-9_]+",
+    corruption=r"[a-z0-9_]+(\.other_bos)?",
     shard=r"\d+",
     direction="denoising|noising",
     patch_type="output|q|k|v|pattern",
@@ -209,7 +235,19 @@ def traced_pairs(wildcards):
     """The pairs of every corruption that a task's paths are traced with."""
     folder = f"results/{wildcards.model}/{wildcards.task}"
     corruptions = find_task(wildcards.task).tracing.corruptions
-    return [f"{folder}/{corruption}/pairs.jsonl" for corruption in corruptions]
+    bos = os.path.splitext(wildcards.corruption)[1]
+    return [f"{folder}/{corruption}{bos}/pairs.jsonl" for corruption in corruptions]
+
+
+def patched(wildcards):
+    """The patched runs that roles are decided beside.
+
+    Roles themselves ask for none of them, so that outputs do for the other setting of
+    the begin-of-sequence token.
+    """
+    if not wildcards.corruption.endswith(".other_bos"):
+        return PATCHED
+    return [path for path in PATCHED if path.endswith("_output.nc")]
 
 
 def criteria(wildcards):
@@ -259,7 +297,7 @@ def table_path(name, task):
     """Where a table of the chapter lies."""
     if name in VALIDATION:
         return f"results/validation/{name}.csv"
-    if name in OF_MODEL:
+    if name in OF_MODEL + REPLICATION:
         return f"{CHAPTER_MODEL}/{name}.csv"
     return f"{CHAPTER[task]}/{name}.csv"
 
@@ -285,6 +323,7 @@ def task_results(task):
         "weight_pairs",
         "composition_edges",
         "published_heads",
+        *REPLICATION,
     ]
     return {name: table_path(name, task) for name in tables} | {
         "summary": f"{CHAPTER[task]}/self_check.json",
@@ -363,6 +402,30 @@ def task_options(wildcards):
     """`--task NAME` for each of them."""
     tasks = [task for task in config["tasks"] for _ in config["directions"]]
     return [word for task in tasks for word in ("--task", task)]
+
+
+def bos_files(name):
+    """A file of both settings of the begin-of-sequence token, the configured first."""
+
+    def of_model(wildcards):
+        if not published_heads(wildcards.model):
+            return []
+        corruption = config["tasks"]["ioi"]["corruption"]
+        folder = f"results/{wildcards.model}/ioi/{corruption}"
+        return [f"{folder}/{name}", f"{folder}.other_bos/{name}"]
+
+    return of_model
+
+
+def bos_options(wildcards, input):
+    """`--pairs FILE --behaviour FILE ...`, each for both settings."""
+    names = ("pairs", "behaviour", "evidence", "roles", "role_criteria")
+    return [
+        word
+        for name in names
+        for path in input.get(name, [])
+        for word in (f"--{name.replace('_', '-')}", path)
+    ]
 
 
 def distance_options(wildcards):

@@ -70,7 +70,7 @@ rule classify_roles:
     input:
         evidence="results/{model}/{task}/{corruption}/evidence.nc",
         paths="results/{model}/{task}/{corruption}/paths.nc",
-        patched=PATCHED,
+        patched=patched,
         criteria=criteria,
         sources=sources("classify-roles"),
     output:
@@ -195,6 +195,40 @@ rule compare_tasks:
         " --false-discovery-rate {params.rate} --resamples {params.resamples}"
         " --sign-flips {params.sign_flips} --level {params.level} --seed {params.seed}"
         " --out {output.overlap} {input.patched} > {log} 2>&1"
+
+
+rule replicate:
+    """Set what is published of a model beside what was measured, for both settings."""
+    input:
+        pairs=bos_files("pairs.jsonl"),
+        behaviour=bos_files("behaviour.csv"),
+        evidence=bos_files("evidence.nc"),
+        roles=bos_files("roles.csv"),
+        role_criteria=bos_files("role_criteria.csv"),
+        sources=sources("replicate"),
+    output:
+        values="results/{model}/replication.csv",
+        agreement="results/{model}/role_agreement.csv",
+        disagreements="results/{model}/role_disagreements.csv",
+        record="results/{model}/replication.run.json",
+    log:
+        "logs/replicate/{model}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        settings=bos_options,
+        resamples=lookup(within=config, dpath="statistics/resamples"),
+        level=lookup(within=config, dpath="statistics/level"),
+        seed=lookup(within=config, dpath="statistics/seed"),
+    message:
+        "Set what is published of {wildcards.model} beside what was measured"
+    shell:
+        "head-patching replicate --model {wildcards.model} {params.settings}"
+        " --resamples {params.resamples} --level {params.level} --seed {params.seed}"
+        " --out {output.values} --out-agreement {output.agreement}"
+        " --out-disagreements {output.disagreements} > {log} 2>&1"
 
 
 rule validate_roles:

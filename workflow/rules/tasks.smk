@@ -9,6 +9,8 @@ rule make_pairs:
         record="results/{model}/{task}/{corruption}/pairs.run.json",
     log:
         "logs/make_pairs/{model}_{task}_{corruption}.log",
+    wildcard_constraints:
+        corruption=r"[a-z0-9_]+",
     threads: 1
     resources:
         mem_mb=1000,
@@ -25,6 +27,33 @@ rule make_pairs:
         " --task {wildcards.task} --corruption {wildcards.corruption}"
         " --n-pairs {params.n_pairs} --seed {params.seed}"
         " --prepend-bos {params.prepend_bos} --out {output.pairs} > {log} 2>&1"
+
+
+rule switch_bos:
+    """Write the same prompts with the other setting of the begin-of-sequence token."""
+    input:
+        tokenizer="results/{model}/model/checkpoint/tokenizer.json",
+        model="results/{model}/model/model.json",
+        pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
+        sources=task_sources("switch-bos"),
+    output:
+        pairs="results/{model}/{task}/{corruption}.other_bos/pairs.jsonl",
+        record="results/{model}/{task}/{corruption}.other_bos/pairs.run.json",
+    log:
+        "logs/switch_bos/{model}_{task}_{corruption}.log",
+    wildcard_constraints:
+        corruption=r"[a-z0-9_]+",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        folder=subpath(input.model, parent=True),
+    message:
+        "Switch the begin-of-sequence token of {wildcards.task}, {wildcards.corruption}"
+    shell:
+        "head-patching switch-bos --model-folder {params.folder} --pairs {input.pairs}"
+        " --out {output.pairs} > {log} 2>&1"
 
 
 rule measure_behaviour:

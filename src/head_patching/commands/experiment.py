@@ -36,7 +36,8 @@ TABLES = (
     "published_heads",
 )
 VALIDATION_TABLES = ("scores", "null_models")
-MODEL_TABLES = ("overlap", "repetition", "weights")
+MODEL_TABLES = ("overlap", "repetition", "weights", "replication")
+MODEL_TABLES += ("role_agreement", "role_disagreements")
 
 Validation = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Folder of summarise-validation.")

@@ -25,6 +25,7 @@ from head_patching.reporting.head_numbers import (
 )
 from head_patching.reporting.path_numbers import path_numbers, stability_numbers
 from head_patching.reporting.repetition import repetition_numbers
+from head_patching.reporting.replication import replication_numbers
 from head_patching.reporting.rounding import (
     escape,
     exact_values,
@@ -67,6 +68,7 @@ def sourced_numbers(results: Sequence[Results]) -> dict[str, Sourced]:
         validation_numbers,
         repetition_numbers,
         overlap_numbers,
+        replication_numbers,
     ):
         numbers |= sourced(results[0], compute)
     by_task = {of_task.task: of_task for of_task in results}

@@ -55,13 +55,20 @@ COLUMNS = {
     "composition_edges": ["kind", *HEAD, "later_layer", "later_head", "z", "role"]
     + ["later_role"],
     "published_heads": [*HEAD, "source"],
+    "replication": ["criterion", "role", "heads", "n_heads", "comparison", "published"]
+    + ["prepend_bos", "own", "value", "ci_low", "ci_high", "agrees"],
+    "role_agreement": ["prepend_bos", "own", "role", "published", "found", "both"]
+    + ["precision", "recall", "kappa", "kappa_low", "kappa_high"],
+    "role_disagreements": ["own", *HEAD, "role", "side", "criterion", "value"]
+    + ["ci_low", "ci_high", "comparison", "threshold", "verdict"],
 }
 
 
 # A task without criteria has no verdicts, one task alone nothing to share; without null
-# models there are no false roles. Heads need not compose, nor need they be published.
+# models there are no false roles. Heads need not compose, nor anything be published.
 MAY_BE_EMPTY = ("null_models", "overlap", "role_criteria", "composition_edges")
-MAY_BE_EMPTY += ("published_heads",)
+MAY_BE_EMPTY += ("published_heads", "replication", "role_agreement")
+MAY_BE_EMPTY += ("role_disagreements",)
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,9 @@ class Results:
     weight_pairs: pd.DataFrame
     composition_edges: pd.DataFrame
     published_heads: pd.DataFrame
+    replication: pd.DataFrame
+    role_agreement: pd.DataFrame
+    role_disagreements: pd.DataFrame
     self_check: pd.DataFrame
     self_check_summary: Mapping[str, Any]
     pairs: tuple[Mapping[str, Any], ...]
@@ -172,6 +182,9 @@ def read_results(
     weight_pairs: Path,
     composition_edges: Path,
     published_heads: Path,
+    replication: Path,
+    role_agreement: Path,
+    role_disagreements: Path,
     self_check: Path,
     self_check_summary: Path,
     pairs: Path,
@@ -212,10 +225,15 @@ def read_results(
         "weight_pairs": weight_pairs,
         "composition_edges": composition_edges,
         "published_heads": published_heads,
+        "replication": replication,
+        "role_agreement": role_agreement,
+        "role_disagreements": role_disagreements,
         "self_check": self_check,
     }
     tables = {name: _read_table(path, COLUMNS[name]) for name, path in read.items()}
     tables["roles"]["missing"] = tables["roles"]["missing"].fillna("")
+    for column in ("role", "heads"):  # behaviour is that of no heads
+        tables["replication"][column] = tables["replication"][column].fillna("")
     lines = Path(pairs).read_text(encoding="utf-8").splitlines()
     header, *records = [json.loads(line) for line in lines]
     return Results(

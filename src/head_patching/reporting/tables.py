@@ -15,6 +15,11 @@ from head_patching.reporting.path_tables import (
     paths_table,
     signals_table,
 )
+from head_patching.reporting.replication_tables import (
+    replication_table,
+    role_agreement_table,
+    role_disagreements_table,
+)
 from head_patching.reporting.role_tables import (
     criteria_table,
     role_evidence_table,
@@ -256,6 +261,9 @@ TASK_TABLES: Tables = {
 }
 SHARED_TABLES: Tables = {
     "provenance": provenance_table,
+    "replication": replication_table,
+    "role_agreement": role_agreement_table,
+    "role_disagreements": role_disagreements_table,
     "validation": validation_table,
 }
 

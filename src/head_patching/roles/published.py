@@ -1,4 +1,4 @@
-"""The literature's role tables as data: to compare with, never to decide.
+"""The literature's values and role tables as data: to compare with, never to decide.
 
 Wang et al. 2022, "Interpretability in the Wild: a Circuit for Indirect Object
 Identification in GPT-2 small" (ICLR 2023), names 26 heads of GPT-2 small. Its text and
@@ -48,6 +48,23 @@ SECTIONS: dict[str, str] = {
 # the solutions of the ARENA course say "all strongly induction-y".
 INDUCTION: Heads = ((5, 1), (5, 5), (6, 9), (7, 2), (7, 10))
 INDUCTION_SOURCE = "https://github.com/callummcdougall/ARENA_3.0"
+
+# Of role: the mean over the heads that the paper gives it, or over all heads.
+ALL_HEADS = "all heads"
+
+# Criterion (a metric of the clean run, or one of evidence.csv), role, comparison of the
+# true value with the published one, published value, where it is published.
+VALUES: tuple[tuple[str, str, str, float, str], ...] = (
+    ("logit_diff", "", "=", 3.56, "section 2"),
+    ("accuracy", "", "=", 0.993, "section 2"),
+    ("probability", "", "=", 0.49, "section 2"),
+    ("attention.END.IO", "name mover", "=", 0.59, "section 3.1"),
+    ("copy_score", "name mover", ">", 0.95, "section 3.1"),
+    ("copy_score", ALL_HEADS, "<", 0.20, "section 3.1"),
+    ("negative_copy_score", "negative name mover", "=", 0.98, "section 3.1"),
+    ("negative_copy_score", ALL_HEADS, "=", 0.12, "section 3.1"),
+    ("attention.END.S2", "S-inhibition", "=", 0.51, "section 3.2"),
+)
 
 # Heads the paper itself calls fuzzy: they do not pass all the tests of their role.
 FUZZY: Heads = ((0, 10), (5, 8), (5, 9))
@@ -125,6 +142,35 @@ def published_roles(model: str) -> pd.DataFrame:
     columns = ["layer", "head", "role", "fuzzy", "section", "source"]
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values(["layer", "head"], ignore_index=True)
+
+
+def published_heads(model: str) -> dict[str, Heads]:
+    """The same by role; nothing for a model nobody described.
+
+    Examples
+    --------
+    >>> published_heads("gpt2-small")["name mover"]
+    ((9, 6), (9, 9), (10, 0))
+    """
+    return dict(ROLES) if model == MODEL else {}
+
+
+def published_values(model: str) -> pd.DataFrame:
+    """The published measurements on a model; no rows for a model nobody described.
+
+    Columns criterion, role (empty for behaviour, else of which heads it is the mean),
+    comparison (`=`, `>` or `<`), published (in logits, or a share), section, source; in
+    the paper's order.
+
+    Examples
+    --------
+    >>> table = published_values("gpt2-small")
+    >>> len(table), float(table["published"].iloc[0])
+    (9, 3.56)
+    """
+    rows = [(*value, PAPER) for value in VALUES if model == MODEL]
+    columns = ["criterion", "role", "comparison", "published", "section", "source"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def published_induction_heads(model: str) -> pd.DataFrame:

@@ -1,0 +1,80 @@
+"""head-patching replicate: published values of a model beside ours."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import Level, Out, Resamples, Seed
+
+PAIRS = "Prompt pairs of each setting of the begin-of-sequence token, the own first."
+
+
+def replicate(
+    model: Annotated[str, typer.Option(help="The model, by its registered name.")],
+    resamples: Resamples,
+    seed: Seed,
+    out: Out,
+    out_agreement: Annotated[
+        Path, typer.Option(metavar="CSV", help="How far roles agree with the list.")
+    ],
+    out_disagreements: Annotated[
+        Path, typer.Option(metavar="CSV", help="Heads on which the two differ.")
+    ],
+    pairs: Annotated[
+        list[Path] | None, typer.Option(metavar="JSONL", help=PAIRS)
+    ] = None,
+    behaviour: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CSV", help="The same order (measure-behaviour)."),
+    ] = None,
+    evidence: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="NC", help="The same order (measure-evidence)."),
+    ] = None,
+    roles: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CSV", help="The same order (classify-roles)."),
+    ] = None,
+    role_criteria: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CSV", help="The same order (classify-roles)."),
+    ] = None,
+    level: Level = 0.95,
+) -> None:
+    """Set what is published of a model beside what was measured, for both settings.
+
+    Of a model nobody described the tables have no rows, and nothing is read.
+    """
+    import pandas as pd
+
+    from head_patching.results import read_dataset, write_csv
+    from head_patching.roles import published, replication
+    from head_patching.roles.measured import from_dataset
+    from head_patching.tasks.pairs import PromptPairs
+
+    values, listed = published.published_values(model), published.published_heads(model)
+    given = [pairs, behaviour, evidence, roles, role_criteria]
+    files = [each or [] for each in given] if len(values) else [[]] * len(given)
+    if len({len(each) for each in files}) > 1 or (len(values) and not files[0]):
+        counts = ", ".join(str(len(each)) for each in files)
+        raise ValueError(
+            f"expected pairs, behaviour, evidence, roles and role criteria of each "
+            f"setting of the begin-of-sequence token, got {counts} files"
+        )
+    settings = []
+    for prompts, answers, measured, held, verdicts in zip(*files, strict=True):
+        criteria = {
+            each.criterion: each for each in from_dataset(read_dataset(measured))
+        }
+        settings.append(
+            replication.Setting(
+                PromptPairs.read(prompts).prepend_bos, not settings,
+                pd.read_csv(answers), criteria, pd.read_csv(held),
+                pd.read_csv(verdicts),
+            )
+        )  # fmt: skip
+    drawn = replication.Resampling(resamples, seed, level)
+    write_csv(out_agreement, replication.role_agreement(listed, settings, drawn))
+    write_csv(out_disagreements, replication.role_disagreements(listed, settings))
+    write_csv(out, replication.replication(values, listed, settings, drawn))

@@ -1,0 +1,218 @@
+"""Published values beside ours: the same quantity of the same heads, with an interval.
+
+A published value of a role is the mean over the heads that the publication names; it is
+measured here on these heads, and again on those found to have the role. A value agrees
+when our interval holds one that the publication allows: `= 0.59` allows 0.59 alone,
+`> 0.95` all that is larger. Everything is asked twice, with and without a
+begin-of-sequence token, because that can turn a model's answer around.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from head_patching.roles.agreement import (
+    Heads,
+    agreement,
+    disagreements,
+    heads_by_role,
+    membership,
+)
+from head_patching.roles.measured import Measured
+from head_patching.roles.published import ALL_HEADS
+from head_patching.statistics import bootstrap_mean
+
+SHARES = ("accuracy", "probability")  # metrics of behaviour that lie between 0 and 1
+COLUMNS = ["criterion", "role", "heads", "n_heads", "comparison", "published"]
+COLUMNS += ["section", "prepend_bos", "own", "value", "ci_low", "ci_high", "agrees"]
+AGREEMENT = ["prepend_bos", "own", "role", "published", "found", "both"]
+AGREEMENT += ["precision", "recall", "kappa", "kappa_low", "kappa_high"]
+DISAGREEMENTS = ["prepend_bos", "own", "layer", "head", "role", "side", "criterion"]
+DISAGREEMENTS += ["value", "ci_low", "ci_high", "comparison", "threshold", "verdict"]
+
+Interval = tuple[float, float, float]  # value, low, high
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What was measured with one setting of the begin-of-sequence token.
+
+    `behaviour`, `roles` and `role_criteria` are the tables of these names, `evidence`
+    the measurements on pairs by criterion. `own` is the setting of the chapter.
+    """
+
+    prepend_bos: bool
+    own: bool
+    behaviour: pd.DataFrame
+    evidence: Mapping[str, Measured]
+    roles: pd.DataFrame
+    role_criteria: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are drawn."""
+
+    n_resamples: int
+    seed: int
+    level: float = 0.95
+
+
+def replication(
+    values: pd.DataFrame,
+    listed: Mapping[str, Heads],
+    settings: Sequence[Setting],
+    drawn: Resampling,
+) -> pd.DataFrame:
+    """One row per published value, setting and set of heads; none without values.
+
+    Columns: criterion, role, heads (`published`, `found`, `all`, or empty for
+    behaviour), n_heads, comparison, published, section, prepend_bos, own (0/1), value,
+    ci_low, ci_high (over templates), agrees (0/1; empty where nothing was measured).
+
+    Parameters
+    ----------
+    values
+        As `published_values` gives them.
+    listed
+        The published heads of each role.
+
+    Raises
+    ------
+    ValueError
+        When a published head is not in this model, or a criterion was not measured.
+    """
+    rows = []
+    for setting in settings:
+        everyone = set(zip(setting.roles["layer"], setting.roles["head"], strict=True))
+        membership(sorted(everyone), listed)  # refuses a list of another model
+        found = heads_by_role(setting.roles, listed)
+        for value in values.itertuples():
+            sets = {"published": listed.get(value.role, ()), "found": []}
+            sets["found"] = found.get(value.role, [])
+            if value.role == ALL_HEADS:
+                sets = {"all": sorted(everyone)}
+            elif not value.role:
+                sets = {"": ()}
+            for name, heads in sets.items():
+                ours = measured(setting, value.criterion, value.role, heads, drawn)
+                rows.append(
+                    (value.criterion, value.role, name, len(heads), value.comparison,
+                     value.published, value.section, int(setting.prepend_bos),
+                     int(setting.own), *ours,
+                     agrees(value.comparison, value.published, *ours[1:]))
+                )  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def measured(
+    setting: Setting, criterion: str, role: str, heads: Heads, drawn: Resampling
+) -> Interval:
+    """Our value with its interval; NaN for a role of no heads."""
+    if not role:
+        return of_behaviour(setting.behaviour, criterion, drawn.level)
+    if criterion not in setting.evidence:
+        raise ValueError(
+            f"{criterion!r} is published, but was not measured; there are: "
+            f"{', '.join(sorted(setting.evidence))}"
+        )
+    return of_heads(setting.evidence[criterion], heads, drawn)
+
+
+def of_behaviour(behaviour: pd.DataFrame, metric: str, level: float) -> Interval:
+    """A metric of the clean run over all pairs, as `behaviour.csv` has it."""
+    clean = behaviour[(behaviour["run"] == "clean") & (behaviour["metric"] == metric)]
+    if clean.empty:
+        raise ValueError(
+            f"{metric!r} is published, but was not measured; there are: "
+            f"{', '.join(sorted(behaviour['metric'].unique()))}"
+        )
+    row = clean[clean["group"] == "all"].iloc[0]
+    interval = float(row["mean"]), float(row["ci_low"]), float(row["ci_high"])
+    n_groups = clean["group"].nunique() - 1
+    return widened(interval, n_groups, level) if metric in SHARES else interval
+
+
+def of_heads(measured: Measured, heads: Heads, drawn: Resampling) -> Interval:
+    """The mean over heads of a criterion, with its interval over templates."""
+    if not heads:
+        return np.nan, np.nan, np.nan
+    layers, numbers = zip(*heads, strict=True)
+    per_pair = measured.values[list(layers), list(numbers)].mean(axis=0)
+    ends = bootstrap_mean(
+        per_pair, measured.groups, drawn.n_resamples, drawn.seed, drawn.level
+    )
+    value, low, high = map(float, ends)
+    return widened((value, low, high), len(np.unique(measured.groups)), drawn.level)
+
+
+def widened(interval: Interval, n_groups: int, level: float) -> Interval:
+    """The interval, or Clopper-Pearson's over groups where all of them agree.
+
+    A share of exactly 0 or 1 on every prompt leaves the bootstrap without any width,
+    as if no other prompt could be answered otherwise.
+    """
+    value, low, high = interval
+    if low != high or value not in (0.0, 1.0) or n_groups < 1:
+        return interval
+    ends = stats.binomtest(round(value * n_groups), n_groups).proportion_ci(level)
+    return value, float(ends.low), float(ends.high)
+
+
+def agrees(comparison: str, published: float, low: float, high: float) -> float:
+    """1 when the interval holds a value that the publication allows, else 0.
+
+    NaN without an interval.
+
+    Examples
+    --------
+    >>> agrees("=", 3.56, 3.1, 3.6), agrees(">", 0.95, 0.8, 0.9)
+    (1.0, 0.0)
+    """
+    if not np.isfinite([low, high]).all():
+        return np.nan
+    allowed = {
+        "=": low <= published <= high,
+        ">": high > published,
+        "<": low < published,
+    }
+    return float(allowed[comparison])
+
+
+def role_agreement(
+    listed: Mapping[str, Heads], settings: Sequence[Setting], drawn: Resampling
+) -> pd.DataFrame:
+    """`roles.agreement.agreement` of each setting, which two columns more name."""
+    tables = [
+        named(
+            agreement(each.roles, listed, drawn.n_resamples, drawn.seed, drawn.level),
+            each,
+        )
+        for each in settings
+    ]
+    return joined(tables, AGREEMENT)
+
+
+def role_disagreements(
+    listed: Mapping[str, Heads], settings: Sequence[Setting]
+) -> pd.DataFrame:
+    """`roles.agreement.disagreements` of each setting, named in the same way."""
+    tables = [
+        named(disagreements(each.roles, each.role_criteria, listed), each)
+        for each in settings
+    ]
+    return joined(tables, DISAGREEMENTS)
+
+
+def named(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """The table with the setting that it belongs to."""
+    return table.assign(prepend_bos=int(setting.prepend_bos), own=int(setting.own))
+
+
+def joined(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """The tables below each other, with these columns also where there are no rows."""
+    some = [table for table in tables if not table.empty]
+    return pd.concat(some)[list(columns)] if some else pd.DataFrame(columns=columns)
