@@ -51,6 +51,9 @@ def test_the_pdf_has_no_gaps(built):
     assert "??" not in text
     assert "SmolLM2-135M-Instruct" in text
     assert "L24H4 (+0.42, [+0.35, +0.49])" in text
+    assert "3.41 ([3.26, 3.56]) where 3.56 was published" in text
+    assert "five of six published values agree" in text
+    assert "not found in the role that it gives: L2H2" in text
 
 
 def test_figures_are_as_wide_as_the_text(built):
@@ -87,6 +90,9 @@ def test_the_text_stays_true_under_other_results(
         roles=results.roles.assign(role="no role", important=0, missing=""),
         pairs_header=results.pairs_header | {"corruption": "abc", "prepend_bos": True},
         model={"config": config, "provenance": about},
+        replication=results.replication.head(0),
+        role_agreement=results.role_agreement.head(0),
+        role_disagreements=results.role_disagreements.head(0),
     )
     lay_out(tmp_path, [other, without_agreement(induction)])
     shutil.copytree(chapter_folder / "results/figures", tmp_path / "results/figures")
@@ -109,6 +115,8 @@ def test_the_text_stays_true_under_other_results(
     ):
         assert said in text, said
     for unsaid in (
+        "Replication of published values",
+        "from some of these heads",
         "SmolLM2",
         "four-bit",
         "quantised",

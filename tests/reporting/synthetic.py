@@ -12,6 +12,7 @@ import pandas as pd
 
 from head_patching.roles.circuit import circuit
 from head_patching.tasks import find_task
+from tests.reporting.synthetic_replication import write_replication
 from tests.reporting.synthetic_validation import (
     synthetic_confusion,
     synthetic_null_models,
@@ -376,6 +377,7 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
     }
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6f")
+    write_replication(folder)
     summary = {
         "max_abs_diff": 2.9e-5,
         "tolerance": 1e-4,
@@ -469,7 +471,8 @@ def result_paths(folder: Path) -> dict[str, Path]:
     tables += ("role_criteria", "self_check", "attribution")
     tables += ("role_stability", "scores", "null_models", "repetition", "overlap")
     tables += ("weights", "weight_agreement", "weight_pairs", "composition_edges")
-    tables += ("published_heads",)
+    tables += ("published_heads", "replication", "role_agreement")
+    tables += ("role_disagreements",)
     paths = {name: folder / f"{name}.csv" for name in tables}
     paths["self_check_summary"] = folder / "self_check.json"
     paths["pairs"] = folder / "pairs.jsonl"

@@ -37,7 +37,9 @@ def replication_table(results: Results) -> str:
     """
     table = results.replication
     keys = ["criterion", "role", "heads"]
-    settings = table.sort_values("own", ascending=False)["prepend_bos"].unique()
+    settings = (
+        table.sort_values("own", ascending=False)["prepend_bos"].unique().tolist()
+    )
     rows = []
     for _, of_both in table.groupby(keys, sort=False):
         first = of_both.iloc[0]
