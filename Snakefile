@@ -25,6 +25,7 @@
 #                                                       that tasks share
 #   results/{model}/replication.csv,                  what is published of the model,
 #       role_agreement.csv, role_disagreements.csv      beside what was measured
+#   results/{model}/models.csv, model_roles.csv       all models side by side
 #   results/{model}/weights.csv, composition.csv       what its weights say of heads
 #   results/validation/                               roles of models with known circuits
 #   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them;

@@ -19,6 +19,7 @@ from head_patching.commands.build_tables import build_tables
 from head_patching.commands.cache_activations import cache_activations
 from head_patching.commands.check_patching import check_patching
 from head_patching.commands.classify_roles import classify_roles
+from head_patching.commands.compare_models import compare_models
 from head_patching.commands.compare_roles import compare_roles
 from head_patching.commands.compare_tasks import compare_tasks
 from head_patching.commands.compare_weights import compare_weights
@@ -123,6 +124,7 @@ app.command(cls=Recorded)(replicate)
 app.command(cls=Recorded)(show_attention)
 app.command(cls=Recorded)(outline_circuit)
 app.command(cls=Recorded)(compare_tasks)
+app.command(cls=Recorded)(compare_models)
 app.command(cls=Recorded)(compare_weights)
 app.command(cls=Recorded)(measure_repetition)
 app.command()(record_provenance)

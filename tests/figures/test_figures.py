@@ -19,6 +19,7 @@ TABLES_OF = {
     "circuit": ["circuit"],
     "composition": ["composition_edges", "roles"],
     "head_effects": ["effects"],
+    "model_roles": ["model_roles"],
     "necessity_sufficiency": ["effects", "roles"],
     "patching_grid": ["effects"],
     "path_effects": ["evidence"],

@@ -34,6 +34,7 @@ TASK_FIGURES = {
     "top_heads": ("effects", "roles"),
 }
 SHARED_FIGURES = {
+    "model_roles": ("model_roles",),
     "repetition": ("repetition",),
     "validation_confusion": ("confusion",),
     "validation_noise": ("scores",),

@@ -52,6 +52,7 @@ def test_the_pdf_has_no_gaps(built):
     assert "SmolLM2-135M-Instruct" in text
     assert "L24H4 (+0.42, [+0.35, +0.49])" in text
     assert "3.41 ([3.26, 3.56]) where 3.56 was published" in text
+    assert "was run on three models" in text
     assert "five of six published values agree" in text
     assert "not found in the role that it gives: L2H2" in text
 
@@ -90,6 +91,8 @@ def test_the_text_stays_true_under_other_results(
         roles=results.roles.assign(role="no role", important=0, missing=""),
         pairs_header=results.pairs_header | {"corruption": "abc", "prepend_bos": True},
         model={"config": config, "provenance": about},
+        models=results.models.head(0),
+        model_roles=results.model_roles.head(0),
         replication=results.replication.head(0),
         role_agreement=results.role_agreement.head(0),
         role_disagreements=results.role_disagreements.head(0),
@@ -115,6 +118,7 @@ def test_the_text_stays_true_under_other_results(
     ):
         assert said in text, said
     for unsaid in (
+        "Other models",
         "Replication of published values",
         "from some of these heads",
         "SmolLM2",

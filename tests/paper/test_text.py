@@ -16,7 +16,7 @@ from tests.paper.conftest import (
 from tests.reporting.synthetic import write_results
 from tests.reporting.synthetic_induction import write_induction
 
-PARTS = ("chapter", "induction", "replication")
+PARTS = ("chapter", "induction", "replication", "models")
 SOURCE = "".join((PAPER / f"{part}.tex").read_text(encoding="utf-8") for part in PARTS)
 TEXT = re.sub(r"(?<!\\)%.*", "", SOURCE)
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from head_patching.roles.circuit import circuit
 from head_patching.tasks import find_task
+from tests.reporting.synthetic_models import write_models
 from tests.reporting.synthetic_replication import write_replication
 from tests.reporting.synthetic_validation import (
     synthetic_confusion,
@@ -378,6 +379,7 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6f")
     write_replication(folder)
+    write_models(folder)
     summary = {
         "max_abs_diff": 2.9e-5,
         "tolerance": 1e-4,
@@ -472,7 +474,7 @@ def result_paths(folder: Path) -> dict[str, Path]:
     tables += ("role_stability", "scores", "null_models", "repetition", "overlap")
     tables += ("weights", "weight_agreement", "weight_pairs", "composition_edges")
     tables += ("published_heads", "replication", "role_agreement")
-    tables += ("role_disagreements",)
+    tables += ("role_disagreements", "models", "model_roles")
     paths = {name: folder / f"{name}.csv" for name in tables}
     paths["self_check_summary"] = folder / "self_check.json"
     paths["pairs"] = folder / "pairs.jsonl"

@@ -57,14 +57,14 @@ def setting(bos=False, own=True, **changes):
     """Attention of four heads on six pairs: head h of layer l attends l + h / 10."""
     of_head = np.array([[0.0, 0.2], [0.5, 0.9]])[..., None]
     values = of_head + 0.01 * np.arange(6)
-    evidence = {"attention": average("attention", values, GROUPS)}
     tables = {"behaviour": behaviour(), "roles": FOUND}
+    tables["evidence"] = {"attention": average("attention", values, GROUPS)}
     tables["role_criteria"] = pd.DataFrame(
         {"layer": [0], "head": [0], "role": "name mover", "criterion": "attention"}
         | {"value": 0.1, "ci_low": 0.0, "ci_high": 0.2, "comparison": ">="}
         | {"threshold": 0.2, "verdict": 0}
     )
-    return Setting(bos, own, evidence=evidence, **tables | changes)
+    return Setting(bos, own, **tables | changes)
 
 
 VALUES = published(
@@ -149,6 +149,14 @@ def test_a_model_nobody_described_has_empty_tables():
     for table in tables:
         assert table.empty
         assert {"prepend_bos", "own", "role"} <= set(table)
+
+
+def test_attention_that_is_always_the_same_keeps_its_interval():
+    always = average("attention", np.ones((2, 2, 6)), GROUPS)
+    values = published(("attention", "name mover", "=", 0.99))
+    made = setting(evidence={"attention": always})
+    row = replication(values, LISTED, [made], DRAWN).iloc[0]
+    assert row[["value", "ci_low", "ci_high", "agrees"]].tolist() == [1, 1, 1, 0]
 
 
 def test_what_was_not_measured_is_named():

@@ -68,11 +68,16 @@ FIGURES |= {
     "validation_noise": ["scores"],
 }
 
+if len(config["models"]) > 1:
+    FIGURES |= {"model_roles": ["model_roles"]}
+
 # Tables that belong to no task: about planted models, and about a model as such.
 VALIDATION = ["confusion", "null_models", "scores"]
 OF_MODEL = ["overlap", "repetition", "weights"]
 # About the chapter's model: beside what is published of it.
 REPLICATION = ["replication", "role_agreement", "role_disagreements"]
+# About the chapter's model beside the others.
+COMPARISON = ["models", "model_roles"]
 
 # What roles ask of heads in the tasks that planted models do.
 VALIDATED = ["config/roles/ioi.yaml", "config/roles/induction.yaml"]
@@ -104,7 +109,8 @@ TASK_TABLES = expand(
     ],
 )
 SHARED_TABLES = expand(
-    "results/tables/{table}.tex", table=["provenance", "validation", *REPLICATION]
+    "results/tables/{table}.tex",
+    table=["provenance", "validation", *REPLICATION, *COMPARISON],
 )
 TABLES = expand(TASK_TABLES, task=config["tasks"]) + SHARED_TABLES
 
@@ -179,7 +185,7 @@ RECORDS += expand(
     noise=config["validation"]["noise"],
 )
 RECORDS += ["results/validation/scores.run.json"]
-RECORDS += [f"{CHAPTER_MODEL}/replication.run.json"]
+RECORDS += [f"{CHAPTER_MODEL}/{name}.run.json" for name in ("replication", "models")]
 RECORDS += expand(
     "{folder}/{result}.run.json",
     folder=OTHER_BOS,
@@ -297,7 +303,7 @@ def table_path(name, task):
     """Where a table of the chapter lies."""
     if name in VALIDATION:
         return f"results/validation/{name}.csv"
-    if name in OF_MODEL + REPLICATION:
+    if name in OF_MODEL + REPLICATION + COMPARISON:
         return f"{CHAPTER_MODEL}/{name}.csv"
     return f"{CHAPTER[task]}/{name}.csv"
 
@@ -324,6 +330,7 @@ def task_results(task):
         "composition_edges",
         "published_heads",
         *REPLICATION,
+        *COMPARISON,
     ]
     return {name: table_path(name, task) for name in tables} | {
         "summary": f"{CHAPTER[task]}/self_check.json",
@@ -425,6 +432,26 @@ def bos_options(wildcards, input):
         for name in names
         for path in input.get(name, [])
         for word in (f"--{name.replace('_', '-')}", path)
+    ]
+
+
+def compared_files(name):
+    """A file of every experiment of all models; none where there is one model."""
+    folders = EXPERIMENTS if len(config["models"]) > 1 else []
+    return [f"{folder}/{name}" for folder in folders]
+
+
+def compared_models():
+    """The description of the model of every such experiment."""
+    models = config["models"] if len(config["models"]) > 1 else []
+    return [f"results/{name}/model/model.json" for name in models for _ in CHAPTER]
+
+
+def compared_options(wildcards, input):
+    """`--model FILE --pairs FILE ...` for every experiment."""
+    names = ("model", "pairs", "behaviour", "effects", "roles")
+    return [
+        word for name in names for path in input[name] for word in (f"--{name}", path)
     ]
 
 

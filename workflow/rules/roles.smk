@@ -197,6 +197,34 @@ rule compare_tasks:
         " --out {output.overlap} {input.patched} > {log} 2>&1"
 
 
+rule compare_models:
+    """Compare the models by behaviour, important heads and roles."""
+    input:
+        model=compared_models(),
+        pairs=compared_files("pairs.jsonl"),
+        behaviour=compared_files("behaviour.csv"),
+        effects=compared_files("effects.csv"),
+        roles=compared_files("roles.csv"),
+        sources=sources("compare-models"),
+    output:
+        models="results/{model}/models.csv",
+        roles="results/{model}/model_roles.csv",
+        record="results/{model}/models.run.json",
+    log:
+        "logs/compare_models/{model}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        experiments=compared_options,
+    message:
+        "Compare {wildcards.model} with the other models"
+    shell:
+        "head-patching compare-models {params.experiments} --out {output.models}"
+        " --out-roles {output.roles} > {log} 2>&1"
+
+
 rule replicate:
     """Set what is published of a model beside what was measured, for both settings."""
     input:

@@ -37,7 +37,7 @@ TABLES = (
 )
 VALIDATION_TABLES = ("scores", "null_models")
 MODEL_TABLES = ("overlap", "repetition", "weights", "replication")
-MODEL_TABLES += ("role_agreement", "role_disagreements")
+MODEL_TABLES += ("role_agreement", "role_disagreements", "models", "model_roles")
 
 Validation = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Folder of summarise-validation.")

@@ -23,6 +23,7 @@ from head_patching.reporting.head_numbers import (
     role_numbers,
     slug,
 )
+from head_patching.reporting.models import comparison_numbers
 from head_patching.reporting.path_numbers import path_numbers, stability_numbers
 from head_patching.reporting.repetition import repetition_numbers
 from head_patching.reporting.replication import replication_numbers
@@ -69,6 +70,7 @@ def sourced_numbers(results: Sequence[Results]) -> dict[str, Sourced]:
         repetition_numbers,
         overlap_numbers,
         replication_numbers,
+        comparison_numbers,
     ):
         numbers |= sourced(results[0], compute)
     by_task = {of_task.task: of_task for of_task in results}

@@ -61,6 +61,11 @@ COLUMNS = {
     + ["precision", "recall", "kappa", "kappa_low", "kappa_high"],
     "role_disagreements": ["own", *HEAD, "role", "side", "criterion", "value"]
     + ["ci_low", "ci_high", "comparison", "threshold", "verdict"],
+    "models": ["model", "task", "n_layers", "n_heads", "logit_diff", "logit_diff_low"]
+    + ["logit_diff_high", "accuracy", "denoising_important", "denoising_share"]
+    + ["denoising_concentration", "noising_important", "noising_share"]
+    + ["noising_concentration"],
+    "model_roles": ["model", "task", *HEAD, "role", "depth"],
 }
 
 
@@ -68,7 +73,7 @@ COLUMNS = {
 # models there are no false roles. Heads need not compose, nor anything be published.
 MAY_BE_EMPTY = ("null_models", "overlap", "role_criteria", "composition_edges")
 MAY_BE_EMPTY += ("published_heads", "replication", "role_agreement")
-MAY_BE_EMPTY += ("role_disagreements",)
+MAY_BE_EMPTY += ("role_disagreements", "models", "model_roles")
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,8 @@ class Results:
     replication: pd.DataFrame
     role_agreement: pd.DataFrame
     role_disagreements: pd.DataFrame
+    models: pd.DataFrame
+    model_roles: pd.DataFrame
     self_check: pd.DataFrame
     self_check_summary: Mapping[str, Any]
     pairs: tuple[Mapping[str, Any], ...]
@@ -185,6 +192,8 @@ def read_results(
     replication: Path,
     role_agreement: Path,
     role_disagreements: Path,
+    models: Path,
+    model_roles: Path,
     self_check: Path,
     self_check_summary: Path,
     pairs: Path,
@@ -228,6 +237,8 @@ def read_results(
         "replication": replication,
         "role_agreement": role_agreement,
         "role_disagreements": role_disagreements,
+        "models": models,
+        "model_roles": model_roles,
         "self_check": self_check,
     }
     tables = {name: _read_table(path, COLUMNS[name]) for name, path in read.items()}

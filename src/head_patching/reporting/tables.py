@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from head_patching.reporting.models import model_roles_table, models_table
 from head_patching.reporting.path_tables import (
     knock_out_table,
     paths_table,
@@ -260,6 +261,8 @@ TASK_TABLES: Tables = {
     "weights": weights_table,
 }
 SHARED_TABLES: Tables = {
+    "model_roles": model_roles_table,
+    "models": models_table,
     "provenance": provenance_table,
     "replication": replication_table,
     "role_agreement": role_agreement_table,

@@ -25,7 +25,8 @@ from head_patching.roles.measured import Measured
 from head_patching.roles.published import ALL_HEADS
 from head_patching.statistics import bootstrap_mean
 
-SHARES = ("accuracy", "probability")  # metrics of behaviour that lie between 0 and 1
+# Shares of answers or names, which all prompts may agree on.
+SHARES = ("accuracy", "copy_score", "negative_copy_score")
 COLUMNS = ["criterion", "role", "heads", "n_heads", "comparison", "published"]
 COLUMNS += ["section", "prepend_bos", "own", "value", "ci_low", "ci_high", "agrees"]
 AGREEMENT = ["prepend_bos", "own", "role", "published", "found", "both"]
@@ -146,7 +147,9 @@ def of_heads(measured: Measured, heads: Heads, drawn: Resampling) -> Interval:
         per_pair, measured.groups, drawn.n_resamples, drawn.seed, drawn.level
     )
     value, low, high = map(float, ends)
-    return widened((value, low, high), len(np.unique(measured.groups)), drawn.level)
+    interval, n_groups = (value, low, high), len(np.unique(measured.groups))
+    is_share = measured.criterion in SHARES
+    return widened(interval, n_groups, drawn.level) if is_share else interval
 
 
 def widened(interval: Interval, n_groups: int, level: float) -> Interval:

@@ -1,0 +1,62 @@
+"""head-patching compare-models: several models on the same tasks."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import Out
+
+
+def compare_models(
+    out: Out,
+    out_roles: Annotated[
+        Path, typer.Option(metavar="CSV", help="Heads with a role, by relative depth.")
+    ],
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="JSON", help="model.json of each experiment; repeated."),
+    ] = None,
+    pairs: Annotated[
+        list[Path] | None, typer.Option(metavar="JSONL", help="The same order.")
+    ] = None,
+    behaviour: Annotated[
+        list[Path] | None, typer.Option(metavar="CSV", help="The same order.")
+    ] = None,
+    effects: Annotated[
+        list[Path] | None, typer.Option(metavar="CSV", help="The same order.")
+    ] = None,
+    roles: Annotated[
+        list[Path] | None, typer.Option(metavar="CSV", help="The same order.")
+    ] = None,
+) -> None:
+    """Compare models by behaviour, important heads and roles, on each task.
+
+    Without any experiment the tables have no rows: one model alone is not compared.
+    """
+    import pandas as pd
+
+    from head_patching.provenance import read_json
+    from head_patching.results import write_csv
+    from head_patching.roles import model_comparison
+    from head_patching.tasks.pairs import PromptPairs
+
+    files = [each or [] for each in (model, pairs, behaviour, effects, roles)]
+    if len({len(each) for each in files}) > 1:
+        counts = ", ".join(str(len(each)) for each in files)
+        raise ValueError(
+            "expected model, pairs, behaviour, effects and roles of each experiment, "
+            f"got {counts} files"
+        )
+    experiments = []
+    for about, prompts, answers, patched, held in zip(*files, strict=True):
+        config, asked = read_json(about)["config"], PromptPairs.read(prompts)
+        experiments.append(
+            model_comparison.Experiment(
+                config["name"], (config["n_layers"], config["n_heads"]), asked.task,
+                asked.prepend_bos, pd.read_csv(answers), pd.read_csv(patched),
+                pd.read_csv(held),
+            )
+        )  # fmt: skip
+    write_csv(out_roles, model_comparison.roles_in_depth(experiments))
+    write_csv(out, model_comparison.compare_models(experiments))
