@@ -8,6 +8,7 @@
 #       behaviour.csv                                   what the model answers
 #       cache/{shard}.safetensors + .json               clean and corrupt activations
 #       patching/{direction}_{patch_type}.nc            logit_diff of every patched run
+#       patching/{direction}_{patch_type}/{part}.nc     its shards, if it is cut
 #       positions/{direction}_{patch_type}.nc           the same, position by position
 #       self_check.csv + .json                          against TransformerLens's hooks
 #       attribution.csv                                 estimates against exact effects
@@ -54,6 +55,13 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/tasks.smk"
 include: "workflow/rules/patching.smk"
+
+
+if config["shards"] > 1:
+
+    include: "workflow/rules/shards.smk"
+
+
 include: "workflow/rules/roles.smk"
 include: "workflow/rules/weights.smk"
 include: "workflow/rules/reporting.smk"

@@ -79,6 +79,7 @@ def test_the_project_s_tasks_pass() -> None:
         ("tasks.ioi.n_pairs", True, "tasks.ioi.n_pairs is true, but must be a number"),
         ("tasks.ioi.seed", -1, "tasks.ioi.seed is -1, but must be at least 0"),
         ("tasks.ioi.prepend_bos", "yes", "one of auto, true, false"),
+        ("shards", 0, "shards is 0, but must be at least 1"),
         ("patch_types", ["ouput"], "patch_types.0 is ouput,.* mean output?"),
         ("directions", [], "directions is .., but must be a list of at least 2"),
         ("directions", ["noising"], "directions is .*, but must be a list of at least"),

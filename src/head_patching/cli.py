@@ -25,6 +25,7 @@ from head_patching.commands.compare_tasks import compare_tasks
 from head_patching.commands.compare_weights import compare_weights
 from head_patching.commands.demo import demo
 from head_patching.commands.estimate_effects import estimate_effects
+from head_patching.commands.gather_shards import gather_shards
 from head_patching.commands.inspect_weights import inspect_weights
 from head_patching.commands.make_pairs import make_pairs
 from head_patching.commands.measure_behaviour import measure_behaviour
@@ -113,6 +114,7 @@ app.command(cls=Recorded)(switch_bos)
 app.command(cls=Recorded)(measure_behaviour)
 app.command()(cache_activations)
 app.command(cls=Recorded)(patch)
+app.command(cls=Recorded)(gather_shards)
 app.command(cls=Recorded)(check_patching)
 app.command(cls=Recorded)(summarise_effects)
 app.command(cls=Recorded)(measure_evidence)

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from head_patching.cli import app
 from head_patching.commands.patch import positions_asked_for
+from head_patching.patching.cache import write_shard
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.results import read_dataset
 from tests.architectures import random_pairs
@@ -57,6 +58,33 @@ def test_screening_refuses_a_cache(patched, tmp_path):
             "--patch-type", "output", "--direction", "denoising", "--screen",
             tmp_path / "000.safetensors",
         )  # fmt: skip
+
+
+def test_shards_are_gathered_into_the_file_of_the_whole(patched, tmp_path):
+    run, model, pairs = patched
+    cache = tmp_path / "000.safetensors"
+    write_shard(cache, model, pairs, 0, len(pairs))
+    output = ("--patch-type", "output", "--direction", "denoising", "--threads", 2)
+    run(*output, cache)
+    whole = (tmp_path / "out.nc").read_bytes()
+    shards = [tmp_path / f"{number}-of-2.nc" for number in (1, 2)]
+    for number, shard in enumerate(shards, 1):
+        run(*output, "--shard", f"{number}/2", cache)
+        (tmp_path / "out.nc").rename(shard)
+    words = map(str, ["gather-shards", "--out", tmp_path / "gathered.nc", *shards])
+    CliRunner().invoke(app, [*words], catch_exceptions=False)
+    assert (tmp_path / "gathered.nc").read_bytes() == whole
+    assert "1-of-2.nc" in (tmp_path / "gathered.run.json").read_text()
+
+
+def test_shards_are_refused_without_a_cache_or_screened(patched, tmp_path):
+    run, _, _ = patched
+    output = ("--patch-type", "output", "--direction", "denoising", "--shard", "1/2")
+    with pytest.raises(ValueError, match="between the batches of the cache"):
+        run(*output)
+    with pytest.raises(ValueError, match="expected no cache"):
+        run(*output, "--screen", tmp_path / "000.safetensors")
+    assert not (tmp_path / "out.nc").exists()
 
 
 def test_what_position_options_mean():

@@ -82,6 +82,10 @@ COMPARISON = ["models", "model_roles"]
 # What roles ask of heads in the tasks that planted models do.
 VALIDATED = ["config/roles/ioi.yaml", "config/roles/induction.yaml"]
 
+# What a patching job makes: a whole run or, where runs are cut, a shard of its pairs.
+WHOLE, PART = "{direction}_{patch_type}", "{direction}_{patch_type}/{part}"
+RUN = WHOLE if config["shards"] == 1 else PART
+
 # The patched runs of one experiment.
 PATCHED = expand(
     "results/{{model}}/{{task}}/{{corruption}}/patching/{direction}_{patch_type}.nc",
@@ -120,6 +124,13 @@ TEXT = sorted(
     for path in Path("paper").iterdir()
     if path.suffix in {".tex", ".bib", ".sty", ".cls", ".bst"}
 )
+
+
+def parts(task):
+    """Names of the shards into which a task's patched runs are cut, if they are."""
+    count = min(config["shards"], config["tasks"][task]["n_pairs"])
+    return [f"{n}-of-{count}" for n in range(1, count + 1)] if count > 1 else []
+
 
 EXPERIMENTS = [
     f"results/{model}/{task}/{config['tasks'][task]['corruption']}"
@@ -200,12 +211,23 @@ RECORDS += expand(
 )
 
 
+# Each shard of a patched run has a record of its own.
+RECORDS += [
+    f"{record.removesuffix('.run.json')}/{part}.run.json"
+    for record in RECORDS
+    if Path(record).parent.name in ("patching", "positions")
+    for part in parts(Path(record).parts[2])
+]
+
+
 wildcard_constraints:
     # Not one of the other folders of results/.
     model=r"(?!(?:figures|tables|validation|paper)/)[A-Za-z0-9][A-Za-z0-9._-]*",
     task=r"[a-z][a-z0-9_]*",
     corruption=r"[a-z0-9_]+(\.other_bos)?",
     shard=r"\d+",
+    part=r"\d+-of-\d+",
+    patched="patching|positions",
     direction="denoising|noising",
     patch_type="output|q|k|v|pattern",
     figure="|".join(FIGURES),
@@ -491,6 +513,18 @@ def cache(wildcards):
     """The cached activations of all pairs."""
     folder = "results/{model}/{task}/{corruption}/cache/".format(**wildcards)
     return [f"{folder}{shard}.safetensors" for shard in shards(wildcards)]
+
+
+def shard_option(wildcards):
+    """`--shard 3/8`, if runs are cut."""
+    part = wildcards.get("part")
+    return f"--shard {part.replace('-of-', '/')}" if part else ""
+
+
+def patched_shards(wildcards):
+    """All shards of a patched run."""
+    run = "results/{model}/{task}/{corruption}/{patched}/{direction}_{patch_type}"
+    return [f"{run.format(**wildcards)}/{part}.nc" for part in parts(wildcards.task)]
 
 
 def rule_of_output(wildcards):

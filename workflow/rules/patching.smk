@@ -37,12 +37,12 @@ rule patch_heads:
         cache=cache,
         sources=sources("patch"),
     output:
-        patched="results/{model}/{task}/{corruption}/patching/{direction}_{patch_type}.nc",
-        record="results/{model}/{task}/{corruption}/patching/{direction}_{patch_type}.run.json",
+        patched=f"results/{{model}}/{{task}}/{{corruption}}/patching/{RUN}.nc",
+        record=f"results/{{model}}/{{task}}/{{corruption}}/patching/{RUN}.run.json",
     log:
-        "logs/patch_heads/{model}_{task}_{corruption}_{direction}_{patch_type}.log",
+        f"logs/patch_heads/{{model}}_{{task}}_{{corruption}}_{RUN}.log",
     benchmark:
-        "logs/patch_heads/{model}_{task}_{corruption}_{direction}_{patch_type}.tsv"
+        f"logs/patch_heads/{{model}}_{{task}}_{{corruption}}_{RUN}.tsv"
     threads: config["threads"]
     resources:
         mem_mb=6000,
@@ -50,26 +50,28 @@ rule patch_heads:
     params:
         folder=subpath(input.model, parent=True),
         positions="",
+        shard=shard_option,
     message:
         "Patch {wildcards.patch_type} of every head, {wildcards.direction}"
     shell:
         "head-patching patch --model-folder {params.folder} --pairs {input.pairs}"
         " --patch-type {wildcards.patch_type} --direction {wildcards.direction}"
-        " {params.positions}"
+        " {params.positions} {params.shard}"
         " --threads {threads} --out {output.patched} {input.cache} > {log} 2>&1"
 
 
 use rule patch_heads as patch_positions with:
     output:
-        patched="results/{model}/{task}/{corruption}/positions/{direction}_{patch_type}.nc",
-        record="results/{model}/{task}/{corruption}/positions/{direction}_{patch_type}.run.json",
+        patched=f"results/{{model}}/{{task}}/{{corruption}}/positions/{RUN}.nc",
+        record=f"results/{{model}}/{{task}}/{{corruption}}/positions/{RUN}.run.json",
     log:
-        "logs/patch_positions/{model}_{task}_{corruption}_{direction}_{patch_type}.log",
+        f"logs/patch_positions/{{model}}_{{task}}_{{corruption}}_{RUN}.log",
     benchmark:
-        "logs/patch_positions/{model}_{task}_{corruption}_{direction}_{patch_type}.tsv"
+        f"logs/patch_positions/{{model}}_{{task}}_{{corruption}}_{RUN}.tsv"
     params:
         folder=subpath(input.model, parent=True),
         positions=position_options,
+        shard=shard_option,
     message:
         "Patch {wildcards.patch_type} at named positions, {wildcards.direction}"
 

@@ -56,16 +56,30 @@ def patch(
             help="Estimate all heads, confirm exactly only the strongest.",
         ),
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N/COUNT",
+            help="Patch one of COUNT shards of the pairs, cut between the batches of "
+            "the cache (gather-shards).",
+        ),
+    ] = None,
     threads: Threads = 0,
 ) -> None:
     """Patch every head in turn and write what each pair's run then says."""
     from head_patching.models.loading import load_model
-    from head_patching.patching.cache import read_shard
+    from head_patching.patching.cache import read_shard, stored_batches
     from head_patching.patching.experiment import HeadPatcher
+    from head_patching.patching.pair_shards import SHARD, Shard
     from head_patching.results import write_dataset
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
+    part = Shard.parse(shard) if shard else None
+    if part and not cache:
+        raise ValueError(
+            f"--shard {part} cuts between the batches of the cache: expected its files"
+        )
     model, prompts = load_model(model_folder), PromptPairs.read(pairs)
     if screen:
         from head_patching.patching.screening import screen_heads
@@ -80,6 +94,10 @@ def patch(
         write_dataset(out, screened)
         typer.echo(screening_report(screened))
         return
+    pair_indices = None
+    if part:
+        batches = [batch for path in cache or () for batch in stored_batches(path)]
+        pair_indices = part.pairs(batches, len(prompts))
     with progress(f"Patching {patch_type}, {direction}") as advance:
         dataset = HeadPatcher(model).run(
             prompts,
@@ -89,11 +107,14 @@ def patch(
             metrics=("logit_diff", *(metric or ())),
             batches=cache
             and (
-                batch for shard in cache for batch in read_shard(shard, prompts, model)
+                batch
+                for path in cache
+                for batch in read_shard(path, prompts, model, pair_indices)
             ),
+            pair_indices=pair_indices,
             on_progress=advance,
         )
-    write_dataset(out, dataset)
+    write_dataset(out, dataset.assign_attrs({SHARD: str(part)} if part else {}))
 
 
 def positions_asked_for(options: Sequence[str]) -> "Positions":

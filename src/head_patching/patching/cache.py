@@ -7,7 +7,7 @@ JSON manifest beside it. Pairs are grouped by shape (`runs`); a group's tensors 
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,15 @@ def write_shard(
 
 
 def read_shard(
-    path: Path | str, pairs: PromptPairs, model: Model | None = None
+    path: Path | str,
+    pairs: PromptPairs,
+    model: Model | None = None,
+    pair_indices: Collection[int] | None = None,
 ) -> Iterator[PairBatch]:
     """The batches of one shard, memory-mapped, one at a time.
 
     `pairs` are the whole set of prompts and `model` the one that ran them, if at hand.
+    Of `pair_indices`, if given, a batch must hold one to be read.
 
     Raises
     ------
@@ -77,22 +81,14 @@ def read_shard(
         When either cannot be read, was written by another schema version, or belongs
         to another model or to other prompts.
     """
-    for file in (Path(path), manifest_path(path)):
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} does not exist: cache the activations")
-    try:
-        manifest = json.loads(manifest_path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{manifest_path(path)} is not JSON: {error}") from error
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        raise ValueError(
-            f"{path}: schema version {manifest.get('schema_version')} cannot be read, "
-            f"expected {SCHEMA_VERSION}; cache the activations again"
-        )
+    manifest = read_manifest(path)
     require_same(path, manifest, pairs, model)
+    wanted = set(pair_indices or ())
     try:
         with safe_open(path, framework="pt") as file:
             for number, group in enumerate(manifest["groups"]):
+                if pair_indices is not None and not set(group["pairs"]) & wanted:
+                    continue
                 clean, corrupt = (
                     Activations(
                         **{
@@ -107,6 +103,28 @@ def read_shard(
         raise ValueError(
             f"{path} is truncated or damaged ({error}); cache the activations again"
         ) from error
+
+
+def stored_batches(path: Path | str) -> list[list[int]]:
+    """The pairs of each batch in one shard, without reading their activations."""
+    return [group["pairs"] for group in read_manifest(path)["groups"]]
+
+
+def read_manifest(path: Path | str) -> dict[str, Any]:
+    """The manifest of a shard; raises as `read_shard` does."""
+    for file in (Path(path), manifest_path(path)):
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} does not exist: cache the activations")
+    try:
+        manifest = json.loads(manifest_path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{manifest_path(path)} is not JSON: {error}") from error
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise ValueError(
+            f"{path}: schema version {manifest.get('schema_version')} cannot be read, "
+            f"expected {SCHEMA_VERSION}; cache the activations again"
+        )
+    return manifest
 
 
 def require_same(

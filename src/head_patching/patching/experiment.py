@@ -53,6 +53,7 @@ class HeadPatcher:
         metrics: Sequence[str] = ("logit_diff",),
         batches: Iterable[PairBatch] | None = None,
         heads: Collection[Head] | None = None,
+        pair_indices: Sequence[int] | None = None,
         on_progress: Callable[[float], None] = lambda share: None,
     ) -> xr.Dataset:
         """What the model says with each head patched, for every pair.
@@ -75,6 +76,8 @@ class HeadPatcher:
             The pairs' cached activations; computed here when None.
         heads
             Heads (layer, head) to patch; all when None. Others are NaN.
+        pair_indices
+            The pairs that `batches` hold; all when None. Results are of these alone.
         on_progress
             Called with the share of the whole work that was just done, from any
             thread, one call at a time.
@@ -92,6 +95,8 @@ class HeadPatcher:
         ValueError
             When an option is unknown; the message says what is allowed.
         """
+        if pair_indices is not None and batches is None:
+            raise ValueError("pair_indices say what is in batches: expected batches")
         find("patch type", patch_type, dict.fromkeys(PATCH_TYPES))
         find("direction", direction, dict.fromkeys(DIRECTIONS))
         for metric in metrics:
@@ -106,6 +111,8 @@ class HeadPatcher:
         if self.model.failed_checks:
             if heads is not None:
                 self.model.require_engine("patching some heads only")
+            if pair_indices is not None:
+                self.model.require_engine("patching some pairs only")
             warn_of_fallback(self.model, self.model.failed_checks)
             patch_by_hooks(self.model, pairs, labels, results, on_progress)
             return without_position(results, positions)
@@ -114,10 +121,11 @@ class HeadPatcher:
         wanted = sorted(heads) if heads is not None else self.model.config.heads
         check_sets(self.model, [[head] for head in wanted])
         report = one_at_a_time(on_progress)
+        n_pairs = len(pairs if pair_indices is None else pair_indices)
         with torch.inference_mode(), lanes() as run_lanes:
-            for batch in each_pair_once(pairs, batches):
+            for batch in each_pair_once(pairs, batches, pair_indices):
                 read_unpatched(self.model, pairs, batch, results)
-                part = len(batch.indices) / len(pairs)
+                part = len(batch.indices) / n_pairs
                 run_lanes(
                     lambda share, part=part: patch_share(
                         self.model, pairs, share, results,
@@ -125,6 +133,8 @@ class HeadPatcher:
                     ),
                     shares(pairs, batch, labels, wanted),
                 )  # fmt: skip
+        if pair_indices is not None:
+            results = results.isel(pair=sorted(pair_indices))
         return without_position(results, positions)
 
     def run_all_heads_experiment(

@@ -91,10 +91,19 @@ def run_batch(
 
 
 def each_pair_once(
-    pairs: PromptPairs, batches: Iterable[PairBatch]
+    pairs: PromptPairs,
+    batches: Iterable[PairBatch],
+    pair_indices: Sequence[int] | None = None,
 ) -> Iterator[PairBatch]:
-    """The batches; raises ValueError unless they hold each pair exactly once."""
+    """The batches; raises ValueError unless they hold each pair exactly once.
+
+    `pair_indices` are the pairs expected, all when None.
+    """
     seen = np.zeros(len(pairs), dtype=int)
+    expected = np.ones_like(seen)
+    if pair_indices is not None:
+        expected[:] = 0
+        expected[list(pair_indices)] = 1
     for batch in batches:
         if max(batch.indices) >= len(pairs):
             raise ValueError(
@@ -103,11 +112,11 @@ def each_pair_once(
             )
         seen[batch.indices] += 1
         yield batch
-    wrong = np.flatnonzero(seen != 1)
+    wrong = np.flatnonzero(seen != expected)
     if len(wrong):
         raise ValueError(
             f"pair {wrong[0]} is {seen[wrong[0]]} times in the cached activations, "
-            "expected once: give all files of one cache"
+            f"expected {expected[wrong[0]]}: give all files of one cache"
         )
 
 

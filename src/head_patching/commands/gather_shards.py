@@ -1,0 +1,24 @@
+"""head-patching gather-shards: the results of all shards of a patching run as one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from head_patching.commands.options import Out
+
+
+def gather_shards(
+    shards: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="NC...", help="Patched runs of each shard (patch --shard)."
+        ),
+    ],
+    out: Out,
+) -> None:
+    """Put the shards of a patching run together: the file of the run not cut."""
+    from head_patching.patching.pair_shards import gather
+    from head_patching.results import read_dataset, write_dataset
+
+    write_dataset(out, gather([read_dataset(path) for path in shards]))
