@@ -1,7 +1,6 @@
 """Induction heads by what they attend to against induction heads by what they do."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -57,23 +56,25 @@ def panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def name_heads(ax: Axes, named: pd.DataFrame) -> None:
-    """The heads' names beside their points, moved up or down lest they overlap."""
-    low, high = ax.get_ylim()
-    left, right = ax.get_xlim()
-    middle, gap = (left + right) / 2, 0.03 * (right - left)
-    for on_left in (True, False):
-        side = named[(named["score_value"] > middle) == on_left]
-        previous = -np.inf
-        for row in side.sort_values(["effect", "layer", "head"]).itertuples():
-            height = max(row.effect, previous + 0.045 * (high - low))
-            previous = height
-            ax.annotate(
-                head_name(row.layer, row.head), (row.score_value, row.effect),
-                xytext=(row.score_value + (-gap if on_left else gap), height),
-                fontsize=6.5, zorder=4, ha="right" if on_left else "left",
-                va="center_baseline",
-                path_effects=[withStroke(linewidth=1.5, foreground="white")],
-            )  # fmt: skip
+    """The heads' names beside their points, moved up lest they cover each other."""
+    (low, high), (left, right) = ax.get_ylim(), ax.get_xlim()
+    gap, width, line = 0.03 * (right - left), 0.2 * (right - left), 0.05 * (high - low)
+    placed: list[tuple[float, float]] = []
+    for row in named.sort_values(["effect", "layer", "head"]).itertuples():
+        on_left = row.score_value + gap + width > right
+        start = row.score_value - gap - width if on_left else row.score_value + gap
+        height = row.effect
+        for other_start, other_height in placed:  # from the lowest upwards
+            if abs(start - other_start) < width and height < other_height + line:
+                height = other_height + line
+        placed = sorted([*placed, (start, height)], key=lambda place: place[1])
+        ax.annotate(
+            head_name(row.layer, row.head), (row.score_value, row.effect),
+            xytext=(row.score_value + (-gap if on_left else gap), height),
+            fontsize=6.5, zorder=4, ha="right" if on_left else "left",
+            va="center_baseline",
+            path_effects=[withStroke(linewidth=1.5, foreground="white")],
+        )  # fmt: skip
 
 
 def draw(evidence: pd.DataFrame, roles: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
