@@ -5,11 +5,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from head_patching.models.loading import load_model, prepare_model
-from head_patching.models.planted.checkpoint import PlantedModel, Words, write_planted
+from head_patching.models.planted.checkpoint import PlantedModel, write_planted
 from head_patching.models.transformer import Model
-from head_patching.tasks.ioi_templates import NAMES, prompt_words
-
-WORDS = Words(prompt_words(), NAMES)
+from head_patching.tasks.vocabulary import WORDS
 
 
 @cache

@@ -1,11 +1,16 @@
 """What cannot be prepared or loaded is refused in one line that names it."""
 
 import json
+import re
 
 import pytest
 from safetensors.torch import load_file, save_file
 
 from head_patching.models.loading import load_model, load_tokenizer, prepare_model
+from head_patching.models.planted.circuit import DEFAULT_NOISE
+from head_patching.patching.experiment import HeadPatcher
+from head_patching.tasks import find_task
+from head_patching.tasks.vocabulary import WORDS
 from tests.architectures import save_checkpoint, word_tokenizer
 
 
@@ -65,3 +70,42 @@ def test_weights_that_are_not_numbers(prepared, tmp_path):
     save_file(tensors, folder / "weights.safetensors")
     with pytest.raises(ValueError, match=r"weight blocks.1.attn.W_O holds NaN"):
         load_model(folder)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "neox", "llama"])
+def test_a_weight_that_is_missing(architecture, tmp_path):
+    """Transformers would put random numbers in its place."""
+    checkpoint = save_checkpoint(architecture, tmp_path / "checkpoint")
+    weights = checkpoint / "model.safetensors"
+    tensors = load_file(weights)
+    name = max(tensors, key=lambda key: tensors[key].numel())
+    del tensors[name]
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=f"the weights lack {re.escape(name)}, which"):
+        prepare_model(str(checkpoint), tmp_path / "out")
+    assert not (tmp_path / "out" / "model.json").exists()
+
+
+def test_weights_that_are_cut_off(tmp_path):
+    checkpoint = save_checkpoint("gpt2", tmp_path / "checkpoint")
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"model.safetensors is truncated or damaged"):
+        prepare_model(str(checkpoint), tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["planted-gpt2", "planted-llama"])
+def test_a_registered_planted_model(name, tmp_path):
+    with pytest.raises(ValueError, match="needs the words"):
+        prepare_model(name, tmp_path / "none")
+    record = prepare_model(name, tmp_path / "out", WORDS)
+    truth = json.loads((tmp_path / "out/checkpoint/truth.json").read_text())
+    assert truth["noise"] == DEFAULT_NOISE
+    made = f"by seed {truth['seed']}, noise 0.1"
+    assert record["provenance"]["source"].endswith(made)
+    model = load_model(tmp_path / "out")
+    for task, corruption in (("ioi", "s2_io_flip"), ("induction", "b1_replaced")):
+        pairs = find_task(task).build(model.tokenizer, 8, corruption, 1)
+        run = HeadPatcher(model).run(pairs, heads=[])
+        assert (run.clean_logit_diff > 0).all()
+        assert (run.clean_logit_diff > run.corrupt_logit_diff).all()

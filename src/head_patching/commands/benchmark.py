@@ -63,10 +63,11 @@ def benchmark(
     from head_patching.results import write_json
     from head_patching.tasks.lookup import find
     from head_patching.tasks.pairs import first_difference
+    from head_patching.tasks.vocabulary import WORDS
 
     use_threads(threads)
     find("patch type", patch_type, dict.fromkeys(PATCH_TYPES))
-    folder = prepared_folder(model)
+    folder = prepared_folder(model, WORDS)
     loaded = load_model(folder)
     pairs = equal_pairs(loaded.tokenizer, n_pairs, corruption)
     pairs = with_shots(pairs, loaded.tokenizer, shots) if shots else pairs

@@ -50,10 +50,11 @@ def demo(
         print_heatmap_ascii,
     )
     from head_patching.tasks.ioi import IOIDataset
+    from head_patching.tasks.vocabulary import WORDS
 
     use_threads(threads)
     console = Console(highlight=False, markup=False)
-    loaded = load_model(prepared_folder(model))
+    loaded = load_model(prepared_folder(model, WORDS))
     shape = loaded.config
     n_heads = shape.n_layers * shape.n_heads
     console.print(

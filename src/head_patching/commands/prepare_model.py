@@ -8,12 +8,16 @@ from head_patching.commands.options import Out, Threads, use_threads
 
 
 def prepare_model(
-    model: Annotated[str, typer.Option(help="Registered name, folder or hub id.")],
+    model: Annotated[
+        str,
+        typer.Option(help="Registered name, folder or hub id (owner/name@revision)."),
+    ],
     out: Out,
     threads: Threads = 0,
 ) -> None:
     """Fetch, fold and check a model, and write it into a folder."""
     from head_patching.models import loading
+    from head_patching.tasks.vocabulary import WORDS
 
     use_threads(threads)
-    loading.prepare_model(model, out)
+    loading.prepare_model(model, out, WORDS)

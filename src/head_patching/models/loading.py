@@ -20,16 +20,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from head_patching.checksums import sha256_file
 from head_patching.models.checkpoints import (
-    fetch_checkpoint,
     license_of,
+    locate,
     origin_of,
-    require_shapes,
-    title_of,
+    write_checkpoint,
 )
 from head_patching.models.checks import check_against_bridge
-from head_patching.models.registry import FolderModel, find_source
+from head_patching.models.integrity import require_weights
+from head_patching.models.planted.words import Words
+from head_patching.models.registry import FolderModel, find_source, short_name
 from head_patching.models.transformer import (
     LayerWeights,
     Model,
@@ -111,7 +111,9 @@ def load_tokenizer(folder: Path) -> Any:
         )
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    return AutoTokenizer.from_pretrained(
+        str(folder), local_files_only=True, trust_remote_code=False
+    )
 
 
 def require_tokenizer(checkpoint: Path, config: ModelConfig) -> None:
@@ -171,49 +173,63 @@ def fuse_layer(config: ModelConfig, part: dict[str, Tensor]) -> LayerWeights:
     )
 
 
-def prepare_model(name: str, folder: Path | str) -> dict[str, Any]:
+def prepare_model(
+    name: str, folder: Path | str, words: Words | None = None
+) -> dict[str, Any]:
     """Fetch, fold, check and write one model; returns what `model.json` holds.
+
+    What the folder held before stays until the new model's files are at hand.
+
+    Parameters
+    ----------
+    words
+        What the tokenizer of a registered planted model knows; no other needs them.
 
     Raises
     ------
     ValueError
         When the name is unknown, the architecture lacks a part the engine reads, a
-        weight has the wrong shape or the tokenizer does not fit.
+        weight is missing or has the wrong shape, or the tokenizer does not fit.
     FileNotFoundError
         When the weights cannot be had.
     """
     folder = Path(folder)
+    checkpoint = folder / "checkpoint"
     source = find_source(name)
+    quiet_transformers()
+    origin = locate(source)
     folder.mkdir(parents=True, exist_ok=True)
     # What an earlier model left would be taken for this one's.
     (folder / "model.json").unlink(missing_ok=True)
-    checkpoint = folder.resolve() / "checkpoint"
-    if not isinstance(source, FolderModel) or source.folder.resolve() != checkpoint:
+    in_place = isinstance(source, FolderModel) and source.folder.resolve()
+    if in_place != checkpoint.resolve():
         shutil.rmtree(checkpoint, ignore_errors=True)
-    quiet_transformers()
-    origin = fetch_checkpoint(source, folder / "checkpoint")
-    require_shapes(folder / "checkpoint")
-    bridge = load_bridge(folder / "checkpoint")
-    config = config_of(bridge, title_of(source))
-    require_tokenizer(folder / "checkpoint", config)
+    files = write_checkpoint(source, origin, checkpoint, words)
+    require_weights(checkpoint)
+    bridge = load_bridge(checkpoint)
+    config = config_of(bridge, source.title)
+    require_tokenizer(checkpoint, config)
     tensors = tensors_of(bridge, config)
     model = build_model(config, tensors)
     check = check_against_bridge(model, bridge)
     with atomic(folder / "weights.safetensors") as partial:
         save_file(tensors, partial)
+    provenance = {
+        "name": short_name(name),
+        "title": source.title,
+        "source": origin_of(source),
+        "license": license_of(source),
+        "convention": "TransformerLens compatibility mode: "
+        + CONVENTIONS[config.normalization],
+        "files": files,
+        "check": check,
+    }
+    if origin.commit:
+        provenance["revision"] = origin.commit
     record = {
         "schema_version": SCHEMA_VERSION,
         "config": asdict(config),
-        "provenance": {
-            "name": name,
-            "title": title_of(source),
-            "source": origin_of(source),
-            "license": license_of(source),
-            "convention": "TransformerLens compatibility mode: "
-            + CONVENTIONS[config.normalization],
-            "files": checksums(origin),
-            "check": check,
-        },
+        "provenance": provenance,
     }
     write_json(folder / "model.json", record)
     return record
@@ -236,7 +252,7 @@ def load_bridge(checkpoint: Path | str) -> Any:
 
     transformers_logging.disable_progress_bar()
     bridge = TransformerBridge.boot_transformers(
-        str(checkpoint), device="cpu", dtype=torch.float32
+        str(checkpoint), device="cpu", dtype=torch.float32, trust_remote_code=False
     )
     bridge.enable_compatibility_mode()
     return bridge
@@ -297,9 +313,3 @@ def tensors_of(bridge: Any, config: ModelConfig) -> dict[str, Tensor]:
         name: tensor.detach().to(torch.float32).contiguous().clone()
         for name, tensor in tensors.items()
     }
-
-
-def checksums(origin: Path) -> dict[str, str]:
-    """SHA-256 of the files the weights came from."""
-    files = [origin] if origin.is_file() else sorted(origin.glob("*.safetensors"))
-    return {file.name: sha256_file(file) for file in files}

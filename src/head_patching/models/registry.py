@@ -1,8 +1,15 @@
 """Model names, and where each model's weights come from."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+
+# Folders of results/ that are no model's.
+RESERVED = ("archive", "figures", "paper", "tables", "validation")
+
+HUB_NAME = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -17,21 +24,35 @@ class WheelModel:
 
 @dataclass(frozen=True)
 class HubModel:
-    """A repository of the Hugging Face hub, or of its local cache."""
+    """A repository of the Hugging Face hub, or of its local cache, at one revision.
+
+    A branch or tag stands for the commit that it names when the model is prepared.
+    """
 
     repository: str
     title: str
+    revision: str = "main"
+    license: str = "see the model card"
 
 
 @dataclass(frozen=True)
 class FolderModel:
-    """A checkpoint in a local folder (config.json, *.safetensors, tokenizer.json)."""
+    """A checkpoint in a local folder (config.json, safetensors, tokenizer files)."""
 
     folder: Path
     title: str
 
 
-Source = WheelModel | HubModel | FolderModel
+@dataclass(frozen=True)
+class PlantedWeights:
+    """Weights that are constructed, with a circuit known by construction."""
+
+    architecture: str
+    seed: int
+    title: str
+
+
+Source = WheelModel | HubModel | FolderModel | PlantedWeights
 
 MODELS: dict[str, Source] = {
     "smollm2-135m": WheelModel(
@@ -40,8 +61,20 @@ MODELS: dict[str, Source] = {
         title="SmolLM2-135M-Instruct",
         license="Apache-2.0",
     ),
-    "gpt2-small": HubModel("openai-community/gpt2", title="GPT-2 small"),
-    "pythia-160m": HubModel("EleutherAI/pythia-160m", title="Pythia-160M"),
+    "gpt2-small": HubModel(
+        "openai-community/gpt2",
+        title="GPT-2 small",
+        revision="607a30d783dfa663caf39e06633721c8d4cfcd7e",
+        license="MIT",
+    ),
+    "pythia-160m": HubModel(
+        "EleutherAI/pythia-160m",
+        title="Pythia-160M",
+        revision="50f5173d932e8e61f858120bcb800b97af589f46",
+        license="Apache-2.0",
+    ),
+    "planted-gpt2": PlantedWeights("gpt2", seed=0, title="Planted GPT-2"),
+    "planted-llama": PlantedWeights("llama", seed=0, title="Planted Llama"),
 }
 
 
@@ -49,22 +82,75 @@ def find_source(name: str) -> Source:
     """Where the weights of `name` come from.
 
     `name` is a registered name, a local folder that holds a `config.json`, or a
-    Hugging Face repository written `owner/name`.
+    Hugging Face repository written `owner/name` or `owner/name@revision`.
 
     Raises
     ------
     ValueError
         When the name is none of these; the nearest registered name is suggested.
+
+    Examples
+    --------
+    >>> find_source("someone/model@v1.0").revision
+    'v1.0'
     """
     if name in MODELS:
         return MODELS[name]
     if (Path(name) / "config.json").is_file():
-        return FolderModel(Path(name), title=Path(name).name)
-    if name.count("/") == 1 and not name.startswith((".", "/")):
-        return HubModel(name, title=name.split("/")[1])
+        return FolderModel(Path(name), title=Path(name).resolve().name)
+    hub = HUB_NAME.fullmatch(name)
+    if hub and not name.startswith(".") and not Path(name).exists():
+        title = hub["id"].split("/")[1]
+        return HubModel(hub["id"], title, hub["revision"] or "main")
     near = get_close_matches(name, MODELS, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(
         f"unknown model {name!r}: expected one of {', '.join(sorted(MODELS))}, a "
-        f"folder with a config.json, or a Hugging Face id owner/name{hint}"
+        "folder with a config.json, or a Hugging Face id owner/name or "
+        f"owner/name@revision{hint}"
     )
+
+
+def short_name(name: str) -> str:
+    """The model's name as a folder of results/ can have it.
+
+    Raises
+    ------
+    ValueError
+        When the name is unknown, or another thing of the results is called so.
+
+    Examples
+    --------
+    >>> short_name("gpt2-small"), short_name("someone/model@v1.0")
+    ('gpt2-small', 'someone--model--v1.0')
+    """
+    source = find_source(name)
+    plain = source.folder.resolve().name if isinstance(source, FolderModel) else name
+    short = re.sub(r"[/@]", "--", plain)
+    short = re.sub(r"[^A-Za-z0-9._-]+", "-", short).lstrip("._-")
+    if not short or short in RESERVED:
+        raise ValueError(
+            f"model {name!r} would have its results in results/{short}/, which is not "
+            "a model's: call the folder something else"
+        )
+    return short
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """The names of several models by their short names.
+
+    Raises
+    ------
+    ValueError
+        When two would share one folder of results.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        short = short_name(name)
+        if short in found:
+            raise ValueError(
+                f"models {found[short]!r} and {name!r} would share results/{short}/: "
+                "call one folder something else"
+            )
+        found[short] = name
+    return found

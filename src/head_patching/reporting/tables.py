@@ -220,6 +220,8 @@ def provenance_table(results: Results) -> str:
         for key in ("source", "license", "convention")
         if about.get(key)
     ]
+    if about.get("revision"):
+        rows.append(("model", "commit", breakable(about["revision"])))
     rows += [
         ("model", "file", rf"{escape(name)} \newline SHA-256 {breakable(checksum)}")
         for name, checksum in sorted(about["files"].items())

@@ -15,7 +15,7 @@ import pandas as pd
 
 from head_patching.metrics import TaskNotDone
 from head_patching.models.loading import load_model, prepare_model
-from head_patching.models.planted.checkpoint import PlantedModel, Words, write_planted
+from head_patching.models.planted.checkpoint import PlantedModel, write_planted
 from head_patching.models.planted.circuit import ROLES
 from head_patching.models.transformer import Model
 from head_patching.patching.experiment import HeadPatcher
@@ -28,7 +28,8 @@ from head_patching.roles.paths import KNOCKED_OUT, Tracer, tracer
 from head_patching.roles.repetition import METRICS, repetition
 from head_patching.roles.scores import ALL_ROLES, NOT_PLANTED, NOTHING
 from head_patching.tasks import Task, find_task
-from head_patching.tasks.ioi_templates import NAMES, prompt_words
+from head_patching.tasks.ioi_templates import NAMES
+from head_patching.tasks.vocabulary import WORDS
 
 # Of the induction test: random words, repeated once.
 N_SEQUENCES, N_TOKENS = 20, 20
@@ -68,7 +69,7 @@ def validate_model(
     """
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_planted(planted, Words(prompt_words(), NAMES), folder / "checkpoint")
+        write_planted(planted, WORDS, folder / "checkpoint")
         prepare_model(str(folder / "checkpoint"), folder / "model")
         model = load_model(folder / "model")
         record = json.loads((folder / "checkpoint" / "truth.json").read_text())

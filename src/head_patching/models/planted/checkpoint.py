@@ -27,13 +27,15 @@ from head_patching.models.planted.heads import (
 )
 from head_patching.models.planted.residual import CONSTANT, D_MODEL, Residual
 from head_patching.models.planted.rotary import THETA
+from head_patching.models.planted.words import Words
 from head_patching.results import write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 D_MLP = 256
-N_CONTEXT = 256
+# The longest prompts are random tokens, repeated: four times 64 and a start token.
+N_CONTEXT = 512
 START_TOKEN, UNKNOWN = "<s>", "<unk>"
 
 # From a unit of the final stream, normalised, to logits.
@@ -56,14 +58,6 @@ class PlantedModel:
     def circuit(self) -> Circuit:
         """Its heads, by role."""
         return draw_circuit(self.seed, self.architecture, self.without)
-
-
-@dataclass(frozen=True)
-class Words:
-    """What the model's tokenizer knows; some of the words are names."""
-
-    all: Sequence[str]
-    names: Collection[str]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,91 @@
+"""What config.json says of a model: refused here before any weight is read.
+
+A configuration can name Python files of the repository (`auto_map`). They are never
+fetched or run: where transformers has a class of its own for the model it is used, else
+the model is refused.
+"""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+from head_patching.models.checkpoint_files import CONFIG
+
+TESTED = "GPT-2, GPT-NeoX and Llama are tested"
+
+
+def require_architecture(folder: Path, where: str) -> None:
+    """Refuse a model that transformers or TransformerLens has no class for.
+
+    Parameters
+    ----------
+    folder
+        Holds `config.json`; nothing else is looked at.
+    where
+        What the configuration belongs to, for messages.
+
+    Raises
+    ------
+    ValueError
+        When the architecture is not known or not one that predicts the next token.
+    """
+    described = read_object(folder / CONFIG, where)
+    model_type = described.get("model_type")
+    from transformers import CONFIG_MAPPING, AutoConfig, __version__
+
+    has_code = bool(described.get("auto_map"))
+    if model_type not in CONFIG_MAPPING:
+        own = "only its own code (auto_map) knows it, which is never run"
+        raise ValueError(
+            f"{where}: transformers {__version__} has no model type {model_type!r}; "
+            f"{own if has_code else TESTED}"
+        )
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:  # whatever a stranger's file may lead to
+        line = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise ValueError(
+            f"{where}: {CONFIG} cannot be used: {type(error).__name__}: {line}"
+        ) from error
+    name = require_decoder(config, where)
+    if has_code:
+        warnings.warn(
+            f"{where}: {CONFIG} names code of its own (auto_map); it is not run, the "
+            f"{name} of transformers is used",
+            stacklevel=2,
+        )
+
+
+def require_decoder(config: Any, where: str) -> str:
+    """The architecture's name, if TransformerLens loads it and it predicts tokens."""
+    from transformer_lens.factories.architecture_adapter_factory import (
+        SUPPORTED_ARCHITECTURES,
+    )
+    from transformer_lens.model_bridge.sources.transformers import (
+        determine_architecture_from_hf_config,
+    )
+
+    try:
+        name = determine_architecture_from_hf_config(config)
+    except ValueError:
+        name = ", ".join(config.architectures or [config.model_type])
+    if name not in SUPPORTED_ARCHITECTURES:
+        raise ValueError(f"{where}: TransformerLens does not load {name}; {TESTED}")
+    if not name.endswith(("ForCausalLM", "LMHeadModel")):
+        raise ValueError(
+            f"{where}: {name} does not predict the next token, as patching needs; "
+            f"{TESTED}"
+        )
+    return name
+
+
+def read_object(file: Path, where: str) -> dict[str, Any]:
+    """The object in a JSON file; ValueError when it holds anything else."""
+    try:
+        described = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{where}: {file.name} is not JSON: {error}") from None
+    if not isinstance(described, dict):
+        raise ValueError(f"{where}: {file.name} is not a JSON object")
+    return described

@@ -1,0 +1,76 @@
+"""Whether a checkpoint's weights are whole: undamaged, complete, of the right shape."""
+
+import re
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+
+def require_weights(folder: Path) -> None:
+    """Refuse weights that are not those which `config.json` describes.
+
+    Raises
+    ------
+    ValueError
+        When a file is damaged, a weight has another shape, or one is missing, which
+        transformers would replace by random numbers.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    expected, prefix = expected_shapes(folder)
+    for path in sorted(folder.glob("*.safetensors")):
+        for name, shape in shapes_in(path).items():
+            # Some checkpoints leave out the base model's prefix.
+            wanted = expected.get(name, expected.get(f"{prefix}.{name}", shape))
+            if shape != wanted:
+                raise ValueError(
+                    f"{path.name}: weight {name} has shape {shape}, expected "
+                    f"{wanted} by config.json"
+                )
+    # Names are compared as transformers reads them, tied and renamed ones among them;
+    # on this device nothing is loaded.
+    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    _, loaded = AutoModelForCausalLM.from_pretrained(
+        str(folder), config=config, device_map="meta", output_loading_info=True,
+        local_files_only=True, trust_remote_code=False,
+    )  # fmt: skip
+    missing = sorted(loaded["missing_keys"])
+    if missing:
+        raise ValueError(
+            f"the weights lack {missing[0]}"
+            + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+            + ", which config.json asks for"
+        )
+
+
+def expected_shapes(folder: Path) -> tuple[dict[str, list[int]], str]:
+    """Shape of each weight by `config.json`, and the prefix that all names may lack."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    shapes = {name: list(weight.shape) for name, weight in model.named_parameters()}
+    return shapes, model.base_model_prefix
+
+
+def shapes_in(path: Path) -> dict[str, list[int]]:
+    """Shape of each weight in a safetensors file; ValueError when it is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {
+                name: file.get_slice(name).get_shape()
+                for name in file.keys()  # noqa: SIM118
+            }
+    except SafetensorError as error:
+        raise ValueError(f"{path} is truncated or damaged: {error}") from error
+
+
+def is_damaged(file: Path, sha256: str) -> bool:
+    """Whether a file of the hub's cache differs from what the hub says it is.
+
+    The cache calls large files by their SHA-256; of others nothing is known.
+    """
+    name = file.readlink().name if file.is_symlink() else ""
+    return bool(re.fullmatch(r"[0-9a-f]{64}", name)) and name != sha256
