@@ -44,6 +44,12 @@ def measure_repetition(
     for distance in distances:
         if distance < 2:
             raise ValueError(f"distance is {distance}: allowed: whole numbers from 2")
+        n_tokens = n_copies * distance + prepend_bos
+        if n_tokens > model.config.n_ctx:
+            raise ValueError(
+                f"distance {distance} in {n_copies} copies makes {n_tokens} tokens, "
+                f"but the context of {model.config.name} has {model.config.n_ctx}"
+            )
         drawn = random_tokens(vocabulary, distance, n_sequences, seed)
         measured = repetition(model, drawn, n_copies, prepend_bos)
         for number, metric in enumerate(METRICS):
