@@ -86,7 +86,7 @@ def test_the_project_s_tasks_pass() -> None:
         ("patch_types", ["q"], "patch_types is .*, but must be a list with output in"),
         ("tasks.ioi.n_pairs", 64.0, "n_pairs is 64.0, but must be written 64"),
         ("directions", ["noising", "noising"], "a list without repetitions"),
-        ("models", ["../escape"], "made of letters, digits"),
+        ("models", ["a model"], "made of letters, digits"),
         ("models", "smollm2-135m", "models is smollm2-135m, but must be a list"),
         ("statistics", None, "statistics is null, but must be a mapping"),
         ("statistics.level", 1, "statistics.level is 1, but must be less than 1"),

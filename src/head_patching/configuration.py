@@ -118,7 +118,7 @@ def _allowed(fault: ValidationError) -> str:
         case "uniqueItems":
             return "a list without repetitions"
         case "pattern":
-            return "made of letters, digits, '.', '_' and '-' only"
+            return fault.schema["$comment"]
         case _:
             return f"valid: {fault.message}"
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from head_patching.configuration import check_config, check_tasks
-from head_patching.models.registry import find_source
+from head_patching.models.registry import FolderModel, find_source, short_names
 from head_patching.project import project_files
 from head_patching.roles.published import published_heads
 from head_patching.tasks import find_task
@@ -21,8 +21,8 @@ shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH
 
 try:
     check_config(config, Path("workflow/schemas/config.schema.yaml"))
-    for name in config["models"]:
-        find_source(name)
+    # The models by the names of their folders in results/.
+    MODELS = short_names(config["models"])
     check_tasks(config["tasks"], {name: find_task(name) for name in config["tasks"]})
 except ValueError as error:
     raise WorkflowError(str(error)) from None
@@ -134,12 +134,12 @@ def parts(task):
 
 EXPERIMENTS = [
     f"results/{model}/{task}/{config['tasks'][task]['corruption']}"
-    for model in config["models"]
+    for model in MODELS
     for task in config["tasks"]
 ]
 
 # The model that the chapter is about, and its experiments.
-CHAPTER_MODEL = f"results/{config['models'][0]}"
+CHAPTER_MODEL = f"results/{next(iter(MODELS))}"
 CHAPTER = {
     task: f"{CHAPTER_MODEL}/{task}/{settings['corruption']}"
     for task, settings in config["tasks"].items()
@@ -150,7 +150,7 @@ CHAPTER = {
 OTHER_BOS = [
     f"{folder}.other_bos"
     for task, folder in CHAPTER.items()
-    if task == "ioi" and published_heads(config["models"][0])
+    if task == "ioi" and published_heads(next(iter(MODELS)))
 ]
 
 CHECKS = [f"{folder}/self_check.json" for folder in EXPERIMENTS]
@@ -158,7 +158,7 @@ CHECKS = [f"{folder}/self_check.json" for folder in EXPERIMENTS]
 # The results that have a run record beside them.
 RECORDS = [
     f"results/{model}/{task}/{corruption}/pairs.run.json"
-    for model in config["models"]
+    for model in MODELS
     for task in config["tasks"]
     for corruption in find_task(task).tracing.corruptions
     if corruption != config["tasks"][task]["corruption"]
@@ -189,7 +189,7 @@ RECORDS = [
 
 
 RECORDS += expand(
-    "results/{model}/{result}.run.json", model=config["models"], result=OF_MODEL
+    "results/{model}/{result}.run.json", model=MODELS, result=OF_MODEL
 ) + expand(
     "results/validation/{architecture}_{noise}.run.json",
     architecture=config["validation"]["architectures"],
@@ -246,6 +246,19 @@ def validation_sources():
     tasks = [Path(path).stem for path in VALIDATED]
     modules = [module_sources(f"head_patching.tasks.{task}") for task in tasks]
     return sources("validate") + sum(modules, [])
+
+
+def model_name(wildcards):
+    """A model's name as the config has it."""
+    return MODELS.get(wildcards.model, wildcards.model)
+
+
+def model_files(wildcards):
+    """The files of a model that lies in a folder of this machine."""
+    source = find_source(model_name(wildcards))
+    if not isinstance(source, FolderModel):
+        return []
+    return sorted(str(path) for path in source.folder.iterdir() if path.is_file())
 
 
 def task_sources(command):
@@ -465,7 +478,7 @@ def compared_files(name):
 
 def compared_models():
     """The description of the model of every such experiment."""
-    models = config["models"] if len(config["models"]) > 1 else []
+    models = MODELS if len(config["models"]) > 1 else []
     return [f"results/{name}/model/model.json" for name in models for _ in CHAPTER]
 
 

@@ -1,12 +1,12 @@
 rule prepare_model:
     """Fetch a model, fold it and check our forward pass against its own."""
     input:
+        files=model_files,
         sources=sources("prepare-model"),
     output:
         model="results/{model}/model/model.json",
         weights="results/{model}/model/weights.safetensors",
         config="results/{model}/model/checkpoint/config.json",
-        checkpoint="results/{model}/model/checkpoint/model.safetensors",
         tokenizer="results/{model}/model/checkpoint/tokenizer.json",
     log:
         "logs/prepare_model/{model}.log",
@@ -18,10 +18,11 @@ rule prepare_model:
         runtime=10,
     params:
         folder=subpath(output.model, parent=True),
+        name=model_name,
     message:
         "Prepare model {wildcards.model}"
     shell:
-        "head-patching prepare-model --model {wildcards.model}"
+        "head-patching prepare-model --model {params.name:q}"
         " --out {params.folder} --threads {threads} > {log} 2>&1"
 
 

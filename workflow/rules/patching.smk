@@ -81,7 +81,7 @@ rule check_patching:
     input:
         model="results/{model}/model/model.json",
         weights="results/{model}/model/weights.safetensors",
-        checkpoint="results/{model}/model/checkpoint/model.safetensors",
+        checkpoint="results/{model}/model/checkpoint/config.json",
         pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
         patched=PATCHED,
         sources=sources("check-patching"),

@@ -1,7 +1,7 @@
 rule record_provenance:
     """Collect checksums, versions and settings of the whole run."""
     input:
-        models=expand("results/{model}/model/model.json", model=config["models"]),
+        models=expand("results/{model}/model/model.json", model=MODELS),
         records=RECORDS,
         sources=sources("record-provenance"),
     output:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from head_patching.commands.experiment import read_experiments
+from head_patching.models.registry import short_name
 from head_patching.provenance import read_json
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def read_build(folder: Path) -> "list[Results]":
             f"{provenance} does not exist: run `snakemake --cores 4` before"
         )
     settings = read_json(provenance)["settings"]
-    model = folder / settings["models"][0]
+    model = folder / short_name(settings["models"][0])
     corruptions = {
         name.split(".")[1]: value
         for name, value in settings.items()
