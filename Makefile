@@ -42,6 +42,10 @@ all: setup ## set up, then build the chapter with its figures and tables
 test: setup ## set up, then run every test (lint and the quick workflow included)
 	pytest
 
+.PHONY: test-slow
+test-slow: setup ## the tests that `make test` leaves out because they take minutes
+	pytest -m slow
+
 .PHONY: setup
 setup: system $(VENV)/.package ## the environment in .venv and the system packages
 
@@ -133,4 +137,4 @@ clean: ## remove what the workflow made; the environment stays
 
 .PHONY: help
 help:
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
