@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from head_patching.configuration import check_config, check_tasks
@@ -136,6 +136,8 @@ json_values = st.recursive(
 )
 
 
+@example("tasks", {"two\nlines": None})
+@example("tasks", {"\r": float("nan")})
 @given(
     st.sampled_from([*CONFIG, "other", "tasks.ioi.seed", "self_check.heads"]),
     json_values,

@@ -67,7 +67,7 @@ def check_tasks(tasks: Mapping[str, Any], known: Mapping[str, Any]) -> None:
 
 def _explain(fault: ValidationError) -> Iterator[str]:
     """The lines that say what is wrong; one per key for unknown and missing keys."""
-    place = ".".join(str(part) for part in fault.absolute_path)
+    place = ".".join(_named(part) for part in fault.absolute_path)
     known = fault.schema.get("properties", {})
     match fault.validator:
         case "additionalProperties":
@@ -84,6 +84,12 @@ def _explain(fault: ValidationError) -> Iterator[str]:
                 f"config: {place or 'the file'} is {_shown(fault.instance)}, "
                 f"but must be {_allowed(fault)}"
             )
+
+
+def _named(key: object) -> str:
+    """A key in a place, which stays on its line."""
+    text = str(key)
+    return text if text.isprintable() else _shown(text)
 
 
 def _unknown(place: str, key: object, known: Mapping[str, Any]) -> str:
@@ -134,7 +140,9 @@ def _not_finite(value: object, place: str = "") -> Iterator[str]:
     """Lines for NaN and infinity, which pass every comparison of a schema."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _not_finite(item, f"{place}.{key}" if place else str(key))
+            yield from _not_finite(
+                item, f"{place}.{_named(key)}" if place else _named(key)
+            )
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"config: {place} is {value}, but must be a finite number"
 
@@ -147,7 +155,7 @@ def _whole_floats(
         for key, item in value.items():
             others = schema.get("additionalProperties", {})
             within = schema.get("properties", {}).get(key, others) or {}
-            yield from _whole_floats(item, within, f"{place}.{key}".lstrip("."))
+            yield from _whole_floats(item, within, f"{place}.{_named(key)}".lstrip("."))
     elif isinstance(value, float) and schema.get("type") == "integer":
         yield f"config: {place} is {value}, but must be written {value:.0f}"
 
