@@ -421,12 +421,6 @@ def position_options(wildcards):
     return [word for name in names for word in ("--position", name)]
 
 
-def match_distances(wildcards):
-    """`--distance N` for each distance at which heads match tokens."""
-    distances = config["weights"]["distances"]
-    return [word for number in distances for word in ("--distance", number)]
-
-
 def output_patched(wildcards):
     """Output patching of a model in every task and direction."""
     folders = [
@@ -490,9 +484,9 @@ def compared_options(wildcards, input):
     ]
 
 
-def distance_options(wildcards):
-    """`--distance N` for each distance at which random tokens repeat."""
-    distances = config["repetition"]["distances"]
+def distance_options(part):
+    """`--distance N` for each distance that a part of the config asks for."""
+    distances = config[part]["distances"]
     return [word for number in distances for word in ("--distance", number)]
 
 

@@ -45,7 +45,7 @@ rule measure_repetition:
         runtime=10,
     params:
         folder=subpath(input.model, parent=True),
-        distances=distance_options,
+        distances=distance_options("repetition"),
         copies=lookup(within=config, dpath="repetition/copies"),
         sequences=lookup(within=config, dpath="repetition/sequences"),
         resamples=lookup(within=config, dpath="statistics/resamples"),

@@ -20,7 +20,7 @@ rule inspect_weights:
     params:
         folder=subpath(input.model, parent=True),
         seed=lookup(within=config, dpath="statistics/seed"),
-        distances=match_distances,
+        distances=distance_options("weights"),
         rotations=lookup(within=config, dpath="weights/rotations"),
     message:
         "Inspect the weights of {wildcards.model}'s heads"

@@ -19,9 +19,8 @@ from head_patching.reporting.sources import HEAD, Results
 from head_patching.reporting.tabular import criterion_name
 
 SIDES = {"own": 1, "other": 0}
-FOUND = (
-    "found"  # heads that have the role here; all else is of heads that are published
-)
+# Rows of heads that have the role here; all others are of heads that are published.
+FOUND = "found"
 ALL_ROLES = "all roles"
 
 # What the text quotes: key -> criterion and role of the row.
