@@ -11,8 +11,8 @@ paired.
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy import stats
 
 CELLS_AT_ONCE = 2**22  # of the array [.., resample]: 32 MB of float64
 
@@ -155,7 +155,7 @@ def sign_flip_p_normal(
     spread = np.sqrt(np.asarray(sums**2 @ counts))
     total = np.abs(np.asarray(sums @ counts))
     z = np.divide(total, spread, out=np.zeros_like(total), where=spread > 0)
-    return np.asarray(2 * stats.norm.sf(z))
+    return np.asarray(2 * scipy.stats.norm.sf(z))
 
 
 def sign_flip_tests(
@@ -181,7 +181,9 @@ def benjamini_hochberg(p: Float[np.ndarray, "*axes"]) -> np.ndarray:
     p = np.asarray(p, dtype=np.float64)
     if p.size == 0:
         return p
-    return stats.false_discovery_control(p, axis=None, method="bh").reshape(p.shape)
+    return scipy.stats.false_discovery_control(p, axis=None, method="bh").reshape(
+        p.shape
+    )
 
 
 def group_sums(

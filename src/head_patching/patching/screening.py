@@ -14,9 +14,9 @@ from their complements.
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 import xarray as xr
 from jaxtyping import Bool, Float
-from scipy import stats
 
 from head_patching.metrics import normalised_effect
 from head_patching.models.transformer import Model
@@ -193,6 +193,6 @@ def main_effect_bound(
     """
     difference = effects - of_complements
     signed = np.where(inside.T, difference, -difference)
-    spread = stats.sem(signed, axis=1)
-    reach = stats.t.ppf((1 + confidence) / 2, len(difference) - 1) * spread
+    spread = scipy.stats.sem(signed, axis=1)
+    reach = scipy.stats.t.ppf((1 + confidence) / 2, len(difference) - 1) * spread
     return float((np.abs(signed.mean(axis=1)) + reach).max())

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from head_patching.models.transformer import Model
 
+SCORES = ("previous_token_score", "duplicate_token_score", "induction_score")
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -18,6 +20,11 @@ class Protocol:
     n_tokens: int
     n_copies: int
     suffix: str  # of the names of its scores
+
+    @property
+    def criteria(self) -> set[str]:
+        """What its scores are called in the evidence."""
+        return {score + self.suffix for score in SCORES}
 
 
 PROTOCOLS = (
@@ -134,14 +141,10 @@ def diagonal_scores(
     """
     n_copies = pattern.shape[-1] // n_tokens
     back = [copy * n_tokens for copy in range(1, n_copies)]
-    distances = {
-        "previous_token_score": [1],
-        "duplicate_token_score": back,
-        "induction_score": [distance - 1 for distance in back],
-    }
+    distances = [[1], back, [distance - 1 for distance in back]]
     return {
         name: diagonals_mean(pattern, of_score).cpu().numpy()
-        for name, of_score in distances.items()
+        for name, of_score in zip(SCORES, distances, strict=True)
     }
 
 

@@ -23,6 +23,7 @@ from head_patching.models.transformer import Model
 from head_patching.roles.attention import (
     N_SEQUENCES,
     PROTOCOLS,
+    Protocol,
     attention_between,
     attention_elsewhere,
     repeated_token_scores,
@@ -65,11 +66,16 @@ def evidence_on_pairs(
     return measured
 
 
-def evidence_on_tokens(model: Model, seed: int, prepend_bos: bool) -> list[Measured]:
+def evidence_on_tokens(
+    model: Model,
+    seed: int,
+    prepend_bos: bool,
+    protocols: Sequence[Protocol] = PROTOCOLS,
+) -> list[Measured]:
     """What repeated random tokens say, whatever the task."""
     bos_token = model.tokenizer.bos_token_id if prepend_bos else None
     sequences, measured = np.arange(N_SEQUENCES), []
-    for protocol in PROTOCOLS:
+    for protocol in protocols:
         scores = repeated_token_scores(model, protocol, seed, bos_token)
         measured += [
             average(name + protocol.suffix, values, sequences, "sequence")

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import scipy
 from jaxtyping import Bool
-from scipy import stats
 
 from head_patching.roles.classify import Importance, is_important
 from head_patching.roles.measured import Measured, tested_values
@@ -96,7 +96,7 @@ def overlap(
     tail = 100 * (1 - level) / 2
     low, high = np.percentile(drawn, [tail, 100 - tail]) if len(drawn) else 2 * [np.nan]
     n_heads, n_first, n_second = first[0].size, first[0].sum(), second[0].sum()
-    by_chance = stats.hypergeom(n_heads, n_first, n_second)
+    by_chance = scipy.stats.hypergeom(n_heads, n_first, n_second)
     shared = np.argwhere(first[0] & second[0])
     return {
         "n_first": int(n_first),

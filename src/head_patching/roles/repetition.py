@@ -19,6 +19,9 @@ from head_patching.statistics import bootstrap_mean
 
 SMALL_VOCABULARY = 5000
 
+# Logits of so many positions are held at once: 200 MB with 50 000 tokens.
+POSITIONS_AT_ONCE = 1024
+
 METRICS = ("accuracy", "probability", "logit_diff")
 
 
@@ -88,16 +91,21 @@ def repetition(
 
     The first token of a copy is not asked for: in the second copy nothing says it.
     """
-    n_tokens = drawn.shape[1]
+    n_tokens, start = drawn.shape[1], []
+    if prepend_bos:
+        start = [model.tokenizer.bos_token_id]
+    prompts = drawn.repeat(1, n_copies).to(model.device)
+    prompts = torch.cat(
+        (prompts.new_tensor(start).expand(len(prompts), -1), prompts), 1
+    )
     by_sequence = []
-    for tokens in drawn.repeat(1, n_copies).to(model.device):
-        start = [model.tokenizer.bos_token_id] if prepend_bos else []
-        prompt = torch.cat((tokens.new_tensor(start), tokens))
-        # What each token of the copies is told by the one before.
-        logits = next_token_logits(model, prompt[None])[0, len(start) :]
-        logits = logits.unflatten(0, (n_copies, n_tokens))[1:, :-1]
-        answers = tokens[:n_tokens][1:].expand(n_copies - 1, -1)
-        by_sequence.append(metrics(logits, answers, tokens[:n_tokens]))
+    for batch in prompts.split(max(1, POSITIONS_AT_ONCE // prompts.shape[1])):
+        for tokens, logits in zip(batch, next_token_logits(model, batch), strict=True):
+            words = tokens[len(start) :][:n_tokens]
+            # What each token of the copies is told by the one before.
+            told = logits[len(start) :].unflatten(0, (n_copies, n_tokens))[1:, :-1]
+            answers = words[1:].expand(n_copies - 1, -1)
+            by_sequence.append(metrics(told, answers, words))
     return torch.stack(by_sequence, dim=-1).double().cpu().numpy()
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from head_patching.roles.agreement import (
     Heads,
@@ -161,7 +161,7 @@ def widened(interval: Interval, n_groups: int, level: float) -> Interval:
     value, low, high = interval
     if low != high or value not in (0.0, 1.0) or n_groups < 1:
         return interval
-    ends = stats.binomtest(round(value * n_groups), n_groups).proportion_ci(level)
+    ends = scipy.stats.binomtest(round(value * n_groups), n_groups).proportion_ci(level)
     return value, float(ends.low), float(ends.high)
 
 

@@ -5,7 +5,7 @@ All take the rows of `roles.validation.validate_model`, of any number of models.
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from head_patching.models.planted.circuit import DEFAULT_NOISE, ROLES
 from head_patching.roles.classify import NO_ROLE, UNDECIDED
@@ -72,7 +72,7 @@ def proportion(name: str, right: int, wrong: int, level: float) -> dict[str, flo
     """right / (right + wrong) with its interval; empty when there is neither."""
     if right + wrong == 0:
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"), np.nan)
-    interval = stats.binomtest(right, right + wrong).proportion_ci(level)
+    interval = scipy.stats.binomtest(right, right + wrong).proportion_ci(level)
     return {
         name: right / (right + wrong),
         f"{name}_low": interval.low,

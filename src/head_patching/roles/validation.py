@@ -20,7 +20,7 @@ from head_patching.models.planted.circuit import ROLES
 from head_patching.models.transformer import Model
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.roles.assign import assign_roles
-from head_patching.roles.attention import plain_vocabulary, random_tokens
+from head_patching.roles.attention import PROTOCOLS, plain_vocabulary, random_tokens
 from head_patching.roles.classify import NO_ROLE
 from head_patching.roles.demands import Demands
 from head_patching.roles.evidence import evidence_on_tokens
@@ -84,7 +84,11 @@ def validate_model(
     }
     on_tokens = []
     if any(trace is not None for trace, _ in traces.values()):
-        on_tokens = evidence_on_tokens(model, seed, prepend_bos=True)
+        asked = {row.criterion for each in demands.values() for row in each.criteria}
+        protocols = [each for each in PROTOCOLS if each.criteria & asked]
+        on_tokens = evidence_on_tokens(
+            model, seed, prepend_bos=True, protocols=protocols
+        )
     names = {
         "architecture": planted.architecture,
         "noise": planted.noise,

@@ -4,8 +4,8 @@ Heads that were not measured on one of the sides (NaN) are left out.
 """
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float
-from scipy import stats
 
 Scores = Float[np.ndarray, " head"]
 Known = Float[np.ndarray, " known"]  # the heads among them that have values
@@ -30,7 +30,7 @@ def spearman(
     x: Float[np.ndarray, "sample head"], y: Float[np.ndarray, "sample head"]
 ) -> Float[np.ndarray, " sample"]:
     """Spearman's correlation of each sample; equal values share their mean rank."""
-    ranks = [stats.rankdata(each, axis=1) for each in (x, y)]
+    ranks = [scipy.stats.rankdata(each, axis=1) for each in (x, y)]
     first, second = (each - each.mean(axis=1, keepdims=True) for each in ranks)
     size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     unclear = np.full_like(size, np.nan)
@@ -82,7 +82,7 @@ def area_permutation_test(
     if not 0 < inside.sum() < inside.size:
         return np.nan
     # Of sets of one size, the area grows with the sum of ranks (Mann & Whitney 1947).
-    ranks = stats.rankdata(scores).reshape(scores.shape)
+    ranks = scipy.stats.rankdata(scores).reshape(scores.shape)
     rng = np.random.default_rng(seed)
     drawn = [ranks[rng.permuted(inside, axis=1)].sum() for _ in range(n_permutations)]
     reached = np.array(drawn) >= ranks[inside].sum()

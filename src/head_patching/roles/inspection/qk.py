@@ -106,6 +106,7 @@ def own_highest(
     scores: Float[Tensor, "*axes token token"],
 ) -> Float[Tensor, "*axes"]:
     """Share of rows in which only the diagonal entry reaches its own height."""
+    itself = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
+    others = scores.masked_fill(itself, float("-inf")).amax(dim=-1)
     own = scores.diagonal(dim1=-2, dim2=-1)
-    reached = (scores >= own[..., None]).sum(dim=-1)
-    return (reached == 1).to(scores.dtype).mean(dim=-1)
+    return (others < own).to(scores.dtype).mean(dim=-1)
