@@ -32,11 +32,7 @@ SYSTEM_PACKAGES := latexmk texlive-latex-recommended texlive-latex-extra \
 
 .PHONY: all
 all: setup ## set up, then build the chapter with its figures and tables
-	snakemake --cores $(CORES) --no-hooks
-	@echo
-	@echo "chapter  results/paper/chapter.pdf"
-	@echo "figures  results/figures/"
-	@echo "tables   results/tables/"
+	snakemake --cores $(CORES)
 
 .PHONY: test
 test: setup ## set up, then run every test (lint and the quick workflow included)
@@ -106,10 +102,6 @@ format: setup ## format Python and Snakemake files in place
 	ruff check --fix
 	ruff format
 	snakefmt Snakefile workflow
-
-.PHONY: unlock
-unlock: setup ## after Snakemake itself was killed: take its lock away
-	snakemake --unlock
 
 .PHONY: lock
 lock: $(VENV)/.python ## resolve pyproject.toml anew into the lock files

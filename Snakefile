@@ -84,6 +84,10 @@ rule all:
         CHECKS,
 
 
+onstart:
+    lock_folder()
+
+
 onsuccess:
     print("chapter  results/paper/chapter.pdf")
     print("figures  results/figures/")

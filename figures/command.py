@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from figures.style import figure_style, save_figure
 from head_patching.provenance import relative, run_record, write_record
+from head_patching.results import read_csv
 
 
 def figure_command(
@@ -46,12 +47,12 @@ def figure_command(
     try:
         for parameter in parameters:
             if parameter.annotation is pd.DataFrame:
-                tables[parameter.name] = pd.read_csv(options[parameter.name])
+                tables[parameter.name] = read_csv(options[parameter.name])
         with mpl.rc_context(figure_style()):
             fig, data = draw(**options | tables)
         save_figure(fig, out, data)
         write_record(run_record(command_line(draw, options, out), read, {}), out)
-    except (FileNotFoundError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError) as error:
         message = f"column {error} is missing" if type(error) is KeyError else error
         sys.exit(f"error: {message}")
 

@@ -10,6 +10,7 @@ import pytest
 
 from head_patching.archive import write_archive
 from head_patching.project import project_files
+from head_patching.results import SCHEMA_VERSION
 
 CITATION = """\
 title: heads
@@ -43,7 +44,9 @@ def project(tmp_path: Path) -> Path:
         "Snakefile": "rule all:\n",
         ".gitignore": "stray.txt\nresults\n",
         "stray.txt": "not of the project",
-        "results/provenance.json": json.dumps({"rules": RULES}),
+        "results/provenance.json": json.dumps(
+            {"rules": RULES, "schema_version": SCHEMA_VERSION}
+        ),
         "results/paper/chapter.pdf": "%PDF",
         "results/paper/notes.txt": "made by no rule",
         "results/m/ioi/flip/effects.csv": "layer,head\n",

@@ -66,7 +66,7 @@ def test_unreadable_datasets_are_one_line(tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         read_dataset(path)
     path.write_bytes(b"no netCDF")
-    with pytest.raises(ValueError, match="not a readable netCDF file"):
+    with pytest.raises(ValueError, match="is not a netCDF file, or damaged"):
         read_dataset(path)
     write_dataset(path, dataset("noising"))
     dataset("noising").assign_attrs(schema_version=99).to_netcdf(

@@ -18,9 +18,8 @@ import yaml
 
 from head_patching.checksums import sha256_file
 from head_patching.project import METADATA, project_files
-from head_patching.provenance import read_json
 from head_patching.reporting.origins import rule_of
-from head_patching.results import atomic
+from head_patching.results import atomic, read_record
 
 CHECKSUMS = "SHA256SUMS"
 WORKFLOW = "Snakefile"
@@ -55,7 +54,7 @@ def result_files(folder: Path, results: str) -> list[str]:
 
     Only what a rule makes, as the build's provenance lists them: a stray file is none.
     """
-    rules = read_json(folder / results / "provenance.json")["rules"]
+    rules = read_record(folder / results / "provenance.json", ["rules"])["rules"]
     found = [
         path.relative_to(folder).as_posix()
         for path in (folder / results).rglob("*")

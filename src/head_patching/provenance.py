@@ -4,7 +4,6 @@ A run record stands beside each result (`effects.csv`, `effects.run.json`) and s
 nothing that differs between two equal runs: no time, no host, no absolute path.
 """
 
-import json
 import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -12,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from head_patching.checksums import sha256_file
-
-SCHEMA_VERSION = 1
 
 # Parameters that name what is written begin so; every other path is read.
 OUTPUTS = ("out", "summary", "json")
@@ -91,7 +88,6 @@ def run_record(
         The part of the config that the command was given.
     """
     return {
-        "schema_version": SCHEMA_VERSION,
         "command": command,
         "inputs": {
             relative(path): sha256_file(path)
@@ -109,21 +105,12 @@ def record_path(result: Path | str) -> Path:
 
 
 def write_record(record: dict[str, Any], result: Path | str) -> None:
-    """Write a run record beside its result."""
+    """Write a run record beside its result, with the checksum of a single file."""
     from head_patching.results import write_json  # slow to import: it reads tables
 
+    if Path(result).is_file():
+        record = record | {"sha256": sha256_file(result)}
     write_json(record_path(result), record)
-
-
-def read_json(path: Path | str) -> dict[str, Any]:
-    """The object in a JSON file; ValueError names a file that is not one."""
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from None
-    if not isinstance(record, dict):
-        raise ValueError(f"{path} holds {type(record).__name__}, expected an object")
-    return record
 
 
 def collect(
@@ -152,11 +139,13 @@ def collect(
     ValueError
         When two results were made with different versions of a package.
     """
+    from head_patching.results import read_record  # slow to import: it reads tables
+
     runs: dict[str, Any] = {}
     packages = package_versions()
     for path in map(Path, records):
-        record = read_json(path)
-        made_with = record.pop("packages", {})
+        record = read_record(path, ["command", "inputs", "packages"])
+        made_with = record.pop("packages")
         for name, made in made_with.items():
             if packages.get(name) != made:
                 raise ValueError(
@@ -166,10 +155,9 @@ def collect(
         runs[relative(path)] = record
     described = {}
     for path in map(Path, models):
-        provenance = read_json(path)["provenance"]
+        provenance = read_record(path, ["provenance"])["provenance"]
         described[provenance["name"]] = provenance
     return {
-        "schema_version": SCHEMA_VERSION,
         "models": described,
         "settings": flat(settings),
         "packages": packages,

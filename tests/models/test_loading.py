@@ -6,6 +6,7 @@ import re
 import pytest
 from safetensors.torch import load_file, save_file
 
+from head_patching.checksums import sha256_file
 from head_patching.models.loading import load_model, load_tokenizer, prepare_model
 from head_patching.models.planted.circuit import DEFAULT_NOISE
 from head_patching.patching.experiment import HeadPatcher
@@ -68,6 +69,10 @@ def test_weights_that_are_not_numbers(prepared, tmp_path):
     tensors = load_file(model.folder / "weights.safetensors")
     tensors["blocks.1.attn.W_O"][0, 0, 0] = float("nan")
     save_file(tensors, folder / "weights.safetensors")
+    with pytest.raises(ValueError, match="its SHA-256 is not that in model"):
+        load_model(folder)
+    checksum = sha256_file(folder / "weights.safetensors")
+    (folder / "model.json").write_text(json.dumps(record | {"sha256": checksum}))
     with pytest.raises(ValueError, match=r"weight blocks.1.attn.W_O holds NaN"):
         load_model(folder)
 

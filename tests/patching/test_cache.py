@@ -51,7 +51,7 @@ def test_patching_from_the_cache_equals_patching_without(prepared, tmp_path):
 def test_damaged_and_missing_files_are_one_line(shard):
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="truncated or damaged"):
+    with pytest.raises(ValueError, match="its SHA-256 is not that in its manifest"):
         list(read_shard(shard, random_pairs(seed=60)))
     manifest = manifest_path(shard)
     record = json.loads(manifest.read_text())
@@ -59,10 +59,18 @@ def test_damaged_and_missing_files_are_one_line(shard):
     with pytest.raises(ValueError, match="schema version 99"):
         list(read_shard(shard, random_pairs(seed=60)))
     manifest.write_text("{")
-    with pytest.raises(ValueError, match="is not JSON"):
+    with pytest.raises(ValueError, match="is not JSON, or damaged"):
         list(read_shard(shard, random_pairs(seed=60)))
     manifest.unlink()
     with pytest.raises(FileNotFoundError, match="does not exist"):
+        list(read_shard(shard, random_pairs(seed=60)))
+
+
+def test_a_single_other_bit_is_noticed(shard):
+    whole = bytearray(shard.read_bytes())
+    whole[-5] ^= 1
+    shard.write_bytes(whole)
+    with pytest.raises(ValueError, match="its SHA-256 is not that in its manifest"):
         list(read_shard(shard, random_pairs(seed=60)))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from head_patching.results import write_json
 from head_patching.roles.circuit import circuit
 from head_patching.tasks import find_task
 from tests.reporting.synthetic_models import write_models
@@ -387,7 +388,7 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
         "n_heads": 12,
         "n_pairs": 4,
     }
-    (folder / "self_check.json").write_text(json.dumps(summary))
+    write_json(folder / "self_check.json", summary)
     header = {
         "task": "ioi",
         "corruption": "s2_io_flip",
@@ -397,8 +398,8 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
     }
     lines = [json.dumps(header), *(json.dumps(pair) for pair in synthetic_pairs())]
     (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n")
-    (folder / "model.json").write_text(json.dumps(synthetic_model()))
-    (folder / "provenance.json").write_text(json.dumps(synthetic_provenance()))
+    write_json(folder / "model.json", synthetic_model())
+    write_json(folder / "provenance.json", synthetic_provenance())
     return folder
 
 

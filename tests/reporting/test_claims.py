@@ -18,6 +18,7 @@ from head_patching.reporting.claims import (
     verify,
 )
 from head_patching.reporting.numbers import numbers_table, sourced_numbers
+from head_patching.results import read_record
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = ROOT / "reference/claims.yaml"
@@ -99,7 +100,7 @@ def test_a_list_that_is_cut_short_is_compared_as_a_whole(results):
 
 def test_the_reference_has_the_settings_of_the_config():
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
-    settings = json.loads((ROOT / "reference/settings.json").read_text())
+    settings = read_record(ROOT / "reference/settings.json")
     assert other_settings(settings, json.loads(json.dumps(flat(config)))) == []
 
 
@@ -149,7 +150,7 @@ def test_every_number_of_summary_and_conclusion_is_claimed():
 
 def test_no_effect_of_the_reference_is_so_near_the_threshold_that_counts_could_flip():
     effects = pd.read_csv(ROOT / "reference/effects.csv")
-    settings = json.loads((ROOT / "reference/settings.json").read_text())
+    settings = read_record(ROOT / "reference/settings.json")
     threshold = settings["importance.threshold"]
     outputs = effects[["denoising_output", "noising_output"]]
     assert (outputs.abs() - threshold).abs().min(axis=None) > 5e-5

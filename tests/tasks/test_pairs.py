@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from head_patching.results import SCHEMA_VERSION
 from head_patching.tasks.pairs import PromptPair, PromptPairs, first_difference
 
 PAIR = PromptPair(
@@ -84,7 +85,7 @@ def test_file_is_a_header_and_a_line_a_pair(tmp_path):
     PAIRS.write(tmp_path / "pairs.jsonl")
     lines = (tmp_path / "pairs.jsonl").read_text().splitlines()
     assert json.loads(lines[0]) == {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "task": "ioi",
         "corruption": "s2_io_flip",
         "prepend_bos": False,
@@ -108,7 +109,7 @@ def edit(path, line, **changes):
 @pytest.mark.parametrize(
     ("line", "changes", "message"),
     [
-        (1, {"schema_version": 2}, "line 1: schema_version is 2: allowed: 1"),
+        (1, {"schema_version": 1}, "line 1: schema version 1, of an older"),
         (1, {"schema_version": True}, "schema_version is True"),
         (1, {"seed": ...}, "line 1: key 'seed' is missing"),
         (1, {"colour": 1}, "line 1: unknown key 'colour'"),

@@ -7,13 +7,13 @@ import shlex
 import sys
 from pathlib import Path
 
+from head_patching.build_lock import take_lock
 from head_patching.configuration import check_config, check_tasks
 from head_patching.models.registry import FolderModel, find_source, short_names
 from head_patching.project import project_files
 from head_patching.roles.published import published_heads
 from head_patching.tasks import find_task
 from head_patching.workflow_sources import module_sources
-from snakemake.exceptions import WorkflowError
 
 # Rules start `head-patching` and `python` by name: those of the environment in which
 # Snakemake itself runs, also when nobody activated it.
@@ -25,7 +25,8 @@ try:
     MODELS = short_names(config["models"])
     check_tasks(config["tasks"], {name: find_task(name) for name in config["tasks"]})
 except ValueError as error:
-    raise WorkflowError(str(error)) from None
+    # A WorkflowError would hide these lines between others.
+    sys.exit(str(error))
 
 LOCKS = ["requirements.lock", "model.lock"]
 
@@ -233,6 +234,14 @@ wildcard_constraints:
     figure="|".join(FIGURES),
     architecture="gpt2|llama",
     noise=r"default|[\d.]+",
+
+
+def lock_folder():
+    """Keep other builds out of this folder, in one line, while this one runs."""
+    try:
+        take_lock(Path(".snakemake/build.lock"))
+    except ValueError as error:
+        sys.exit(str(error))
 
 
 def sources(command):

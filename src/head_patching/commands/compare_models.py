@@ -34,10 +34,7 @@ def compare_models(
 
     Without any experiment the tables have no rows: one model alone is not compared.
     """
-    import pandas as pd
-
-    from head_patching.provenance import read_json
-    from head_patching.results import write_csv
+    from head_patching.results import read_csv, read_record, write_csv
     from head_patching.roles import model_comparison
     from head_patching.tasks.pairs import PromptPairs
 
@@ -50,12 +47,15 @@ def compare_models(
         )
     experiments = []
     for about, prompts, answers, patched, held in zip(*files, strict=True):
-        config, asked = read_json(about)["config"], PromptPairs.read(prompts)
+        config, asked = (
+            read_record(about, ["config"])["config"],
+            PromptPairs.read(prompts),
+        )
         experiments.append(
             model_comparison.Experiment(
                 config["name"], (config["n_layers"], config["n_heads"]), asked.task,
-                asked.prepend_bos, pd.read_csv(answers), pd.read_csv(patched),
-                pd.read_csv(held),
+                asked.prepend_bos, read_csv(answers), read_csv(patched),
+                read_csv(held),
             )
         )  # fmt: skip
     write_csv(out_roles, model_comparison.roles_in_depth(experiments))

@@ -22,12 +22,10 @@ def compare_roles(
     level: Level = 0.95,
 ) -> None:
     """Compare roles with those that Wang et al. 2022 give to heads of GPT-2 small."""
-    import pandas as pd
-
-    from head_patching.results import write_csv
+    from head_patching.results import read_csv, write_csv
     from head_patching.roles import agreement, published
 
-    found, criteria = pd.read_csv(roles), pd.read_csv(role_criteria)
+    found, criteria = read_csv(roles), read_csv(role_criteria)
     table = agreement.agreement(found, published.ROLES, resamples, seed, level)
     write_csv(
         out_disagreements, agreement.disagreements(found, criteria, published.ROLES)

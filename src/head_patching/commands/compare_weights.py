@@ -41,14 +41,12 @@ def compare_weights(
     ] = 6.0,
 ) -> None:
     """Compare what the weights say of heads with a task's effects and roles."""
-    import pandas as pd
-
-    from head_patching.results import write_csv
+    from head_patching.results import read_csv, write_csv
     from head_patching.roles.inspection import agreement
     from head_patching.roles.published import published_induction_heads
 
-    by_head, by_pair = pd.read_csv(weights), pd.read_csv(composition)
-    found, measured = pd.read_csv(roles), pd.read_csv(evidence)
+    by_head, by_pair = read_csv(weights), read_csv(composition)
+    found, measured = read_csv(roles), read_csv(evidence)
     write_csv(out_roc, agreement.weight_roc(by_head, found))
     write_csv(out_pairs, agreement.weight_pairs(by_pair, found, resamples, seed))
     write_csv(out_edges, agreement.composition_edges(by_pair, found, edge))

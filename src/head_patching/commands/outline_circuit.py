@@ -18,11 +18,9 @@ def outline_circuit(
     out: Out,
 ) -> None:
     """Join roles and path effects: the nodes and edges of the circuit as found."""
-    import pandas as pd
-
-    from head_patching.results import write_csv
+    from head_patching.results import read_csv, write_csv
     from head_patching.roles.circuit import circuit
     from head_patching.tasks import find_task
 
-    tables = (pd.read_csv(path) for path in (roles, role_criteria, evidence))
+    tables = (read_csv(path) for path in (roles, role_criteria, evidence))
     write_csv(out, circuit(find_task(task), *tables))

@@ -46,9 +46,7 @@ def replicate(
 
     Of a model nobody described the tables have no rows, and nothing is read.
     """
-    import pandas as pd
-
-    from head_patching.results import read_dataset, write_csv
+    from head_patching.results import read_csv, read_dataset, write_csv
     from head_patching.roles import published, replication
     from head_patching.roles.measured import from_dataset
     from head_patching.tasks.pairs import PromptPairs
@@ -70,8 +68,8 @@ def replicate(
         settings.append(
             replication.Setting(
                 PromptPairs.read(prompts).prepend_bos, not settings,
-                pd.read_csv(answers), criteria, pd.read_csv(held),
-                pd.read_csv(verdicts),
+                read_csv(answers), criteria, read_csv(held),
+                read_csv(verdicts),
             )
         )  # fmt: skip
     drawn = replication.Resampling(resamples, seed, level)

@@ -21,11 +21,9 @@ def show_attention(
     out: Out,
 ) -> None:
     """Write the attention of the strongest head of each role on the shortest prompt."""
-    import pandas as pd
-
     from head_patching.models.loading import load_tokenizer
     from head_patching.patching.cache import read_shard
-    from head_patching.results import write_csv
+    from head_patching.results import read_csv, write_csv
     from head_patching.roles.examples import attention_examples, chosen_heads
     from head_patching.tasks import PromptPairs
 
@@ -35,6 +33,6 @@ def show_attention(
         for shard in cache
         for batch in read_shard(shard, prompts)
     )
-    heads = chosen_heads(pd.read_csv(roles), pd.read_csv(evidence))
+    heads = chosen_heads(read_csv(roles), read_csv(evidence))
     tokenizer = load_tokenizer(model_folder / "checkpoint")
     write_csv(out, attention_examples(tokenizer, prompts, batches, heads))

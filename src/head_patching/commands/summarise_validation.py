@@ -25,10 +25,10 @@ def summarise_validation(
     """Write precision and recall, confusions, and false roles of null models."""
     import pandas as pd
 
-    from head_patching.results import write_csv
+    from head_patching.results import read_csv, write_csv
     from head_patching.roles import scores
 
-    table = pd.concat([pd.read_csv(path) for path in heads], ignore_index=True)
+    table = pd.concat([read_csv(path) for path in heads], ignore_index=True)
     write_csv(out_confusion, scores.confusion(table))
     write_csv(out_null_models, scores.false_roles(table))
     write_csv(out, scores.scores(table, level))

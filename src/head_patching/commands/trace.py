@@ -18,13 +18,11 @@ def trace(
     ] = Path("results"),
 ) -> None:
     """Print a number's value, the files it was computed from, and what made them."""
-    import pandas as pd
-
-    from head_patching.provenance import read_json
     from head_patching.reporting.origins import origins
+    from head_patching.results import read_record, read_words
 
-    numbers = pd.read_csv(results / "numbers.csv", dtype=str, keep_default_na=False)
-    provenance = read_json(results / "provenance.json")
+    numbers = read_words(results / "numbers.csv", ["key", "text", "exact", "files"])
+    provenance = read_record(results / "provenance.json", ["runs", "rules"])
     for key in keys:
         row, files = origins(key, numbers, provenance)
         typer.echo(f"{key} = {row['text']}")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from head_patching.commands.verify import Reference
+from head_patching.commands.verify import FROM_GIT, Reference
 from head_patching.commands.whole_build import Build, read_build
 
 if TYPE_CHECKING:
@@ -15,12 +15,15 @@ def update_reference(
     results: Build = Path("results"), reference: Reference = Path("reference")
 ) -> None:
     """Write the values that `verify` compares with, and print what has changed."""
-    import pandas as pd
-
-    from head_patching.provenance import read_json
     from head_patching.reporting import claims
     from head_patching.reporting.numbers import numbers_table, sourced_numbers
-    from head_patching.results import write_csv, write_json
+    from head_patching.results import (
+        read_csv,
+        read_record,
+        read_words,
+        write_csv,
+        write_json,
+    )
 
     found = read_build(results)
     keys = {
@@ -37,10 +40,10 @@ def update_reference(
     settings = found[0].provenance["settings"]
     old_values, old_effects, old_settings = {}, effects.head(0), {}
     if (reference / "values.csv").is_file():
-        text = {"dtype": str, "keep_default_na": False}
-        old_values = shown(pd.read_csv(reference / "values.csv", **text))
-        old_effects = pd.read_csv(reference / "effects.csv")
-        old_settings = read_json(reference / "settings.json")
+        words = read_words(reference / "values.csv", ["key", "text", "exact"], FROM_GIT)
+        old_values = shown(words)
+        old_effects = read_csv(reference / "effects.csv", again=FROM_GIT)
+        old_settings = read_record(reference / "settings.json", again=FROM_GIT)
     write_csv(reference / "values.csv", values)
     write_csv(reference / "effects.csv", effects)
     write_json(reference / "settings.json", settings)

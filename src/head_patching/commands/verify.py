@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+FROM_GIT = "restore it with git"
+
 Reference = Annotated[
     Path, typer.Option(metavar="FOLDER", help="claims.yaml, values.csv, effects.csv.")
 ]
@@ -24,16 +26,14 @@ def verify(
     ] = None,
 ) -> None:
     """Compare the chapter's claims with the reference; exit 0 only if all hold."""
-    import pandas as pd
     from rich.console import Console
 
-    from head_patching.provenance import read_json
     from head_patching.reporting import claims
     from head_patching.reporting.numbers import numbers_table, sourced_numbers
-    from head_patching.results import write_csv
+    from head_patching.results import read_csv, read_record, read_words, write_csv
 
     found = read_build(results)
-    settings = read_json(reference / "settings.json")
+    settings = read_record(reference / "settings.json", again=FROM_GIT)
     others = claims.other_settings(settings, found[0].provenance["settings"])
     if others:
         raise ValueError(
@@ -42,9 +42,9 @@ def verify(
         )
     table = claims.verify(
         claims.read_claims(reference / "claims.yaml"),
-        pd.read_csv(reference / "values.csv", dtype=str, keep_default_na=False),
+        read_words(reference / "values.csv", ["key", "text", "exact"], FROM_GIT),
         numbers_table(sourced_numbers(found)),
-        pd.read_csv(reference / "effects.csv"),
+        read_csv(reference / "effects.csv", again=FROM_GIT),
         claims.effects_by_head(found),
     )
     if out is not None:

@@ -7,7 +7,6 @@ import typer
 
 from head_patching.commands.experiment import read_experiments
 from head_patching.models.registry import short_name
-from head_patching.provenance import read_json
 
 if TYPE_CHECKING:
     from head_patching.reporting.sources import Results
@@ -30,7 +29,9 @@ def read_build(folder: Path) -> "list[Results]":
         raise ValueError(
             f"{provenance} does not exist: run `snakemake --cores 4` before"
         )
-    settings = read_json(provenance)["settings"]
+    from head_patching.results import read_record
+
+    settings = read_record(provenance, ["settings"])["settings"]
     model = folder / short_name(settings["models"][0])
     corruptions = {
         name.split(".")[1]: value

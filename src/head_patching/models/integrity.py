@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
+
+from head_patching.results import reading
 
 
 def require_weights(folder: Path) -> None:
@@ -57,14 +59,12 @@ def expected_shapes(folder: Path) -> tuple[dict[str, list[int]], str]:
 
 def shapes_in(path: Path) -> dict[str, list[int]]:
     """Shape of each weight in a safetensors file; ValueError when it is damaged."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {
-                name: file.get_slice(name).get_shape()
-                for name in file.keys()  # noqa: SIM118
-            }
-    except SafetensorError as error:
-        raise ValueError(f"{path} is truncated or damaged: {error}") from error
+    again = "fetch the checkpoint again"
+    with reading(path, "a safetensors file", again), safe_open(path, "pt") as file:
+        return {
+            name: file.get_slice(name).get_shape()
+            for name in file.keys()  # noqa: SIM118
+        }
 
 
 def is_damaged(file: Path, sha256: str) -> bool:

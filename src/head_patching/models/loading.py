@@ -6,7 +6,6 @@ and writes a folder. `load_model` reads that folder in well under a second and n
 neither TransformerLens nor transformers' model code.
 """
 
-import json
 import logging
 import os
 import shutil
@@ -16,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from head_patching.checksums import sha256_file
 from head_patching.models.checkpoints import (
     license_of,
     locate,
@@ -35,9 +35,9 @@ from head_patching.models.transformer import (
     Model,
     ModelConfig,
 )
-from head_patching.results import atomic, write_json
+from head_patching.results import atomic, read_record, reading, write_json
 
-SCHEMA_VERSION = 1
+AGAIN = "delete it and prepare the model again"
 CONVENTIONS = {
     "LN": "norms folded, writing weights and unembedding centred, fp32",
     "RMS": "norms folded, unembedding centred, fp32",
@@ -61,31 +61,28 @@ def load_model(folder: Path | str) -> Model:
             f"{folder} is not a prepared model (no model.json): run "
             f"`head-patching prepare-model --model NAME --out {folder}`"
         )
-    try:
-        record = json.loads(description.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{description} is not JSON: {error}") from error
-    if record.get("schema_version") != SCHEMA_VERSION:
-        raise ValueError(
-            f"{description}: schema version {record.get('schema_version')} cannot be "
-            f"read, expected {SCHEMA_VERSION}; prepare the model again"
-        )
+    keys = ["config", "provenance", "sha256"]
+    record = read_record(description, keys, AGAIN)
     weights = folder / "weights.safetensors"
-    try:
+    with reading(weights, "a safetensors file", AGAIN):
+        if sha256_file(weights) != record["sha256"]:
+            raise ValueError("its SHA-256 is not that in model.json")
         with safe_open(weights, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(
-            f"{weights} is truncated or damaged ({error}); prepare the model again"
-        ) from error
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise ValueError(f"{folder}: weight {name} holds NaN or infinite values")
-    config = ModelConfig(**record["config"])
-    model = build_model(config, tensors)
+    require_finite(folder, tensors)
+    with reading(description, "the description of a model", AGAIN):
+        config = ModelConfig(**record["config"])
+        model = build_model(config, tensors)
     model.tokenizer = load_tokenizer(folder / "checkpoint")
     model.provenance, model.folder = record["provenance"], folder
     return model
+
+
+def require_finite(where: Path | str, tensors: dict[str, Tensor]) -> None:
+    """Refuse weights that are NaN or infinite."""
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{where}: weight {name} holds NaN or infinite values")
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -210,10 +207,12 @@ def prepare_model(
     config = config_of(bridge, source.title)
     require_tokenizer(checkpoint, config)
     tensors = tensors_of(bridge, config)
+    require_finite(name, tensors)
     model = build_model(config, tensors)
     check = check_against_bridge(model, bridge)
     with atomic(folder / "weights.safetensors") as partial:
         save_file(tensors, partial)
+        checksum = sha256_file(partial)
     provenance = {
         "name": short_name(name),
         "title": source.title,
@@ -227,8 +226,8 @@ def prepare_model(
     if origin.commit:
         provenance["revision"] = origin.commit
     record = {
-        "schema_version": SCHEMA_VERSION,
         "config": asdict(config),
+        "sha256": checksum,
         "provenance": provenance,
     }
     write_json(folder / "model.json", record)

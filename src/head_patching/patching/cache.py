@@ -12,17 +12,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from head_patching.checksums import sha256_file
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.runs import PairBatch, run_pairs
-from head_patching.results import atomic, write_json
+from head_patching.results import atomic, read_record, reading, write_json
 from head_patching.tasks.pairs import PromptPairs
 
-SCHEMA_VERSION = 2
+AGAIN = "cache the activations again (delete it and run snakemake)"
 NAMES = tuple(entry.name for entry in fields(Activations))
 
 
@@ -50,7 +50,6 @@ def write_shard(
         save_file(tensors, partial)
         checksum = sha256_file(partial)
     manifest = {
-        "schema_version": SCHEMA_VERSION,
         "model": model.config.name,
         "task": pairs.task,
         "corruption": pairs.corruption,
@@ -82,13 +81,16 @@ def read_shard(
         to another model or to other prompts.
     """
     manifest = read_manifest(path)
+    with reading(path, "a safetensors file", AGAIN):
+        if sha256_file(path) != manifest["sha256"]:
+            raise ValueError("its SHA-256 is not that in its manifest")
     require_same(path, manifest, pairs, model)
     wanted = set(pair_indices or ())
-    try:
-        with safe_open(path, framework="pt") as file:
-            for number, group in enumerate(manifest["groups"]):
-                if pair_indices is not None and not set(group["pairs"]) & wanted:
-                    continue
+    with safe_open(path, framework="pt") as file:
+        for number, group in enumerate(manifest["groups"]):
+            if pair_indices is not None and not set(group["pairs"]) & wanted:
+                continue
+            with reading(path, "a safetensors file", AGAIN):
                 clean, corrupt = (
                     Activations(
                         **{
@@ -98,11 +100,7 @@ def read_shard(
                     )
                     for run in ("clean", "corrupt")
                 )
-                yield PairBatch(group["pairs"], group["first"], clean, corrupt)
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is truncated or damaged ({error}); cache the activations again"
-        ) from error
+            yield PairBatch(group["pairs"], group["first"], clean, corrupt)
 
 
 def stored_batches(path: Path | str) -> list[list[int]]:
@@ -112,18 +110,17 @@ def stored_batches(path: Path | str) -> list[list[int]]:
 
 def read_manifest(path: Path | str) -> dict[str, Any]:
     """The manifest of a shard; raises as `read_shard` does."""
-    for file in (Path(path), manifest_path(path)):
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} does not exist: cache the activations")
-    try:
-        manifest = json.loads(manifest_path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{manifest_path(path)} is not JSON: {error}") from error
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        raise ValueError(
-            f"{path}: schema version {manifest.get('schema_version')} cannot be read, "
-            f"expected {SCHEMA_VERSION}; cache the activations again"
-        )
+    keys = ["model", "prompts", "groups", "sha256"]
+    manifest = read_record(manifest_path(path), keys, AGAIN)
+    with reading(manifest_path(path), "a manifest", AGAIN):
+        for group in manifest["groups"]:
+            numbers = [group["first"], *group["pairs"]]
+            if any(type(number) is not int or number < 0 for number in numbers):
+                raise ValueError("its groups are not lists of pairs")
+            if not group["pairs"]:
+                raise ValueError("a group has no pairs")
+        if not manifest["groups"]:
+            raise ValueError("it has no groups")
     return manifest
 
 

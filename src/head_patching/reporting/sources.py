@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from head_patching.results import read_csv, read_record, reading
+
 HEAD = ["layer", "head"]
 
 # The roles that the text speaks of, in the order in which they are listed: that of the
@@ -245,15 +247,16 @@ def read_results(
     tables["roles"]["missing"] = tables["roles"]["missing"].fillna("")
     for column in ("role", "heads"):  # behaviour is that of no heads
         tables["replication"][column] = tables["replication"][column].fillna("")
-    lines = Path(pairs).read_text(encoding="utf-8").splitlines()
-    header, *records = [json.loads(line) for line in lines]
+    with reading(pairs, "a file of prompt pairs"):
+        lines = Path(pairs).read_text(encoding="utf-8").splitlines()
+        header, *records = [json.loads(line) for line in lines]
     return Results(
         **tables,
-        self_check_summary=_read_json(self_check_summary),
+        self_check_summary=read_record(self_check_summary),
         pairs=tuple(records),
         pairs_header=header,
-        model=_read_json(model),
-        provenance=_read_json(provenance),
+        model=read_record(model, ["config", "provenance"]),
+        provenance=read_record(provenance),
         paths={
             name: Path(path).as_posix()
             for name, path in (
@@ -267,15 +270,7 @@ def read_results(
 
 def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     """The CSV file, which has at least these columns and one row."""
-    table = pd.read_csv(path)
-    for column in columns:
-        if column not in table.columns:
-            raise ValueError(f"{path}: column {column!r} is missing")
+    table = read_csv(path, columns)
     if table.empty and path.stem not in MAY_BE_EMPTY:
         raise ValueError(f"{path}: there are no rows")
     return table
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """The JSON file's content."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from head_patching.results import atomic
+from head_patching.results import atomic, require_recorded
 from head_patching.tasks.pairs_file import read_records, to_lines
 
 
@@ -142,6 +142,7 @@ class PromptPairs:
         Raises ValueError, one line naming the file, for anything else.
         """
         header, records = read_records(Path(path))
+        require_recorded(path)
         try:
             pairs = tuple(
                 PromptPair(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SCHEMA_VERSION = 1
+from head_patching.results import SCHEMA_VERSION, require_version
 
 Record = dict[str, Any]
 
@@ -90,10 +90,7 @@ def read_records(path: Path) -> tuple[Record, list[Record]]:
         raise ValueError(f"{path}: empty: a header and at least one pair are needed")
     header = _checked(lines[0], HEADER, f"{path}, line 1")
     version, n_pairs = header.pop("schema_version"), header.pop("n_pairs")
-    if version != SCHEMA_VERSION:
-        raise ValueError(
-            f"{path}, line 1: schema_version is {version}: allowed: {SCHEMA_VERSION}"
-        )
+    require_version(f"{path}, line 1", version)
     if n_pairs != len(lines) - 1:
         raise ValueError(
             f"{path}: the header says {n_pairs} pairs, the file holds"
