@@ -85,6 +85,10 @@ system:
 	         "sudo apt-get install $(SYSTEM_PACKAGES)"; exit 1; \
 	fi
 
+.PHONY: test-faults
+test-faults: setup ## kill quick builds at random moments, and compare what comes out
+	python tests/faults/kill_builds.py
+
 .PHONY: quick
 quick: setup ## the whole chapter on a few prompts, in some minutes
 	snakemake --cores $(CORES) --configfile config/quick.yaml

@@ -88,6 +88,7 @@ def test_the_project_s_tasks_pass() -> None:
         ("directions", ["noising", "noising"], "a list without repetitions"),
         ("models", ["a model"], "made of letters, digits"),
         ("models", "smollm2-135m", "models is smollm2-135m, but must be a list"),
+        ("validation.seeds", [1], "is .1., but must be a text or a number of type"),
         ("statistics", None, "statistics is null, but must be a mapping"),
         ("statistics.level", 1, "statistics.level is 1, but must be less than 1"),
         ("self_check.tolerance", "1e-4", "YAML reads 1e-4 as a text"),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 from head_patching import provenance
 from head_patching.commands.archive import archive
@@ -46,6 +47,7 @@ from head_patching.commands.typeset import typeset
 from head_patching.commands.update_reference import update_reference
 from head_patching.commands.validate import validate
 from head_patching.commands.verify import verify
+from head_patching.memory import was_refused
 
 
 # Typer carries its own copy of click: a context's type is private, hence `Any` below.
@@ -55,8 +57,13 @@ class OneLineErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (ValueError, OSError, KeyError) as error:
-            if ctx.params.get("traceback"):
+        except TyperException as error:
+            # Of the command line itself, which Typer would print with its usage.
+            print(f"error: {error.format_message()}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except (ValueError, OSError, KeyError, MemoryError, RuntimeError) as error:
+            is_bug = isinstance(error, RuntimeError) and not was_refused(error)
+            if is_bug or ctx.params.get("traceback"):
                 raise
             print(f"error: {_message(error)}", file=sys.stderr)
             raise typer.Exit(1) from None
@@ -179,6 +186,9 @@ def _message(error: Exception) -> str:
     """One line; an error of the file system names the file first."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    if was_refused(error) and "available" not in str(error):
+        detail = str(error).partition("\n")[0] or "the system refused it"
+        return f"not enough memory ({detail}): take fewer pairs at once, or end others"
     if isinstance(error, KeyError):
         return f"{error} is missing in an input file"
     return " ".join(str(error).split()) or type(error).__name__

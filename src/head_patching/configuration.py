@@ -6,7 +6,7 @@ Snakemake's own `validate` prints the whole schema and says nothing of a near mi
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,25 @@ def check_tasks(tasks: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         raise ValueError("\n".join(lines))
 
 
+def check_noise(levels: Sequence[str], default: float) -> None:
+    """Nothing, when no two noise levels are the same number; `default` is one, too.
+
+    Raises
+    ------
+    ValueError
+        Which names the two: their models would be counted twice.
+    """
+    seen: dict[float, str] = {}
+    for level in levels:
+        number = default if level == "default" else float(level)
+        if number in seen:
+            raise ValueError(
+                f"config: validation.noise has {seen[number]} and {level}, which are "
+                "the same level"
+            )
+        seen[number] = level
+
+
 def _explain(fault: ValidationError) -> Iterator[str]:
     """The lines that say what is wrong; one per key for unknown and missing keys."""
     place = ".".join(_named(part) for part in fault.absolute_path)
@@ -108,7 +127,9 @@ def _allowed(fault: ValidationError) -> str:
             return f"one of {', '.join(map(_shown, value))}{hint}"
         case "type":
             kinds = {"object": "a mapping", "array": "a list", "string": "a text"}
-            return kinds.get(value, f"a number of type {value}{_hint(fault.instance)}")
+            types = [value] if isinstance(value, str) else value
+            names = [kinds.get(each, f"a number of type {each}") for each in types]
+            return " or ".join(names) + _hint(fault.instance)
         case "minimum":
             return f"at least {value}"
         case "maximum":

@@ -122,7 +122,7 @@ def require_version(path: Path | str, found: object, again: str = AGAIN) -> None
             f"{path}: schema version {found} is of a newer head-patching, this one "
             f"reads {SCHEMA_VERSION}: use the newer one, or {again}"
         )
-    shown = f"schema version {found}" if found is not None else "no schema version"
+    shown = f"schema version {found!r}" if found is not None else "no schema version"
     raise ValueError(
         f"{path}: {shown[:60]}, of an older head-patching or another program; this one "
         f"reads {SCHEMA_VERSION}: {again}"
@@ -153,8 +153,10 @@ def require_recorded(path: Path | str) -> None:
 def write_dataset(path: Path | str, dataset: xr.Dataset) -> None:
     """Write named axes, units and attributes to netCDF."""
     stamped = dataset.assign_attrs(schema_version=SCHEMA_VERSION)
+    # In memory first: HDF5 ends the process when the disk is full.
+    content = stamped.to_netcdf(engine="h5netcdf")
     with atomic(path) as partial:
-        stamped.to_netcdf(partial, engine="h5netcdf")
+        partial.write_bytes(content)
 
 
 def read_dataset(path: Path | str) -> xr.Dataset:
@@ -209,6 +211,8 @@ def read_csv(
         if not Path(path).read_bytes().endswith(b"\n"):
             raise ValueError("its last line is not complete")
         table = pd.read_csv(path)
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError("a line has more cells than the first")
     require_columns(path, table, columns, again)
     for column in sorted(NUMBERS & {*table.columns}):
         if pd.api.types.is_numeric_dtype(table[column]):

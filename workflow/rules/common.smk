@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from head_patching.build_lock import take_lock
-from head_patching.configuration import check_config, check_tasks
+from head_patching.configuration import check_config, check_noise, check_tasks
+from head_patching.models.planted.circuit import DEFAULT_NOISE
 from head_patching.models.registry import FolderModel, find_source, short_names
 from head_patching.project import project_files
 from head_patching.roles.published import published_heads
@@ -23,6 +24,7 @@ try:
     check_config(config, Path("workflow/schemas/config.schema.yaml"))
     # The models by the names of their folders in results/.
     MODELS = short_names(config["models"])
+    check_noise(config["validation"]["noise"], DEFAULT_NOISE)
     check_tasks(config["tasks"], {name: find_task(name) for name in config["tasks"]})
 except ValueError as error:
     # A WorkflowError would hide these lines between others.
@@ -92,6 +94,12 @@ PATCHED = expand(
     "results/{{model}}/{{task}}/{{corruption}}/patching/{direction}_{patch_type}.nc",
     direction=config["directions"],
     patch_type=config["patch_types"],
+)
+
+# The same, position by position.
+POSITIONS = expand(
+    "results/{{model}}/{{task}}/{{corruption}}/positions/{direction}_output.nc",
+    direction=config["directions"],
 )
 
 TASK_TABLES = expand(

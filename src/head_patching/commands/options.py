@@ -22,7 +22,21 @@ Patched = Annotated[
 Effects = Annotated[
     Path, typer.Option(metavar="CSV", help="Effects of all heads (summarise-effects).")
 ]
-Out = Annotated[Path, typer.Option(metavar="FILE", help="File to write.")]
+
+
+def writable(path: Path) -> Path:
+    """The path, when it can be written: said before hours of work, not after them."""
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if not folder.is_dir():
+        raise ValueError(f"{path} cannot be written: {folder.name} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{path} cannot be written: {folder.name}/ is read-only")
+    return path
+
+
+Out = Annotated[
+    Path, typer.Option(metavar="FILE", help="File to write.", callback=writable)
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the random draws.")]
 Resamples = Annotated[
     int, typer.Option(min=1, help="Resamples of the bootstrap over templates.")

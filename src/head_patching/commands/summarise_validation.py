@@ -29,6 +29,7 @@ def summarise_validation(
     from head_patching.roles import scores
 
     table = pd.concat([read_csv(path) for path in heads], ignore_index=True)
+    scores.require_once(table)
     write_csv(out_confusion, scores.confusion(table))
     write_csv(out_null_models, scores.false_roles(table))
     write_csv(out, scores.scores(table, level))

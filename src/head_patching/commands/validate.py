@@ -76,9 +76,11 @@ def validate(
     for name in architecture or ():
         find("architecture", name, dict.fromkeys(ARCHITECTURES))
     levels = [noise_level(level, DEFAULT_NOISE) for level in noise or ["default"]]
+    if len({*levels}) < len(levels):
+        raise ValueError(f"noise {', '.join(noise or ())}: two levels are the same")
     models = [
         PlantedModel(name, number, level)
-        for name in architecture or ARCHITECTURES
+        for name in dict.fromkeys(architecture or ARCHITECTURES)
         for level in levels
         for number in seed_numbers(seeds)
     ]

@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from head_patching.checksums import sha256_file
+from head_patching.memory import require_memory
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.runs import PairBatch, run_pairs
@@ -39,6 +40,12 @@ def write_shard(
         )
     tensors, groups = {}, []
     subset = pairs.select(range(start, stop))
+    longest = max(len(pair.clean_tokens) for pair in subset)
+    require_memory(
+        2 * len(subset) * model.config.activation_bytes(longest),
+        f"activations of {len(subset)} pairs of {longest} tokens",
+        "lower pairs_per_shard in the config (--count)",
+    )
     for number, batch in enumerate(run_pairs(model, subset, pairs_per_batch=count)):
         for run in ("clean", "corrupt"):
             for name in NAMES:

@@ -44,6 +44,18 @@ def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     return table.assign(is_default=at_default(table["noise"]))
 
 
+def require_once(table: pd.DataFrame) -> None:
+    """Refuse rows that stand twice: their models would be counted twice."""
+    keys = [*MODEL, "task", "layer", "head", "found"]
+    twice = table[table.duplicated(keys)]
+    if len(twice):
+        row = twice.iloc[0]
+        raise ValueError(
+            f"the {row['architecture']} model of seed {row['seed']}, noise "
+            f"{row['noise']:g}, is in the tables more than once"
+        )
+
+
 def roles_of(table: pd.DataFrame) -> list[str]:
     """The planted roles in the order of `ROLES`, and any other that was found."""
     planted = [role for role in ROLES if role in set(table["planted"])]
