@@ -33,6 +33,22 @@ def test_right_effects_pass_and_a_wrong_one_is_named(prepared):
         summarise(frame, identity, tolerance=1e-4)
 
 
+@pytest.mark.parametrize("direction", ["denoising", "noising"])
+def test_a_wrong_effect_at_one_position_is_named(prepared, direction):
+    model, bridge = prepared
+    pairs = random_pairs(seed=5)
+    names = ["S2", "END"]
+    effects = HeadPatcher(model).run(pairs, direction=direction, positions=names)
+    frame = check_effects(bridge, pairs, effects, n_heads=10, seed=0)
+    assert set(frame["position"]) == set(names)
+    assert summarise(frame, 0.0, tolerance=1e-4)["n_comparisons"] == len(frame)
+    # Each position's own: what is right at one would be wrong at the other.
+    exchanged = effects.assign(logit_diff=effects.logit_diff[..., ::-1].variable)
+    frame = check_effects(bridge, pairs, exchanged, n_heads=10, seed=0)
+    with pytest.raises(ValueError, match="engine and TransformerLens differ"):
+        summarise(frame, 0.0, tolerance=1e-4)
+
+
 @pytest.mark.parametrize("patch_type", ["output", "q", "k", "v", "pattern"])
 def test_a_run_patched_with_its_own_activations_is_unchanged(prepared, patch_type):
     model, _ = prepared

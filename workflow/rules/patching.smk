@@ -83,7 +83,7 @@ rule check_patching:
         weights="results/{model}/model/weights.safetensors",
         checkpoint="results/{model}/model/checkpoint/config.json",
         pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
-        patched=PATCHED,
+        patched=PATCHED + POSITIONS,
         sources=sources("check-patching"),
     output:
         heads="results/{model}/{task}/{corruption}/self_check.csv",

@@ -1,11 +1,14 @@
 """The self-check of every build: stored effects against TransformerLens's own hooks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from head_patching.metrics import logit_diff
 from head_patching.models.transformer import Model
@@ -19,6 +22,8 @@ from head_patching.tasks.pairs import PromptPairs
 # Pairs on which the sampled heads are compared, of one prompt length.
 N_PAIRS = 4
 
+ALL = "all"  # positions
+
 
 def check_effects(
     bridge: Any,
@@ -29,50 +34,79 @@ def check_effects(
 ) -> pd.DataFrame:
     """Engine and reference logit_diff of sampled heads, one row per head and pair.
 
-    `effects` is a stored result of `HeadPatcher.run` at all positions. Half the sample
-    are the heads that moved logit_diff most, where an error would matter, the rest is
-    drawn at random.
+    `effects` is a stored result of `HeadPatcher.run`, at all positions or at named
+    ones, of which the sample takes some each. Half the sample are the heads that moved
+    logit_diff most, where an error would matter, the rest is drawn at random.
     """
     indices = max(group_pairs(pairs).values(), key=len)[:N_PAIRS]
     direction, patch_type = effects.attrs["direction"], effects.attrs["patch_type"]
     base = effects.corrupt_logit_diff
     if direction == "noising":
         base = effects.clean_logit_diff
-    moved = np.abs((effects.logit_diff - base).mean("pair").values)
-    heads = sample_heads(moved, n_heads, seed)
+    engine = effects.logit_diff
+    if "position" not in engine.dims:
+        engine = engine.expand_dims(position=[ALL])
+    engine = engine.transpose("layer", "head", "position", "pair")
+    moved = np.abs((engine - base).mean("pair").values)
+    labels = engine["position"].values.tolist()
+    cells = sample_heads(moved, n_heads, seed)
 
-    base_tokens, source_tokens = run_tokens(pairs, indices, direction)
-    logits = reference_logits(bridge, base_tokens, source_tokens, heads, patch_type)
+    tokens = run_tokens(pairs, indices, direction)
     answer = torch.tensor([pairs[index].answer_token for index in indices])
     wrong_answer = torch.tensor([pairs[index].wrong_answer_token for index in indices])
-    reference = logit_diff(logits, answer, wrong_answer).numpy()
-    rows = [
-        {
-            "patch_type": patch_type,
-            "direction": direction,
-            "layer": layer,
-            "head": head,
-            "pair": pair,
-            "engine": float(effects.logit_diff[layer, head, pair]),
-            "reference": float(reference[number, column]),
-        }
-        for number, (layer, head) in enumerate(heads)
-        for column, pair in enumerate(indices)
-    ]
+    rows = []
+    for place, label in enumerate(labels):
+        heads = [(layer, head) for layer, head, at in cells if at == place]
+        if not heads:
+            continue
+        mask = position_mask(pairs, indices, label)
+        logits = reference_logits(bridge, *tokens, heads, patch_type, mask)
+        reference = logit_diff(logits, answer, wrong_answer).numpy()
+        rows += [
+            {
+                "patch_type": patch_type,
+                "direction": direction,
+                "position": label,
+                "layer": layer,
+                "head": head,
+                "pair": pair,
+                "engine": float(engine[layer, head, place, pair]),
+                "reference": float(reference[number, column]),
+            }
+            for number, (layer, head) in enumerate(heads)
+            for column, pair in enumerate(indices)
+        ]
     frame = pd.DataFrame(rows)
     return frame.assign(abs_diff=(frame.engine - frame.reference).abs())
 
 
-def sample_heads(moved: np.ndarray, n_heads: int, seed: int) -> list[tuple[int, int]]:
-    """Half the heads that moved most, half drawn from the others, sorted."""
+def position_mask(
+    pairs: PromptPairs, indices: Sequence[int], label: str
+) -> Bool[Tensor, "batch position"] | None:
+    """Where a position's name is in pairs of equal length; None: all positions."""
+    if label == ALL:
+        return None
+    mask = torch.zeros(len(indices), len(pairs[indices[0]].clean_tokens)).bool()
+    for row, index in enumerate(indices):
+        mask[row, pairs[index].positions[label]] = True
+    return mask
+
+
+def sample_heads(
+    moved: Float[np.ndarray, "layer head *position"], n_heads: int, seed: int
+) -> list[tuple[int, ...]]:
+    """Half the heads that moved most, half drawn from the others, sorted.
+
+    With positions, a head at each of them counts as one.
+    """
     order = np.argsort(-moved, axis=None, kind="stable")
     n_heads = min(n_heads, order.size)
     top, rest = order[: n_heads // 2], order[n_heads // 2 :]
     generator = np.random.default_rng(seed)
     drawn = generator.choice(rest, n_heads - len(top), replace=False)
     chosen = np.sort(np.concatenate([top, drawn]))
-    layers, heads = np.unravel_index(chosen, moved.shape)
-    return list(zip(layers.tolist(), heads.tolist(), strict=True))
+    axes = np.unravel_index(chosen, moved.shape)
+    return list(zip(*(axis.tolist() for axis in axes), strict=True))
 
 
 def identity_change(model: Model, pairs: PromptPairs) -> float:
