@@ -98,18 +98,18 @@ def differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:
     )
 
 
-def undisturbed(folder: Path) -> dict[str, str]:
-    """Checksums of the results of a build that runs through, and its duration."""
+def undisturbed(folder: Path) -> tuple[dict[str, str], float]:
+    """Checksums of the results of a build that runs through, and its seconds."""
     log, begin = folder / "build.log", time.monotonic()
     if start(copy_of_project(folder), log).wait():
         sys.exit(f"the undisturbed build failed:\n{log.read_text()[-3000:]}")
-    print(f"undisturbed build: {time.monotonic() - begin:.0f} s", flush=True)
-    return checksums(folder)
+    seconds = time.monotonic() - begin
+    print(f"undisturbed build: {seconds:.0f} s", flush=True)
+    return checksums(folder), seconds
 
 
 def disturb(folder: Path, n_kills: int, longest: float, draw: random.Random) -> None:
     """Start builds in one folder and kill each, so often."""
-    copy_of_project(folder)
     n_killed = 0
     while n_killed < n_kills:
         build = start(folder, folder / "killed.log")
@@ -136,14 +136,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--longest", type=float, default=40.0, help="seconds to a kill")
     parser.add_argument("--folder", type=Path, help="where to build; else temporary")
     options = parser.parse_args()
     with TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
-        expected = undisturbed(folder / "undisturbed")
-        killed = folder / "killed"
-        disturb(killed, options.kills, options.longest, random.Random(options.seed))
+        expected, seconds = undisturbed(folder / "undisturbed")
+        killed = copy_of_project(folder / "killed")
+        # Long enough for the longest first job to end, so that later ones are killed.
+        disturb(killed, options.kills, seconds / 8, random.Random(options.seed))
         begin, log = time.monotonic(), killed / "build.log"
         if start(killed, log).wait():
             sys.exit(f"the last build failed:\n{log.read_text()[-3000:]}")
