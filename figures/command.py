@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from figures.style import figure_style, save_figure
 from head_patching.provenance import relative, run_record, write_record
-from head_patching.results import read_csv
+from head_patching.reading import read_csv
 
 
 def figure_command(

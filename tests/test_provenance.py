@@ -7,7 +7,8 @@ import pytest
 
 from head_patching import provenance
 from head_patching.checksums import sha256_file
-from head_patching.results import read_record, write_json
+from head_patching.reading import read_record
+from head_patching.results import write_json
 
 
 @pytest.fixture

@@ -21,14 +21,8 @@ from head_patching.configuration import check_config, check_tasks
 from head_patching.models.loading import load_model, prepare_model
 from head_patching.models.registry import short_names
 from head_patching.patching.cache import manifest_path, read_shard, write_shard
-from head_patching.results import (
-    read_csv,
-    read_dataset,
-    read_record,
-    write_csv,
-    write_dataset,
-    write_json,
-)
+from head_patching.reading import read_csv, read_dataset, read_record
+from head_patching.results import write_csv, write_dataset, write_json
 from head_patching.roles.criteria import read_criteria
 from head_patching.tasks import find_task
 from head_patching.tasks.pairs import PromptPairs

@@ -6,7 +6,8 @@ import pytest
 import xarray as xr
 
 from head_patching.metrics import effect_contributions, normalised_effect
-from head_patching.results import atomic, read_dataset, write_csv, write_dataset
+from head_patching.reading import read_dataset
+from head_patching.results import atomic, write_csv, write_dataset
 
 
 def dataset(direction: str) -> xr.Dataset:

@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from head_patching.processes import is_running
+
 
 def take_lock(path: Path) -> None:
     """Hold the lock until this process and every job that it starts have ended.
@@ -46,22 +48,3 @@ def take_lock(path: Path) -> None:
     os.lseek(descriptor, 0, os.SEEK_END)  # whoever reads standard input reads nothing
     os.dup2(descriptor, 0)
     os.close(descriptor)
-
-
-def is_running(process: str) -> bool:
-    """Whether there is a process of that number; none that took a lock has no number.
-
-    Examples
-    --------
-    >>> is_running(str(os.getpid())), is_running("")
-    (True, False)
-    """
-    if not process.isdecimal():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -186,7 +186,7 @@ def _message(error: Exception) -> str:
     """One line; an error of the file system names the file first."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
-    if was_refused(error) and "available" not in str(error):
+    if was_refused(error):
         detail = str(error).partition("\n")[0] or "the system refused it"
         return f"not enough memory ({detail}): take fewer pairs at once, or end others"
     if isinstance(error, KeyError):

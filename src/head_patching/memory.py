@@ -15,12 +15,12 @@ def require_memory(needed: int, what: str, instead: str) -> None:
 
     Raises
     ------
-    MemoryError
+    ValueError
         With both sizes, and what to do `instead`.
     """
     available = available_memory()
     if needed > available:
-        raise MemoryError(
+        raise ValueError(
             f"{what} need {needed / 2**30:.1f} GiB of memory, {available / 2**30:.1f} "
             f"GiB are available: {instead}"
         )

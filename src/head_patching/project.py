@@ -25,7 +25,7 @@ def project_files(folder: Path) -> list[str]:
         names = listed.stdout.split("\0")
         return sorted(name for name in names if name and (folder / name).is_file())
     if (folder / METADATA).is_file():
-        from head_patching.results import read_json  # slow to import: it reads tables
+        from head_patching.reading import read_json  # slow to import: it reads tables
 
         graph = read_json(folder / METADATA)["@graph"]
         names = [node["@id"] for node in graph if "File" in node["@type"]]

@@ -139,7 +139,7 @@ def collect(
     ValueError
         When two results were made with different versions of a package.
     """
-    from head_patching.results import read_record  # slow to import: it reads tables
+    from head_patching.reading import read_record  # slow to import: it reads tables
 
     runs: dict[str, Any] = {}
     packages = package_versions()

@@ -8,7 +8,7 @@ from head_patching.cli import app
 from head_patching.commands.patch import positions_asked_for
 from head_patching.patching.cache import write_shard
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.results import read_dataset
+from head_patching.reading import read_dataset
 from tests.architectures import random_pairs
 
 

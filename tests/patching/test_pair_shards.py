@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from head_patching.patching.cache import read_shard, stored_batches, write_shard
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.pair_shards import Shard, cut, gather
-from head_patching.results import read_dataset, write_dataset
+from head_patching.reading import read_dataset
+from head_patching.results import write_dataset
 from tests.architectures import random_pairs
 
 # Four shapes; the pairs of one shape stand apart, in both files of the cache.

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from head_patching.provenance import flat
+from head_patching.reading import read_record
 from head_patching.reporting.claims import (
     Claim,
     effects_by_head,
@@ -18,7 +19,6 @@ from head_patching.reporting.claims import (
     verify,
 )
 from head_patching.reporting.numbers import numbers_table, sourced_numbers
-from head_patching.results import read_record
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = ROOT / "reference/claims.yaml"

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 from head_patching.metrics import TaskNotDone
-from head_patching.results import read_dataset, write_dataset
+from head_patching.reading import read_dataset
+from head_patching.results import write_dataset
 from head_patching.roles.measured import (
     Measured,
     Statistics,

@@ -35,7 +35,8 @@ def check_patching(
 
     from head_patching.models.loading import load_bridge, load_model
     from head_patching.patching import self_check
-    from head_patching.results import read_dataset, write_csv, write_json
+    from head_patching.reading import read_dataset
+    from head_patching.results import write_csv, write_json
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)

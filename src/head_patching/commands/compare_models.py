@@ -34,7 +34,8 @@ def compare_models(
 
     Without any experiment the tables have no rows: one model alone is not compared.
     """
-    from head_patching.results import read_csv, read_record, write_csv
+    from head_patching.reading import read_csv, read_record
+    from head_patching.results import write_csv
     from head_patching.roles import model_comparison
     from head_patching.tasks.pairs import PromptPairs
 
@@ -47,10 +48,8 @@ def compare_models(
         )
     experiments = []
     for about, prompts, answers, patched, held in zip(*files, strict=True):
-        config, asked = (
-            read_record(about, ["config"])["config"],
-            PromptPairs.read(prompts),
-        )
+        config = read_record(about, ["config"])["config"]
+        asked = PromptPairs.read(prompts)
         experiments.append(
             model_comparison.Experiment(
                 config["name"], (config["n_layers"], config["n_heads"]), asked.task,

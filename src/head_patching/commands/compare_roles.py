@@ -22,7 +22,8 @@ def compare_roles(
     level: Level = 0.95,
 ) -> None:
     """Compare roles with those that Wang et al. 2022 give to heads of GPT-2 small."""
-    from head_patching.results import read_csv, write_csv
+    from head_patching.reading import read_csv
+    from head_patching.results import write_csv
     from head_patching.roles import agreement, published
 
     found, criteria = read_csv(roles), read_csv(role_criteria)

@@ -27,7 +27,8 @@ def estimate_effects(
 
     from head_patching.models.loading import load_model
     from head_patching.patching import attribution
-    from head_patching.results import read_dataset, write_csv
+    from head_patching.reading import read_dataset
+    from head_patching.results import write_csv
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)

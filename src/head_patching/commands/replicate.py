@@ -46,7 +46,8 @@ def replicate(
 
     Of a model nobody described the tables have no rows, and nothing is read.
     """
-    from head_patching.results import read_csv, read_dataset, write_csv
+    from head_patching.reading import read_csv, read_dataset
+    from head_patching.results import write_csv
     from head_patching.roles import published, replication
     from head_patching.roles.measured import from_dataset
     from head_patching.tasks.pairs import PromptPairs

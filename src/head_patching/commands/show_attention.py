@@ -23,7 +23,8 @@ def show_attention(
     """Write the attention of the strongest head of each role on the shortest prompt."""
     from head_patching.models.loading import load_tokenizer
     from head_patching.patching.cache import read_shard
-    from head_patching.results import read_csv, write_csv
+    from head_patching.reading import read_csv
+    from head_patching.results import write_csv
     from head_patching.roles.examples import attention_examples, chosen_heads
     from head_patching.tasks import PromptPairs
 

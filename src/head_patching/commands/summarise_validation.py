@@ -25,7 +25,8 @@ def summarise_validation(
     """Write precision and recall, confusions, and false roles of null models."""
     import pandas as pd
 
-    from head_patching.results import read_csv, write_csv
+    from head_patching.reading import read_csv
+    from head_patching.results import write_csv
     from head_patching.roles import scores
 
     table = pd.concat([read_csv(path) for path in heads], ignore_index=True)

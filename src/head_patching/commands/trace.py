@@ -18,8 +18,8 @@ def trace(
     ] = Path("results"),
 ) -> None:
     """Print a number's value, the files it was computed from, and what made them."""
+    from head_patching.reading import read_record, read_words
     from head_patching.reporting.origins import origins
-    from head_patching.results import read_record, read_words
 
     numbers = read_words(results / "numbers.csv", ["key", "text", "exact", "files"])
     provenance = read_record(results / "provenance.json", ["runs", "rules"])

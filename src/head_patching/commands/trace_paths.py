@@ -40,7 +40,8 @@ def trace_paths(
 ) -> None:
     """Patch paths from every head to the answer and to the heads found on the way."""
     from head_patching.models.loading import load_model
-    from head_patching.results import read_dataset, write_dataset
+    from head_patching.reading import read_dataset
+    from head_patching.results import write_dataset
     from head_patching.roles import paths
     from head_patching.roles.classify import Importance
     from head_patching.roles.criteria import read_criteria

@@ -28,9 +28,10 @@ def verify(
     """Compare the chapter's claims with the reference; exit 0 only if all hold."""
     from rich.console import Console
 
+    from head_patching.reading import read_csv, read_record, read_words
     from head_patching.reporting import claims
     from head_patching.reporting.numbers import numbers_table, sourced_numbers
-    from head_patching.results import read_csv, read_record, read_words, write_csv
+    from head_patching.results import write_csv
 
     found = read_build(results)
     settings = read_record(reference / "settings.json", again=FROM_GIT)

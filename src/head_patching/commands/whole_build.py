@@ -24,13 +24,13 @@ def read_build(folder: Path) -> "list[Results]":
     ValueError
         When the folder holds no finished build.
     """
+    from head_patching.reading import read_record
+
     provenance = folder / "provenance.json"
     if not provenance.is_file():
         raise ValueError(
             f"{provenance} does not exist: run `snakemake --cores 4` before"
         )
-    from head_patching.results import read_record
-
     settings = read_record(provenance, ["settings"])["settings"]
     model = folder / short_name(settings["models"][0])
     corruptions = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from head_patching.results import reading
+from head_patching.reading import reading
 
 
 def require_weights(folder: Path) -> None:

@@ -35,7 +35,8 @@ from head_patching.models.transformer import (
     Model,
     ModelConfig,
 )
-from head_patching.results import atomic, read_record, reading, write_json
+from head_patching.reading import read_record, reading
+from head_patching.results import atomic, write_json
 
 AGAIN = "delete it and prepare the model again"
 CONVENTIONS = {

@@ -20,7 +20,8 @@ from head_patching.memory import require_memory
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.runs import PairBatch, run_pairs
-from head_patching.results import atomic, read_record, reading, write_json
+from head_patching.reading import read_record, reading
+from head_patching.results import atomic, write_json
 from head_patching.tasks.pairs import PromptPairs
 
 AGAIN = "cache the activations again (delete it and run snakemake)"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from head_patching.results import read_csv, read_record, reading
+from head_patching.reading import read_csv, read_record, reading
 
 HEAD = ["layer", "head"]
 

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from head_patching.results import atomic, require_recorded
+from head_patching.reading import require_recorded
+from head_patching.results import atomic
 from head_patching.tasks.pairs_file import read_records, to_lines
 
 

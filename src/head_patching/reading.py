@@ -1,0 +1,230 @@
+"""Reading results: what was written, or one line that names the file and what to do.
+
+Every file of the project is read through here, or within `reading`. Whatever the file
+holds, a reader raises nothing but `FileNotFoundError` and `ValueError`.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from head_patching.checksums import sha256_file
+from head_patching.provenance import record_path
+from head_patching.results import SCHEMA_VERSION
+
+# What to do about a file that cannot be read.
+AGAIN = "delete it and run snakemake again"
+
+# Columns that hold numbers, in whatever table they are.
+NUMBERS = {
+    "abs_diff", "accuracy", "attention", "auc", "baseline", "ci_high", "ci_low",
+    "copies", "denoising_effect", "difference", "distance", "effect", "engine",
+    "fn", "fp", "head", "important", "jaccard", "key_pos", "largest_error",
+    "later_head", "later_layer", "layer", "logit_diff", "mean", "n", "n_heads",
+    "n_in_role", "n_models", "n_pairs", "n_resamples", "n_sequences", "noise",
+    "noising_effect", "p_value", "pair", "pearson", "precision", "probability",
+    "q_value", "query_pos", "rank", "recall", "reference", "refused", "score_value",
+    "seed", "shared", "spearman", "threshold", "top", "tp", "value", "z",
+}  # fmt: skip
+
+
+@contextmanager
+def reading(path: Path | str, kind: str, again: str = AGAIN) -> Iterator[None]:
+    """Turn what a damaged file makes its reader raise into one line that names it.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        For any other failure in the block; the libraries that read raise all sorts.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist")
+    try:
+        yield
+    except (MemoryError, PermissionError):
+        raise
+    except Exception as error:
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"{path} is not {kind}, or damaged ({detail[:200]}): {again}"
+        ) from error
+
+
+def require_version(path: Path | str, found: object, again: str = AGAIN) -> None:
+    """Refuse a file whose content is arranged as in another version of this project.
+
+    Raises
+    ------
+    ValueError
+        Which says whether that version is older or newer, and what to do.
+    """
+    if found == SCHEMA_VERSION and not isinstance(found, bool):
+        return
+    if isinstance(found, int) and found > SCHEMA_VERSION:
+        raise ValueError(
+            f"{path}: schema version {found} is of a newer head-patching, this one "
+            f"reads {SCHEMA_VERSION}: use the newer one, or {again}"
+        )
+    shown = f"schema version {found!r}" if found is not None else "no schema version"
+    raise ValueError(
+        f"{path}: {shown[:60]}, of an older head-patching or another program; this one "
+        f"reads {SCHEMA_VERSION}: {again}"
+    )
+
+
+def require_recorded(path: Path | str) -> None:
+    """Refuse a file that is not the one its run record was written for.
+
+    A file without a record beside it is taken as it is.
+
+    Raises
+    ------
+    ValueError
+        When the checksums differ.
+    """
+    record = record_path(path)
+    if not record.is_file():
+        return
+    expected = read_record(record).get("sha256")
+    if expected is not None and sha256_file(path) != expected:
+        raise ValueError(
+            f"{path} is not the file that {record.name} was written for (its SHA-256 "
+            f"differs): {AGAIN}, or delete the record if you changed it on purpose"
+        )
+
+
+def read_dataset(path: Path | str) -> xr.Dataset:
+    """Read a netCDF result into memory.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is not there.
+    ValueError
+        When it cannot be read, is not what was written, or was written by another
+        schema version.
+    """
+    with reading(path, "a netCDF file"):
+        # Before HDF5 sees it: what is damaged in the right place ends the process.
+        require_signature(path)
+    require_recorded(path)
+    with reading(path, "a netCDF file"):
+        dataset = xr.load_dataset(path, engine="h5netcdf")
+        found = dataset.attrs.get("schema_version")
+        version = found.item() if hasattr(found, "item") else found
+    require_version(path, version)
+    return dataset
+
+
+def require_signature(path: Path | str) -> None:
+    """Refuse a file that does not begin as HDF5 does."""
+    with Path(path).open("rb") as file:
+        if file.read(8) != b"\x89HDF\r\n\x1a\n":
+            raise ValueError("it does not begin as HDF5 does")
+
+
+def read_csv(
+    path: Path | str, columns: Sequence[str] = (), again: str = AGAIN
+) -> pd.DataFrame:
+    """Read a table that has at least these columns.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is not there.
+    ValueError
+        When it was cut short, a column is missing, or a number is none.
+    """
+    with reading(path, "a table", again):
+        if not Path(path).read_bytes().endswith(b"\n"):
+            raise ValueError("its last line is not complete")
+        table = pd.read_csv(path)
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError("a line has more cells than the first")
+    require_columns(path, table, columns, again)
+    for column in sorted(NUMBERS & {*table.columns}):
+        if pd.api.types.is_numeric_dtype(table[column]):
+            continue
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        wrong = table[column][numbers.isna() & table[column].notna()]
+        if len(wrong):
+            raise ValueError(
+                f"{path}, line {wrong.index[0] + 2}: {column} is "
+                f"{str(wrong.iloc[0])[:40]!r}, expected a number: {again}"
+            )
+    return table
+
+
+def read_words(
+    path: Path | str, columns: Sequence[str], again: str = AGAIN
+) -> pd.DataFrame:
+    """Read a table with at least these columns whose cells are all texts.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is not there.
+    ValueError
+        When it was cut short or a column is missing.
+    """
+    with reading(path, "a table", again):
+        if not Path(path).read_bytes().endswith(b"\n"):
+            raise ValueError("its last line is not complete")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return require_columns(path, table, columns, again)
+
+
+def require_columns(
+    path: Path | str, table: pd.DataFrame, columns: Sequence[str], again: str
+) -> pd.DataFrame:
+    """The table, when it has at least these columns."""
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise ValueError(f"{path}: column {missing[0]!r} is missing: {again}")
+    return table
+
+
+def read_json(path: Path | str, again: str = AGAIN) -> dict[str, Any]:
+    """The object in a JSON file, whoever wrote it.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is not there.
+    ValueError
+        When it holds something else.
+    """
+    with reading(path, "JSON", again):
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(record, dict):
+            raise ValueError(f"it holds {type(record).__name__}, expected an object")
+    return record
+
+
+def read_record(
+    path: Path | str,
+    keys: Sequence[str] = (),
+    again: str = AGAIN,
+) -> dict[str, Any]:
+    """What was given to `write_json`: with at least these keys, less the version.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is not there.
+    ValueError
+        When it is not JSON, of another schema version, or lacks a key.
+    """
+    record = read_json(path, again)
+    require_version(path, record.pop("schema_version", None), again)
+    missing = [key for key in keys if key not in record]
+    if missing:
+        raise ValueError(f"{path}: key {missing[0]!r} is missing: {again}")
+    return record
