@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.error_table import ROWS, is_message
+from tests.errors.table import ROWS, is_message
 
 TAKE = "from pathlib import Path; from head_patching.build_lock import take_lock;"
 TAKE += "take_lock(Path('lock'));"

@@ -23,13 +23,12 @@ AGAIN = "delete it and run snakemake again"
 # Columns that hold numbers, in whatever table they are.
 NUMBERS = {
     "abs_diff", "accuracy", "attention", "auc", "baseline", "ci_high", "ci_low",
-    "copies", "denoising_effect", "difference", "distance", "effect", "engine",
-    "fn", "fp", "head", "important", "jaccard", "key_pos", "largest_error",
-    "later_head", "later_layer", "layer", "logit_diff", "mean", "n", "n_heads",
-    "n_in_role", "n_models", "n_pairs", "n_resamples", "n_sequences", "noise",
-    "noising_effect", "p_value", "pair", "pearson", "precision", "probability",
-    "q_value", "query_pos", "rank", "recall", "reference", "refused", "score_value",
-    "seed", "shared", "spearman", "threshold", "top", "tp", "value", "z",
+    "copies", "difference", "distance", "engine", "fn", "fp", "head", "important",
+    "jaccard", "key_pos", "largest_error", "later_head", "later_layer", "layer",
+    "mean", "n", "n_heads", "n_models", "n_pairs", "n_resamples", "noise",
+    "p_value", "pair", "pearson", "precision", "probability", "q_value",
+    "query_pos", "recall", "reference", "refused", "seed", "shared", "spearman",
+    "threshold", "tp", "value", "z",
 }  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """Kill builds at random moments, then see that a plain one ends as if undisturbed.
 
 Run by `make test-faults`; it takes the time of some quick builds. Every kill is
-SIGKILL, to Snakemake or to one of its jobs, drawn with its moment from the seed. Exits
-with 0 only when the last build succeeds and every result is byte for byte that of a
-build that nobody disturbed.
+SIGKILL: to Snakemake, to one of its jobs, or to all at once, as when a machine stops;
+which and when is drawn from the seed. Exits with 0 only when the last build succeeds,
+nothing of a killed one still runs, and every result is byte for byte that of a build
+that nobody disturbed.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,23 +56,43 @@ def jobs_of(build: subprocess.Popen) -> list[psutil.Process]:
         return []
 
 
-def kill(build: subprocess.Popen, draw: random.Random) -> str | None:
-    """Kill Snakemake or one of its jobs; says which, None when it was too late."""
+def kill(build: subprocess.Popen, draw: random.Random) -> tuple[str, int] | None:
+    """Kill Snakemake, one of its jobs, or all; None when it was too late.
+
+    Returns
+    -------
+    What was killed, and how many jobs live on without a Snakemake.
+    """
     jobs = jobs_of(build)
-    if jobs and draw.random() < 0.5:
+    target = draw.choice(["Snakemake", "job", "all"])
+    if build.poll() is not None or (target == "job" and not jobs):
+        return None
+    if target == "job":
         victim = draw.choice(jobs)
         try:
             words = victim.cmdline()
             victim.kill()
         except psutil.NoSuchProcess:
             return None
-        return "job " + " ".join(Path(word).name for word in words[1:3])
-    if build.poll() is not None:
-        return None
-    build.send_signal(signal.SIGKILL)
+        return "job " + " ".join(Path(word).name for word in words[1:3]), 0
+    if target == "all":
+        os.killpg(build.pid, signal.SIGKILL)
+    else:
+        build.kill()
     build.wait()
-    left = sum(job.is_running() for job in jobs)
-    return f"Snakemake, {left} job{'s' * (left != 1)} left running"
+    return target, sum(job.is_running() for job in jobs) * (target == "Snakemake")
+
+
+def running_in(folder: Path) -> list[int]:
+    """Numbers of the processes that work in the folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()).is_relative_to(folder):
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return found
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -109,26 +131,32 @@ def undisturbed(folder: Path) -> tuple[dict[str, str], float]:
 
 
 def disturb(folder: Path, n_kills: int, longest: float, draw: random.Random) -> None:
-    """Start builds in one folder and kill each, so often."""
-    n_killed = 0
-    while n_killed < n_kills:
-        build = start(folder, folder / "killed.log")
+    """Start builds in one folder and kill each, so often; prints what was hit."""
+    killed: Counter[str] = Counter()
+    log = folder / "killed.log"
+    while killed.total() < n_kills:
+        build = start(folder, log)
         wait = draw.uniform(2, longest)
         try:
             build.wait(wait)
+        except subprocess.TimeoutExpired:
+            hit = kill(build, draw)
+        else:
             print(f"a build ended by itself, {build.returncode}", flush=True)
             if build.returncode == 0:
                 # Nothing would be left to kill: what is made last is made again.
                 shutil.rmtree(folder / "results" / draw.choice(["paper", "figures"]))
             continue
-        except subprocess.TimeoutExpired:
-            killed = kill(build, draw)
-        if killed is None:
+        if hit is None:
             continue
-        n_killed += 1
-        print(f"{n_killed:3} after {wait:5.1f} s: {killed}", flush=True)
-        if killed.startswith("job"):
+        target, n_orphans = hit
+        killed[target.split()[0]] += 1
+        orphans = f", {n_orphans} jobs left running" if n_orphans else ""
+        print(f"{killed.total():3} after {wait:5.1f} s: {target}{orphans}", flush=True)
+        if target.startswith("job"):
             build.wait()  # stops by itself, for a job failed
+    n_waits = log.read_text().count("waiting for jobs of a build that was killed")
+    print(f"killed: {dict(killed)}; {n_waits} builds waited for jobs left running")
 
 
 def main() -> None:
@@ -139,7 +167,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to build; else temporary")
     options = parser.parse_args()
     with TemporaryDirectory() as temporary:
-        folder = options.folder or Path(temporary)
+        folder = (options.folder or Path(temporary)).resolve()
         expected, seconds = undisturbed(folder / "undisturbed")
         killed = copy_of_project(folder / "killed")
         # Long enough for the longest first job to end, so that later ones are killed.
@@ -149,12 +177,11 @@ def main() -> None:
             sys.exit(f"the last build failed:\n{log.read_text()[-3000:]}")
         print(f"the build after them: {time.monotonic() - begin:.0f} s")
         found = differences(checksums(killed), expected)
+        found += [f"still running: process {number}" for number in running_in(killed)]
         for line in found:
             print(line)
-        print(
-            f"{options.kills} kills survived, {len(expected)} files, "
-            f"{len(found)} differ"
-        )
+        n_files, n_faults = len(expected), len(found)
+        print(f"{options.kills} kills, {n_files} files compared, {n_faults} faults")
         sys.exit(bool(found))
 
 

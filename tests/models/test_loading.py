@@ -95,7 +95,7 @@ def test_weights_that_are_cut_off(tmp_path):
     checkpoint = save_checkpoint("gpt2", tmp_path / "checkpoint")
     weights = checkpoint / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(ValueError, match=r"model.safetensors is truncated or damaged"):
+    with pytest.raises(ValueError, match=r"model.safetensors is not .* or damaged"):
         prepare_model(str(checkpoint), tmp_path / "out")
 
 

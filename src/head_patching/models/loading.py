@@ -10,6 +10,8 @@ import logging
 import os
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -200,17 +202,16 @@ def prepare_model(
     # What an earlier model left would be taken for this one's.
     (folder / "model.json").unlink(missing_ok=True)
     in_place = isinstance(source, FolderModel) and source.folder.resolve()
-    if in_place != checkpoint.resolve():
-        shutil.rmtree(checkpoint, ignore_errors=True)
-    files = write_checkpoint(source, origin, checkpoint, words)
-    require_weights(checkpoint)
-    bridge = load_bridge(checkpoint)
-    config = config_of(bridge, source.title)
-    require_tokenizer(checkpoint, config)
-    tensors = tensors_of(bridge, config)
-    require_finite(name, tensors)
-    model = build_model(config, tensors)
-    check = check_against_bridge(model, bridge)
+    with nullcontext() if in_place == checkpoint.resolve() else new_folder(checkpoint):
+        files = write_checkpoint(source, origin, checkpoint, words)
+        require_weights(checkpoint)
+        bridge = load_bridge(checkpoint)
+        config = config_of(bridge, source.title)
+        require_tokenizer(checkpoint, config)
+        tensors = tensors_of(bridge, config)
+        require_finite(name, tensors)
+        model = build_model(config, tensors)
+        check = check_against_bridge(model, bridge)
     with atomic(folder / "weights.safetensors") as partial:
         save_file(tensors, partial)
         checksum = sha256_file(partial)
@@ -233,6 +234,17 @@ def prepare_model(
     }
     write_json(folder / "model.json", record)
     return record
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Remove what was in a folder, and the whole folder when the block fails."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def quiet_transformers() -> None:

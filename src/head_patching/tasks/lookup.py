@@ -19,6 +19,7 @@ def find(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
     """
     if isinstance(name, str) and name in table:
         return table[name]
-    near = get_close_matches(str(name).lower(), table, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    lowered = {entry.lower(): entry for entry in table}
+    near = get_close_matches(str(name).lower(), lowered, n=1)
+    hint = f"did you mean {lowered[near[0]]!r}? " if near else ""
     raise ValueError(f"unknown {kind} {name!r}: {hint}allowed: {', '.join(table)}")

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-TABLE = Path(__file__).parents[1] / "docs/errors.md"
+TABLE = Path(__file__).parents[2] / "docs/errors.md"
 
 
 def rows_of(document: str) -> dict[str, str]:

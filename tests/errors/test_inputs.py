@@ -1,0 +1,184 @@
+"""Wrong options, prompts, models, files: each gives its message in docs/errors.md."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+from safetensors.torch import load_file, save_file
+
+from head_patching.checksums import sha256_file
+from head_patching.results import write_csv, write_dataset, write_json
+from tests.architectures import random_pairs
+from tests.errors.command_lines import (
+    Arguments,
+    cached,
+    check,
+    made_pairs,
+    patched,
+    summarised,
+)
+
+PAIR = random_pairs(seed=5)[0]
+
+
+def changed_pair(**changes: object) -> Arguments:
+    """A pairs file whose first pair is another."""
+    header, first, *others = Path("pairs.jsonl").read_text().splitlines()
+    lines = [header, json.dumps(json.loads(first) | changes), *others]
+    Path("pairs.jsonl").write_text("\n".join(lines) + "\n")
+    return cached()
+
+
+def cut(file: str) -> None:
+    """A file's first half is left."""
+    content = Path(file).read_bytes()
+    Path(file).write_bytes(content[: len(content) // 2])
+
+
+def cut_then(file: str, arguments: Arguments) -> Arguments:
+    cut(file)
+    return arguments
+
+
+def other_bit(file: str, arguments: Arguments) -> Arguments:
+    """One bit of the file, near its end, is another."""
+    content = bytearray(Path(file).read_bytes())
+    content[-9] ^= 4
+    Path(file).write_bytes(content)
+    return arguments
+
+
+def recorded_then_edited() -> Arguments:
+    write_json("patched.run.json", {"sha256": sha256_file("patched.nc")})
+    return other_bit("patched.nc", summarised())
+
+
+def other_version(version: object) -> Arguments:
+    record = json.loads(Path("model/model.json").read_text())
+    Path("model/model.json").write_text(
+        json.dumps(record | {"schema_version": version})
+    )
+    return cached()
+
+
+def not_a_number(file: str) -> None:
+    tensors = load_file(file)
+    name = max(tensors, key=lambda key: tensors[key].numel())
+    tensors[name].view(-1)[3] = float("inf")
+    save_file(tensors, file, metadata={"format": "pt"})
+
+
+def infinite_checkpoint() -> Arguments:
+    not_a_number("gpt2/model.safetensors")
+    return ["prepare-model", "--model", "gpt2", "--out", "out"]
+
+
+def does_not_do_the_task() -> Arguments:
+    dataset = xr.load_dataset("patched.nc", engine="h5netcdf")
+    alike = dataset.assign(clean_logit_diff=dataset["corrupt_logit_diff"])
+    write_dataset("patched.nc", alike)
+    return summarised()
+
+
+def with_text(file: str, text: str, arguments: Arguments) -> Arguments:
+    Path(file).write_text(text)
+    return arguments
+
+
+def blocked_folder() -> Arguments:
+    Path("out").write_text("a file")
+    return patched()
+
+
+def classified(criteria: str) -> Arguments:
+    return ["classify-roles", "--evidence", "patched.nc", "--threshold", "0.1"] + [
+        "--false-discovery-rate", "0.1", "--resamples", "5", "--sign-flips", "5",
+        "--role-resamples", "5", "--seed", "1", "--criteria", criteria,
+        "--out", "out/a.csv", "--out-criteria", "out/b.csv",
+        "--out-evidence", "out/c.csv", "--out-stability", "out/d.csv", "patched.nc",
+    ]  # fmt: skip
+
+
+def summarised_validation(file: str) -> Arguments:
+    return ["summarise-validation", "--out", "out/a.csv", file] + [
+        "--out-confusion", "out/b.csv", "--out-null-models", "out/c.csv",
+    ]  # fmt: skip
+
+
+def validation_twice() -> Arguments:
+    rows = {
+        "architecture": ["gpt2"] * 2, "noise": [0.1] * 2, "seed": [0] * 2,
+        "without": ["nothing"] * 2, "task": ["ioi"] * 2, "layer": [0] * 2,
+        "head": [0] * 2, "planted": ["none"] * 2, "found": ["no role"] * 2,
+        "accuracy": [1.0] * 2, "refused": [0] * 2,
+    }  # fmt: skip
+    write_csv("planted.csv", pd.DataFrame(rows))
+    return summarised_validation("planted.csv")
+
+
+COMMANDS: dict[str, Callable[[], Arguments]] = {
+    "a missing option": lambda: patched()[:-2],
+    "an unknown subcommand": lambda: ["pach"],
+    "an unknown patch type": lambda: patched(kind="ouput"),
+    "an unknown direction": lambda: patched(direction="denoise"),
+    "an unknown position": lambda: patched("--position", "EDN"),
+    "a position beyond the prompt": lambda: patched("--position", "99"),
+    "an unknown corruption": lambda: made_pairs("planted", "3", "s2_io"),
+    "zero pairs": lambda: made_pairs("planted", "0"),
+    "more pairs than there are": lambda: made_pairs("planted", "1000000000"),
+    "names of several tokens": lambda: made_pairs("model", "3"),
+    "prompts of unequal length": lambda: changed_pair(
+        clean_tokens=[*PAIR.clean_tokens, 1]
+    ),
+    "a corrupt prompt like the clean one": lambda: changed_pair(
+        corrupt=PAIR.clean, corrupt_tokens=PAIR.clean_tokens
+    ),
+    "an answer like the wrong answer": lambda: changed_pair(
+        wrong_answer=PAIR.answer, wrong_answer_token=PAIR.answer_token
+    ),
+    "tokens that the model does not have": lambda: (
+        changed_pair(answer_token=5000) and patched()
+    ),
+    "a model that does not do the task": does_not_do_the_task,
+    "a weight that is NaN or infinite": infinite_checkpoint,
+    "a checkpoint that is cut short": lambda: cut_then(
+        "gpt2/model.safetensors", ["prepare-model", "--model", "gpt2", "--out", "out"]
+    ),
+    "a folder that is no prepared model": lambda: [
+        word if word != "model" else "nowhere" for word in patched()
+    ],
+    "weights cut short or changed": lambda: cut_then(
+        "model/weights.safetensors", cached()
+    ),
+    "cached activations cut short or changed": lambda: other_bit(
+        "000.safetensors", patched("000.safetensors")
+    ),
+    "cached activations of other prompts": lambda: (
+        random_pairs(seed=6).write("pairs.jsonl") or patched("000.safetensors")
+    ),
+    "a manifest that is no JSON": lambda: cut_then(
+        "000.json", patched("000.safetensors")
+    ),
+    "netCDF cut short": lambda: cut_then("patched.nc", summarised()),
+    "netCDF or prompts changed since they were written": recorded_then_edited,
+    "prompts cut short": lambda: cut_then("pairs.jsonl", cached()),
+    "a table cut short": lambda: cut_then(
+        "roles.csv", summarised_validation("roles.csv")
+    ),
+    "criteria that are no YAML": lambda: with_text(
+        "roles.yaml", "criteria: [", classified("roles.yaml")
+    ),
+    "a missing file": lambda: summarised("none.nc"),
+    "a file of an older version": lambda: other_version(1),
+    "a file of a newer version": lambda: other_version(99),
+    "a planted model counted twice": validation_twice,
+    "a file in the place of the results folder": blocked_folder,
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_bad_input_gives_its_message(name: str, place: Path) -> None:
+    check(name, COMMANDS[name]())
