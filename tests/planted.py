@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from head_patching.models.loading import load_model, prepare_model
+from head_patching.models.loading import load_model, load_tokenizer, prepare_model
 from head_patching.models.planted.checkpoint import PlantedModel, write_planted
 from head_patching.models.transformer import Model
 from head_patching.tasks.vocabulary import WORDS
@@ -20,4 +20,7 @@ def planted_model(
         folder = Path(temporary)
         write_planted(planted, WORDS, folder / "checkpoint")
         prepare_model(str(folder / "checkpoint"), folder / "model")
-        return load_model(folder / "model")
+        model = load_model(folder / "model")
+        # Before the folder goes in which it would look for it.
+        model.tokenizer = load_tokenizer(folder / "model" / "checkpoint")
+        return model

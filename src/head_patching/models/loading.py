@@ -6,6 +6,7 @@ and writes a folder. `load_model` reads that folder in well under a second and n
 neither TransformerLens nor transformers' model code.
 """
 
+import functools
 import logging
 import os
 import shutil
@@ -76,7 +77,7 @@ def load_model(folder: Path | str) -> Model:
     with reading(description, "the description of a model", AGAIN):
         config = ModelConfig(**record["config"])
         model = build_model(config, tensors)
-    model.tokenizer = load_tokenizer(folder / "checkpoint")
+    model.read_tokenizer = functools.partial(load_tokenizer, folder / "checkpoint")
     model.provenance, model.folder = record["provenance"], folder
     return model
 

@@ -13,6 +13,7 @@ TransformerLens on all three architectures.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -141,9 +142,14 @@ class Model:
     rotary_sin: Float[Tensor, "n_ctx rotary_dim"] | None
     W_U: Float[Tensor, "d_model d_vocab"]
     b_U: Float[Tensor, " d_vocab"]
-    tokenizer: Any = None
     provenance: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None  # the prepared folder it was loaded from
+    read_tokenizer: Callable[[], Any] = lambda: None
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The tokenizer; read when first asked for, since patching needs none."""
+        return self.read_tokenizer()
 
     @property
     def device(self) -> torch.device:

@@ -6,7 +6,8 @@ for scoring alone.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,12 @@ from head_patching.models.planted.circuit import ROLES
 from head_patching.models.transformer import Model
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.roles.assign import assign_roles
-from head_patching.roles.attention import PROTOCOLS, plain_vocabulary, random_tokens
+from head_patching.roles.attention import (
+    PROTOCOLS,
+    Protocol,
+    plain_vocabulary,
+    random_tokens,
+)
 from head_patching.roles.classify import NO_ROLE
 from head_patching.roles.demands import Demands
 from head_patching.roles.evidence import evidence_on_tokens
@@ -67,46 +73,53 @@ def validate_model(
     n_pairs, seed
         Of the prompts and the random tokens.
     """
+    with planted_and_prepared(planted) as (model, truth):
+        traces = {
+            name: traced(model, find_task(name), asked, n_pairs, seed)
+            for name, asked in demands.items()
+        }
+        on_tokens = []
+        if any(trace is not None for trace, _ in traces.values()):
+            protocols = protocols_asked_for(demands.values())
+            on_tokens = evidence_on_tokens(
+                model, seed, prepend_bos=True, protocols=protocols
+            )
+        names = {
+            "architecture": planted.architecture,
+            "noise": planted.noise,
+            "seed": planted.seed,
+            "without": without_text(planted.without),
+            "induction_accuracy": induction_accuracy(model, seed),
+        }
+        tables = []
+        for name, (trace, accuracy) in traces.items():
+            if trace is None:
+                heads = pd.DataFrame(model.config.heads, columns=["layer", "head"])
+                found = heads.assign(role=NO_ROLE)
+            else:
+                found = assign_roles(trace, demands[name], on_tokens).roles
+            names |= {"task": name, "accuracy": accuracy, "refused": int(trace is None)}
+            asked = {row.role for row in demands[name].criteria}
+            tables.append(pd.DataFrame(names | beside_truth(found, truth, asked)))
+    return pd.concat(tables)
+
+
+@contextmanager
+def planted_and_prepared(
+    planted: PlantedModel,
+) -> Iterator[tuple[Model, dict[tuple[int, int], str]]]:
+    """The model, prepared as any is in a folder that goes, and each head's role."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_planted(planted, WORDS, folder / "checkpoint")
         prepare_model(str(folder / "checkpoint"), folder / "model")
-        model = load_model(folder / "model")
         record = json.loads((folder / "checkpoint" / "truth.json").read_text())
-    truth = {
-        (head["layer"], head["head"]): role
-        for role, heads in record["roles"].items()
-        for head in heads
-    }
-    traces = {
-        name: traced(model, find_task(name), asked, n_pairs, seed)
-        for name, asked in demands.items()
-    }
-    on_tokens = []
-    if any(trace is not None for trace, _ in traces.values()):
-        asked = {row.criterion for each in demands.values() for row in each.criteria}
-        protocols = [each for each in PROTOCOLS if each.criteria & asked]
-        on_tokens = evidence_on_tokens(
-            model, seed, prepend_bos=True, protocols=protocols
-        )
-    names = {
-        "architecture": planted.architecture,
-        "noise": planted.noise,
-        "seed": planted.seed,
-        "without": without_text(planted.without),
-        "induction_accuracy": induction_accuracy(model, seed),
-    }
-    tables = []
-    for name, (trace, accuracy) in traces.items():
-        if trace is None:
-            heads = pd.DataFrame(model.config.heads, columns=["layer", "head"])
-            found = heads.assign(role=NO_ROLE)
-        else:
-            found = assign_roles(trace, demands[name], on_tokens).roles
-        names |= {"task": name, "accuracy": accuracy, "refused": int(trace is None)}
-        asked = {row.role for row in demands[name].criteria}
-        tables.append(pd.DataFrame(names | beside_truth(found, truth, asked)))
-    return pd.concat(tables)
+        truth = {
+            (head["layer"], head["head"]): role
+            for role, heads in record["roles"].items()
+            for head in heads
+        }
+        yield load_model(folder / "model"), truth
 
 
 def traced(
@@ -125,6 +138,12 @@ def traced(
     if not {row.criterion for row in demands.criteria} & {*KNOCKED_OUT}:
         trace = replace(trace, tracing=replace(trace.tracing, knocked_out=None))
     return trace, float((trace.clean_logit_diff > 0).mean())
+
+
+def protocols_asked_for(demands: Iterable[Demands]) -> list[Protocol]:
+    """Those of repeated random tokens that any role's criteria name."""
+    asked = {row.criterion for each in demands for row in each.criteria}
+    return [protocol for protocol in PROTOCOLS if protocol.criteria & asked]
 
 
 def beside_truth(
