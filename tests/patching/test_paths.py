@@ -216,7 +216,7 @@ def test_order_company_shares_and_choice_of_senders_do_not_matter(prepared, name
     progress, chosen = [], [(1, 1), (0, 2)]
     with (
         patch("head_patching.patching.shares.ROWS_PER_SHARE", 70),
-        patch("head_patching.patching.path_sweep.BLOCK_ROWS", 30),
+        patch("head_patching.patching.propagate.BLOCK_ROWS", 30),
     ):
         cut = path_effects(
             model, pairs, "noising", receivers, batches=run_pairs(model, pairs, 2),

@@ -30,6 +30,9 @@ except ValueError as error:
     # A WorkflowError would hide these lines between others.
     sys.exit(str(error))
 
+# Where and how exactly the model is computed, for each command that runs it.
+COMPUTING = f"--device {config['device']} --dtype {config['dtype']}"
+
 LOCKS = ["requirements.lock", "model.lock"]
 
 # Figure of a task -> the tables it is drawn from, named as the options of its module.

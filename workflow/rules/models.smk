@@ -44,6 +44,7 @@ rule measure_repetition:
         mem_mb=4000,
         runtime=10,
     params:
+        computing=COMPUTING,
         folder=subpath(input.model, parent=True),
         distances=distance_options("repetition"),
         copies=lookup(within=config, dpath="repetition/copies"),
@@ -57,4 +58,4 @@ rule measure_repetition:
         "head-patching measure-repetition --model-folder {params.folder}"
         " {params.distances} --copies {params.copies} --sequences {params.sequences}"
         " --resamples {params.resamples} --level {params.level} --seed {params.seed}"
-        " --threads {threads} --out {output.repetition} > {log} 2>&1"
+        " {params.computing} --threads {threads} --out {output.repetition} > {log} 2>&1"

@@ -17,6 +17,7 @@ rule cache_activations:
         mem_mb=4000,
         runtime=10,
     params:
+        computing=COMPUTING,
         folder=subpath(input.model, parent=True),
         first=first_pair,
         n_pairs=lookup(within=config, dpath="pairs_per_shard"),
@@ -25,7 +26,7 @@ rule cache_activations:
     shell:
         "head-patching cache-activations --model-folder {params.folder}"
         " --pairs {input.pairs} --first {params.first} --count {params.n_pairs}"
-        " --threads {threads} --out {output.tensors} > {log} 2>&1"
+        " {params.computing} --threads {threads} --out {output.tensors} > {log} 2>&1"
 
 
 rule patch_heads:
@@ -48,6 +49,7 @@ rule patch_heads:
         mem_mb=6000,
         runtime=30,
     params:
+        computing=COMPUTING,
         folder=subpath(input.model, parent=True),
         positions="",
         shard=shard_option,
@@ -57,7 +59,7 @@ rule patch_heads:
         "head-patching patch --model-folder {params.folder} --pairs {input.pairs}"
         " --patch-type {wildcards.patch_type} --direction {wildcards.direction}"
         " {params.positions} {params.shard}"
-        " --threads {threads} --out {output.patched} {input.cache} > {log} 2>&1"
+        " {params.computing} --threads {threads} --out {output.patched} {input.cache} > {log} 2>&1"
 
 
 use rule patch_heads as patch_positions with:
@@ -69,6 +71,7 @@ use rule patch_heads as patch_positions with:
     benchmark:
         f"logs/patch_positions/{{model}}_{{task}}_{{corruption}}_{RUN}.tsv"
     params:
+        computing=COMPUTING,
         folder=subpath(input.model, parent=True),
         positions=position_options,
         shard=shard_option,
@@ -130,12 +133,13 @@ rule estimate_effects:
         mem_mb=6000,
         runtime=20,
     params:
+        computing=COMPUTING,
         folder=subpath(input.model, parent=True),
     message:
         "Estimate effects of {wildcards.model}'s heads by one gradient"
     shell:
         "head-patching estimate-effects --model-folder {params.folder}"
-        " --pairs {input.pairs} --threads {threads} --out {output.agreement}"
+        " --pairs {input.pairs} {params.computing} --threads {threads} --out {output.agreement}"
         " {input.patched} > {log} 2>&1"
 
 

@@ -18,6 +18,7 @@ rule measure_evidence:
         mem_mb=6000,
         runtime=10,
     params:
+        computing=COMPUTING,
         folder=subpath(input.model, parent=True),
         seed=lookup(within=config, dpath="statistics/seed"),
     message:
@@ -25,7 +26,7 @@ rule measure_evidence:
     shell:
         "head-patching measure-evidence --model-folder {params.folder}"
         " --pairs {input.pairs} --seed {params.seed}"
-        " --threads {threads} --out {output.evidence} {input.cache} > {log} 2>&1"
+        " {params.computing} --threads {threads} --out {output.evidence} {input.cache} > {log} 2>&1"
 
 
 rule trace_paths:
@@ -49,6 +50,7 @@ rule trace_paths:
         mem_mb=6000,
         runtime=30,
     params:
+        computing=COMPUTING,
         folder=subpath(input.model, parent=True),
         threshold=lookup(within=config, dpath="importance/threshold"),
         rate=lookup(within=config, dpath="importance/false_discovery_rate"),
@@ -62,7 +64,7 @@ rule trace_paths:
         " --evidence {input.evidence} {params.criteria}"
         " --threshold {params.threshold} --false-discovery-rate {params.rate}"
         " --sign-flips {params.sign_flips} --seed {params.seed}"
-        " --threads {threads} --out {output.paths} {input.pairs} > {log} 2>&1"
+        " {params.computing} --threads {threads} --out {output.paths} {input.pairs} > {log} 2>&1"
 
 
 rule classify_roles:

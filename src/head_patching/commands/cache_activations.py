@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from head_patching.commands.options import (
+    Device,
+    Dtype,
     ModelFolder,
     Out,
     Pairs,
@@ -19,6 +21,8 @@ def cache_activations(
     out: Out,
     first: Annotated[int, typer.Option(min=0, help="Index of the first pair.")] = 0,
     count: Annotated[int, typer.Option(min=1, help="Pairs at most.")] = 1_000_000,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
     """Run some pairs and store their activations, with a manifest beside them."""
@@ -27,4 +31,10 @@ def cache_activations(
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
-    write_shard(out, load_model(model_folder), PromptPairs.read(pairs), first, count)
+    write_shard(
+        out,
+        load_model(model_folder, device, dtype),
+        PromptPairs.read(pairs),
+        first,
+        count,
+    )

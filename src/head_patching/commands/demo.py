@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from head_patching.commands.options import Criteria, Threads, use_threads
+from head_patching.commands.options import Criteria, Device, Threads, use_threads
 from head_patching.commands.patch import PatchType
 from head_patching.commands.progress import progress
 
@@ -37,6 +37,7 @@ def demo(
     top: Annotated[int, typer.Option(min=1, help="Heads in the table.")] = 15,
     threshold: Annotated[float, typer.Option(min=0, help="Least |effect|.")] = 0.05,
     criteria: Criteria = Path("config/roles/ioi.yaml"),
+    device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
     """Patch every head on a few IOI prompts; show the strongest and their roles."""
@@ -54,7 +55,7 @@ def demo(
 
     use_threads(threads)
     console = Console(highlight=False, markup=False)
-    loaded = load_model(prepared_folder(model, WORDS))
+    loaded = load_model(prepared_folder(model, WORDS), device)
     shape = loaded.config
     n_heads = shape.n_layers * shape.n_heads
     console.print(

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from head_patching.commands.options import (
+    Device,
+    Dtype,
     ModelFolder,
     Out,
     Pairs,
@@ -20,6 +22,8 @@ def estimate_effects(
     pairs: Pairs,
     out: Out,
     top: Annotated[int, typer.Option(min=1, help="Heads whose ranks count.")] = 20,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
     """Estimate patched runs by two gradients, and say how far off each estimate is."""
@@ -32,7 +36,7 @@ def estimate_effects(
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
-    model, prompts = load_model(model_folder), PromptPairs.read(pairs)
+    model, prompts = load_model(model_folder, device, dtype), PromptPairs.read(pairs)
     rows = []
     for path in patched:
         exact = read_dataset(path)

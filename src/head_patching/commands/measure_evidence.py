@@ -1,6 +1,8 @@
 """head-patching measure-evidence: what each head attends to, writes and copies."""
 
 from head_patching.commands.options import (
+    Device,
+    Dtype,
     ModelFolder,
     Out,
     Pairs,
@@ -17,6 +19,8 @@ def measure_evidence(
     pairs: Pairs,
     seed: Seed,
     out: Out,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
     """Measure attention, direct effect, copying and induction scores of every head."""
@@ -28,7 +32,7 @@ def measure_evidence(
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
-    model, prompts = load_model(model_folder), PromptPairs.read(pairs)
+    model, prompts = load_model(model_folder, device, dtype), PromptPairs.read(pairs)
     batches = (
         (batch.indices, batch.clean, batch.corrupt)
         for shard in cache

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from head_patching.commands.options import (
+    Device,
+    Dtype,
     Level,
     ModelFolder,
     Out,
@@ -26,6 +28,8 @@ def measure_repetition(
     seed: Seed,
     out: Out,
     level: Level = 0.95,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
     """Measure how well the next of repeated random tokens is known."""
@@ -35,7 +39,7 @@ def measure_repetition(
     from head_patching.tasks.tokens import resolve_prepend_bos
 
     use_threads(threads)
-    model = load_model(model_folder)
+    model = load_model(model_folder, device, dtype)
     table = repetition.measure_repetition(
         model, distance, copies, sequences, seed,
         resolve_prepend_bos(model.tokenizer, "auto"), resamples, level,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from head_patching.commands.options import (
+    Device,
+    Dtype,
     ModelFolder,
     Out,
     Pairs,
@@ -64,6 +66,8 @@ def patch(
             "the cache (gather-shards).",
         ),
     ] = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
     """Patch every head in turn and write what each pair's run then says."""
@@ -80,7 +84,7 @@ def patch(
         raise ValueError(
             f"--shard {part} cuts between the batches of the cache: expected its files"
         )
-    model, prompts = load_model(model_folder), PromptPairs.read(pairs)
+    model, prompts = load_model(model_folder, device, dtype), PromptPairs.read(pairs)
     if screen:
         from head_patching.patching.screening import screen_heads
 

@@ -7,6 +7,8 @@ import typer
 
 from head_patching.commands.options import (
     Criteria,
+    Device,
+    Dtype,
     ModelFolder,
     Out,
     Rate,
@@ -36,6 +38,8 @@ def trace_paths(
     seed: Seed,
     out: Out,
     criteria: Criteria = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
     """Patch paths from every head to the answer and to the heads found on the way."""
@@ -58,7 +62,8 @@ def trace_paths(
     )
     read = [PromptPairs.read(path) for path in pairs]
     tracer = paths.tracer(
-        load_model(model_folder), {each.corruption: each for each in read}
+        load_model(model_folder, device, dtype),
+        {each.corruption: each for each in read},
     )
     measured = paths.trace_paths(
         tracer, from_dataset(read_dataset(evidence)), demands, on_step=typer.echo

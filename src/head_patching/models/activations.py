@@ -39,6 +39,11 @@ class Activations:
         parts = {name: tensor[:, rows] for name, tensor in self.by_layer()}
         return Activations(**parts, final_logits=logits)
 
+    def to(self, like: Tensor) -> "Activations":
+        """The same values, where another tensor is and of its precision."""
+        parts = {name: tensor.to(like) for name, tensor in self.by_layer()}
+        return Activations(**parts, final_logits=self.final_logits.to(like))
+
     def detached(self) -> "Activations":
         """The same values, without the graph that led to them."""
         logits = self.final_logits.detach()

@@ -30,6 +30,7 @@ from head_patching.models.checkpoints import (
     write_checkpoint,
 )
 from head_patching.models.checks import check_against_bridge
+from head_patching.models.devices import find_device, find_dtype
 from head_patching.models.integrity import require_weights
 from head_patching.models.planted.words import Words
 from head_patching.models.registry import FolderModel, find_source, short_name
@@ -48,16 +49,27 @@ CONVENTIONS = {
 }
 
 
-def load_model(folder: Path | str) -> Model:
+def load_model(
+    folder: Path | str, device: str = "cpu", dtype: str = "float32"
+) -> Model:
     """The model that `prepare_model` wrote into `folder`.
+
+    Parameters
+    ----------
+    device
+        `cpu`, `cuda`, `mps`, or `auto`: the best that this machine has.
+    dtype
+        `float32` or `float64`.
 
     Raises
     ------
     FileNotFoundError
         When the folder was not prepared.
     ValueError
-        When it was written by another schema version or a weight is not finite.
+        When it was written by another schema version, a weight is not finite, or this
+        machine has no such device.
     """
+    where, precision = find_device(device), find_dtype(dtype)
     folder = Path(folder)
     description = folder / "model.json"
     if not description.is_file():
@@ -79,7 +91,7 @@ def load_model(folder: Path | str) -> Model:
         model = build_model(config, tensors)
     model.read_tokenizer = functools.partial(load_tokenizer, folder / "checkpoint")
     model.provenance, model.folder = record["provenance"], folder
-    return model
+    return model.to(where, precision)
 
 
 def require_finite(where: Path | str, tensors: dict[str, Tensor]) -> None:

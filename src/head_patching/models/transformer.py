@@ -12,7 +12,7 @@ TransformerLens on all three architectures.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -125,6 +125,10 @@ class LayerWeights:
         kv_heads = self.config.n_key_value_heads
         return self.b_QKV.view(-1, self.config.d_head)[-kv_heads:]
 
+    def to(self, device: str, dtype: torch.dtype) -> "LayerWeights":
+        """The same weights elsewhere, or of another precision."""
+        return replace(self, **moved(self, device, dtype))
+
     def _reading_heads(self, first: int, count: int) -> Tensor:
         by_head = self.W_QKV.view(self.config.d_model, -1, self.config.d_head)
         return by_head[:, first : first + count].transpose(0, 1)
@@ -155,6 +159,11 @@ class Model:
     def device(self) -> torch.device:
         return self.W_E.device
 
+    def to(self, device: str, dtype: torch.dtype) -> "Model":
+        """The same model elsewhere, or of another precision."""
+        layers = [layer.to(device, dtype) for layer in self.layers]
+        return replace(self, layers=layers, **moved(self, device, dtype))
+
     @property
     def failed_checks(self) -> list[str]:
         """The engine's assumptions that this model does not meet (`models.checks`)."""
@@ -173,6 +182,16 @@ class Model:
     def run(self, tokens: Int[Tensor, "batch position"]) -> Activations:
         """The activations of one forward pass."""
         return forward(self, tokens)
+
+
+def moved(weights: Any, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The tensors among a dataclass's fields, on a device, by name."""
+    tensors = {each.name: getattr(weights, each.name) for each in fields(weights)}
+    return {
+        name: tensor.to(device, dtype)
+        for name, tensor in tensors.items()
+        if isinstance(tensor, Tensor)
+    }
 
 
 def normalise(

@@ -51,7 +51,7 @@ def write_shard(
         for run in ("clean", "corrupt"):
             for name in NAMES:
                 tensor = getattr(getattr(batch, run), name)
-                tensors[f"{number:03d}/{run}/{name}"] = tensor.contiguous()
+                tensors[f"{number:03d}/{run}/{name}"] = tensor.cpu().contiguous()
         indices = [start + index for index in batch.indices]
         groups.append({"first": batch.first, "pairs": indices})
     with atomic(path) as partial:
@@ -108,6 +108,8 @@ def read_shard(
                     )
                     for run in ("clean", "corrupt")
                 )
+            if model is not None:
+                clean, corrupt = clean.to(model.W_E), corrupt.to(model.W_E)
             yield PairBatch(group["pairs"], group["first"], clean, corrupt)
 
 

@@ -30,7 +30,6 @@ from head_patching.models.transformer import (
 from head_patching.patching.deltas import head_deltas
 from head_patching.patching.head_sets import Head
 from head_patching.patching.propagate import (
-    BLOCK_ROWS,
     Input,
     InputClamp,
     Joining,
@@ -184,7 +183,7 @@ def add_mlp_reaction(
     if not config.parallel_attn_mlp:
         read = read + attention_write(base.z[index][:, read_at], layer)
     before = mlp_write(normalise(read, config), layer)
-    for rows in blocks(len(change), read[..., 0].numel(), BLOCK_ROWS):
+    for rows in blocks(len(change), read[..., 0].numel(), model.device):
         after = mlp_write(normalise(read + change[rows], config), layer)
         change[rows] += after - before
 
@@ -271,7 +270,7 @@ def receiver_deltas(
         return head_outputs(attention_pattern(q, inputs["k"]), inputs["v"])
 
     changes = []
-    for senders in blocks(len(values), own["k"][:, :, 0, 0].numel(), BLOCK_ROWS):
+    for senders in blocks(len(values), own["k"][:, :, 0, 0].numel(), model.device):
         put = values[senders]  # one long batch of all their prompts, in a copy
         replaced = {name: own[name].repeat(len(put), 1, 1, 1) for name in INPUTS}
         replaced[part][:, read_at] = put.flatten(0, 1)

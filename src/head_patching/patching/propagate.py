@@ -38,9 +38,11 @@ from head_patching.models.transformer import (
     rotate,
 )
 
-# Rows (patch x prompt x position) that cross a layer together: their intermediates
-# should stay within the processor's cache, and the products should still be large.
+# Rows (patch x prompt x position) that cross a layer together. On a processor their
+# intermediates should stay within its cache, and the products should still be large; a
+# graphics card has no use for small ones.
 BLOCK_ROWS = 1024
+BLOCK_ROWS_ON_GPU = 32768
 
 END = slice(-1, None)
 ALL = slice(None)
@@ -138,10 +140,10 @@ def propagate(
             continue
         crossing = Crossing.of(model, base, layer, first, queries)
         held = [(items.index(c.item), c) for c in clamps.get(layer, ())]
-        for rows in blocks(len(items), rows_per_item, BLOCK_ROWS):
+        for rows in blocks(len(items), rows_per_item, model.device):
             crossed[rows] = crossing.of_travellers(stream[rows], rows.start, held)
         joined = crossed[len(items) : len(items) + len(joins.items)]
-        for rows in blocks(len(joined), rows_per_item, BLOCK_ROWS):
+        for rows in blocks(len(joined), rows_per_item, model.device):
             joined[rows] = crossing.of_joining(joins.delta[rows][:, :, queries])
         items.extend(joins.items)
     result = final_residual(model, base).expand(n_items, -1, -1).clone()
@@ -296,9 +298,10 @@ def causal_bias(
     return bias.repeat_interleave(group, dim=0)
 
 
-def blocks(n_items: int, rows_per_item: int, block_rows: int) -> Iterator[slice]:
-    """Slices of items that hold about `block_rows` rows each, and at least one item."""
-    step = max(1, block_rows // rows_per_item)
+def blocks(n_items: int, rows_per_item: int, device: torch.device) -> Iterator[slice]:
+    """Slices of items: as many as a device takes at once, and at least one."""
+    at_once = BLOCK_ROWS if device.type == "cpu" else BLOCK_ROWS_ON_GPU
+    step = max(1, at_once // rows_per_item)
     for start in range(0, n_items, step):
         yield slice(start, min(start + step, n_items))
 

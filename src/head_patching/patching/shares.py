@@ -17,6 +17,7 @@ Label = str | int | None  # a position's name or number; None: all positions at 
 # Patched rows (head x pair x position) of one share: enough for large products, few
 # enough to keep all lanes busy to the end and the streams under way small.
 ROWS_PER_SHARE = 6000
+ROWS_PER_SHARE_ON_GPU = 200_000
 
 # A batch with fewer shares is cut by heads too, lest a lane have nothing to do.
 MIN_SHARES = 2
@@ -50,7 +51,7 @@ class Share:
         if self.position is None:
             return None
         shape = len(self.batch.indices), self.batch.clean.n_positions
-        mask = torch.zeros(shape, dtype=torch.bool)
+        mask = torch.zeros(shape, dtype=torch.bool, device=self.batch.clean.z.device)
         mask[:, self.position] = True
         return mask
 
@@ -66,7 +67,9 @@ def shares(
     The cut does not depend on the number of threads, nor do the results then.
     """
     rows_per_pair = len(heads) * (batch.clean.n_positions - batch.first)
-    step = max(1, ROWS_PER_SHARE // max(1, rows_per_pair))
+    on_cpu = batch.clean.z.device.type == "cpu"
+    most = ROWS_PER_SHARE if on_cpu else ROWS_PER_SHARE_ON_GPU
+    step = max(1, most // max(1, rows_per_pair))
     parts = [
         (column, position, rows[start : start + step])
         for column, label in enumerate(labels)
@@ -74,7 +77,7 @@ def shares(
         for start in range(0, len(rows), step)
     ]
     n_groups = max(
-        math.ceil(rows_per_pair / ROWS_PER_SHARE),
+        math.ceil(rows_per_pair / most),
         MIN_SHARES if len(parts) < MIN_SHARES else 1,
     )
     groups = [heads[number::n_groups] for number in range(n_groups)]

@@ -106,7 +106,7 @@ def repetition(
             told = logits[len(start) :].unflatten(0, (n_copies, n_tokens))[1:, :-1]
             answers = words[1:].expand(n_copies - 1, -1)
             by_sequence.append(metrics(told, answers, words))
-    return torch.stack(by_sequence, dim=-1).double().cpu().numpy()
+    return torch.stack(by_sequence, dim=-1).cpu().double().numpy()
 
 
 def metrics(
