@@ -475,7 +475,7 @@ def result_paths(folder: Path) -> dict[str, Path]:
     tables += ("role_criteria", "self_check", "attribution")
     tables += ("role_stability", "scores", "null_models", "repetition", "overlap")
     tables += ("weights", "weight_agreement", "weight_pairs", "composition_edges")
-    tables += ("published_heads", "replication", "role_agreement")
+    tables += ("published_heads", "published_roles", "replication", "role_agreement")
     tables += ("role_disagreements", "models", "model_roles")
     paths = {name: folder / f"{name}.csv" for name in tables}
     paths["self_check_summary"] = folder / "self_check.json"

@@ -76,9 +76,17 @@ def synthetic_role_disagreements() -> pd.DataFrame:
     return table.assign(ci_low=table["value"] - 0.02, ci_high=table["value"] + 0.02)
 
 
+def synthetic_published_roles() -> pd.DataFrame:
+    """published_roles.csv: a role that is found, too, and one that is not."""
+    rows = [("name mover", 9, 9), ("name mover", 10, 0), ("duplicate token", 0, 1)]
+    table = pd.DataFrame(rows, columns=["role", "layer", "head"])
+    return table.assign(section="section 3.1")
+
+
 def write_replication(folder: Path) -> None:
-    """The three tables, as the workflow writes them."""
+    """The four tables, as the workflow writes them."""
     tables = {
+        "published_roles": synthetic_published_roles(),
         "replication": synthetic_replication(),
         "role_agreement": synthetic_role_agreement(),
         "role_disagreements": synthetic_role_disagreements(),

@@ -77,11 +77,11 @@ def test_roles_are_counted_and_named_strongest_first(results):
     rows = {row[0]: row[1:] for row in body(roles_table(results))}
     jaccard = results.role_stability.set_index("role")["jaccard"]
     stable = f"{jaccard['name mover']:.2f}"
-    assert rows["name mover"] == ["2", stable, "L24H4 and L21H7"]
+    assert rows["name mover"] == ["2", stable, "L24H4 and L21H7", "L9H9 and L10H0"]
     assert [rows["S-inhibition"][place] for place in (0, 2)] == ["2", "L20H0 and L18H8"]
     assert "backup name mover" not in rows  # neither asked for nor found
-    assert rows["undecided"] == ["2", "--", "L23H6 and L15H1"]
-    assert rows["no role"] == ["259", "--", "--"]
+    assert rows["undecided"] == ["2", "--", "L23H6 and L15H1", "--"]
+    assert rows["no role"] == ["259", "--", "--", "--"]
 
 
 def test_role_evidence_lists_what_was_met(results):
@@ -117,7 +117,7 @@ def test_roles_that_a_user_adds_are_listed_after_the_known_ones(results):
     roles = results.roles.replace({"role": {"undecided": "verb mover"}})
     rows = body(roles_table(dataclasses.replace(results, roles=roles)))
     assert [row[0] for row in rows[-3:]] == ["verb mover", "undecided", "no role"]
-    assert rows[-3][1:] == ["2", "--", "L23H6 and L15H1"]
+    assert rows[-3][1:] == ["2", "--", "L23H6 and L15H1", "--"]
 
 
 def test_a_robust_z_is_given_in_units_of_the_value_too(results):

@@ -358,7 +358,7 @@ def table_path(name, task):
     """Where a table of the chapter lies."""
     if name in VALIDATION:
         return f"results/validation/{name}.csv"
-    if name in OF_MODEL + REPLICATION + COMPARISON:
+    if name in [*OF_MODEL, "published_roles", *REPLICATION, *COMPARISON]:
         return f"{CHAPTER_MODEL}/{name}.csv"
     return f"{CHAPTER[task]}/{name}.csv"
 
@@ -384,6 +384,7 @@ def task_results(task):
         "weight_pairs",
         "composition_edges",
         "published_heads",
+        "published_roles",
         *REPLICATION,
         *COMPARISON,
     ]

@@ -240,6 +240,7 @@ rule replicate:
         values="results/{model}/replication.csv",
         agreement="results/{model}/role_agreement.csv",
         disagreements="results/{model}/role_disagreements.csv",
+        roles="results/{model}/published_roles.csv",
         record="results/{model}/replication.run.json",
     log:
         "logs/replicate/{model}.log",
@@ -258,7 +259,8 @@ rule replicate:
         "head-patching replicate --model {wildcards.model} {params.settings}"
         " --resamples {params.resamples} --level {params.level} --seed {params.seed}"
         " --out {output.values} --out-agreement {output.agreement}"
-        " --out-disagreements {output.disagreements} > {log} 2>&1"
+        " --out-disagreements {output.disagreements} --out-roles {output.roles}"
+        " > {log} 2>&1"
 
 
 rule validate_roles:

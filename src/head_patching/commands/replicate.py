@@ -21,6 +21,9 @@ def replicate(
     out_disagreements: Annotated[
         Path, typer.Option(metavar="CSV", help="Heads on which the two differ.")
     ],
+    out_roles: Annotated[
+        Path, typer.Option(metavar="CSV", help="The published heads, of their model.")
+    ],
     pairs: Annotated[
         list[Path] | None, typer.Option(metavar="JSONL", help=PAIRS)
     ] = None,
@@ -44,7 +47,8 @@ def replicate(
 ) -> None:
     """Set what is published of a model beside what was measured, for both settings.
 
-    Of a model nobody described the tables have no rows, and nothing is read.
+    Of a model nobody described the tables have no rows, and nothing is read; the
+    published heads are those of their own model.
     """
     from head_patching.reading import read_csv, read_dataset
     from head_patching.results import write_csv
@@ -74,6 +78,7 @@ def replicate(
             )
         )  # fmt: skip
     drawn = replication.Resampling(resamples, seed, level)
+    write_csv(out_roles, published.published_roles(published.MODEL))
     write_csv(out_agreement, replication.role_agreement(listed, settings, drawn))
     write_csv(out_disagreements, replication.role_disagreements(listed, settings))
     write_csv(out, replication.replication(values, listed, settings, drawn))

@@ -23,15 +23,17 @@ from head_patching.reporting.tabular import (
 
 # What a page has room for: heads with a role, undecided heads, effects of one of these.
 MOST_WITH_ROLE = 24
-MOST_UNDECIDED = 10
+MOST_UNDECIDED = 6
 LARGEST_EFFECTS = 2
 
 
 def roles_table(results: Results) -> str:
     """How many heads have each role, and which; strongest denoising effect first.
 
-    With the mean pairwise Jaccard index of the role's heads over resamples.
+    With the mean pairwise Jaccard index of the role's heads over resamples, and the
+    heads that the literature gives the role in its own model, by layer.
     """
+    published = results.published_roles.sort_values(["layer", "head"])
     order = results.heads_by_strength()
     by_head = results.roles_by_head()
     jaccard = results.role_stability.set_index("role")["jaccard"]
@@ -40,9 +42,14 @@ def roles_table(results: Results) -> str:
         heads = [head for head in order if role in by_head.get(head, [])]
         shown = MISSING if role == NO_ROLE else _head_list(heads)
         stable = format_number(jaccard[role], 2) if role in jaccard else MISSING
-        rows.append([escape(role), str(len(heads)), stable, shown])
-    table = pd.DataFrame(rows, columns=["Role", "Heads", "Jaccard", "Which"])
-    return tabular(table, r"@{}lrr>{\raggedright\arraybackslash}p{8.4cm}@{}")
+        of_role = published[published["role"] == role]
+        elsewhere = [(head.layer, head.head) for head in of_role.itertuples()]
+        named = _head_list(elsewhere)
+        rows.append([escape(role), str(len(heads)), stable, shown, named])
+    columns = ["Role", "Heads", "Jaccard", "Which", "Published"]
+    wide = r">{\raggedright\arraybackslash}p"
+    specification = rf"@{{}}lrr{wide}{{5.2cm}}{wide}{{2.9cm}}@{{}}"
+    return tabular(pd.DataFrame(rows, columns=columns), specification)
 
 
 def role_evidence_table(results: Results, most: int = MOST_WITH_ROLE) -> str:

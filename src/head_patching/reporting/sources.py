@@ -57,6 +57,7 @@ COLUMNS = {
     "composition_edges": ["kind", *HEAD, "later_layer", "later_head", "z", "role"]
     + ["later_role"],
     "published_heads": [*HEAD, "source"],
+    "published_roles": ["role", *HEAD],
     "replication": ["criterion", "role", "heads", "n_heads", "comparison", "published"]
     + ["prepend_bos", "own", "value", "ci_low", "ci_high", "agrees"],
     "role_agreement": ["prepend_bos", "own", "role", "published", "found", "both"]
@@ -102,6 +103,7 @@ class Results:
     weight_pairs: pd.DataFrame
     composition_edges: pd.DataFrame
     published_heads: pd.DataFrame
+    published_roles: pd.DataFrame
     replication: pd.DataFrame
     role_agreement: pd.DataFrame
     role_disagreements: pd.DataFrame
@@ -191,6 +193,7 @@ def read_results(
     weight_pairs: Path,
     composition_edges: Path,
     published_heads: Path,
+    published_roles: Path,
     replication: Path,
     role_agreement: Path,
     role_disagreements: Path,
@@ -236,6 +239,7 @@ def read_results(
         "weight_pairs": weight_pairs,
         "composition_edges": composition_edges,
         "published_heads": published_heads,
+        "published_roles": published_roles,
         "replication": replication,
         "role_agreement": role_agreement,
         "role_disagreements": role_disagreements,
