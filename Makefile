@@ -67,6 +67,14 @@ $(VENV)/.packages: requirements.lock model.lock | $(VENV)/.python
 	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
+# What submits jobs to SLURM; wanted on clusters alone.
+$(VENV)/.slurm: slurm.lock $(VENV)/.packages
+	$(UV) --no-deps --require-hashes -r slurm.lock
+	@touch $@
+
+.PHONY: setup-slurm
+setup-slurm: setup $(VENV)/.slurm ## the same, and what runs the workflow on a SLURM cluster
+
 $(VENV)/.package: pyproject.toml $(VENV)/.packages
 	$(UV) --no-deps --no-build-isolation -e .
 	@touch $@
@@ -88,6 +96,10 @@ system:
 .PHONY: test-faults
 test-faults: setup ## kill quick builds at random moments, and compare what comes out
 	python tests/faults/kill_builds.py
+
+.PHONY: test-slurm
+test-slurm: setup-slurm ## the quick workflow through a SLURM of this machine's own, and without
+	python -m tests.slurm.compare
 
 .PHONY: quick
 quick: setup ## the whole chapter on a few prompts, in some minutes
@@ -116,6 +128,12 @@ lock: $(VENV)/.python ## resolve pyproject.toml anew into the lock files
 	echo "$(MODEL_PIN)" | $(BIN)/uv pip compile -q --no-deps --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	    - -o model.lock
+	@# What requirements.lock holds, at its versions, is not named again.
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	    --extra slurm -c requirements.lock $(addprefix --no-emit-package ,$(TORCH_FAMILY)) \
+	    $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock | sort -u) \
+	    pyproject.toml -o slurm.lock
 	$(MAKE) environment.yml
 
 # pip refuses to mix hashed and unhashed pins, and conda hands it one list: the same

@@ -30,21 +30,26 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def test_every_pin_has_a_hash() -> None:
-    for lock in ("requirements.lock", "model.lock"):
+    for lock in ("requirements.lock", "model.lock", "slurm.lock"):
         entries = re.split(r"\n(?=[A-Za-z0-9])", (ROOT / lock).read_text().strip())
         assert all("--hash=sha256:" in entry for entry in entries)
 
 
 def test_lock_holds_every_declared_dependency() -> None:
     project = PYPROJECT["project"]
-    declared = names(project["dependencies"])
-    for extra in project["optional-dependencies"].values():
-        declared |= names(extra)
+    extras = project["optional-dependencies"]
+    declared = names(project["dependencies"] + extras["build"] + extras["test"])
     assert declared - names(pins("requirements.lock")) == {"torch"}
+    assert names(extras["slurm"]) <= names(pins("slurm.lock"))
+
+
+def test_slurm_changes_nothing_that_is_locked() -> None:
+    locked = names(pins("requirements.lock") + pins("model.lock")) | {"torch"}
+    assert not names(pins("slurm.lock")) & locked
 
 
 def test_locks_name_no_registry() -> None:
-    for lock in ("requirements.lock", "model.lock", "environment.yml"):
+    for lock in ("requirements.lock", "model.lock", "slurm.lock", "environment.yml"):
         assert not re.search(
             r"https?://|--(?:extra-)?index-url", (ROOT / lock).read_text()
         )
@@ -92,7 +97,9 @@ def test_citation_and_package_agree() -> None:
     assert citation["license"] == project["license"]
 
 
-@pytest.mark.parametrize("target", ["all", "test", "setup", "quick", "lint", "lock"])
+@pytest.mark.parametrize(
+    "target", ["all", "test", "setup", "quick", "lint", "lock", "test-slurm"]
+)
 def test_make_target_can_be_planned(target: str) -> None:
     plan = subprocess.run(
         ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True
