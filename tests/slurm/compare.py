@@ -23,7 +23,7 @@ SLURM = (
     *("--profile", "workflow/profiles/slurm"),
     *("--slurm-status-command", "squeue"),  # sacct would ask for an accounting
     *("--slurm-init-seconds-before-status-checks", "5"),
-    *("--slurm-no-account", "--latency-wait", "5"),
+    *("--latency-wait", "5"),
 )
 
 

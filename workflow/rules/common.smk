@@ -571,6 +571,19 @@ def own_files(wildcards):
     return project_files(Path())
 
 
+def model_memory(copies):
+    """Megabytes for a job that holds so many copies of a model's weights at its peak.
+
+    Two are there while weights are read: as in the file, and fused. The rest is for
+    libraries, and for the activations under way.
+    """
+
+    def of_model(wildcards, input):
+        return 2500 + copies * os.path.getsize(input.weights) // 10**6
+
+    return of_model
+
+
 def first_pair(wildcards):
     """Index of the first pair in a cache file."""
     return int(wildcards.shard) * config["pairs_per_shard"]

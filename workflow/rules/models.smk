@@ -41,7 +41,7 @@ rule measure_repetition:
         "logs/measure_repetition/{model}.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=model_memory(2),
         runtime=10,
     params:
         computing=COMPUTING,

@@ -14,7 +14,7 @@ rule cache_activations:
         "logs/cache_activations/{model}_{task}_{corruption}_{shard}.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=model_memory(2),
         runtime=10,
     params:
         computing=COMPUTING,
@@ -46,7 +46,7 @@ rule patch_heads:
         f"logs/patch_heads/{{model}}_{{task}}_{{corruption}}_{RUN}.tsv"
     threads: config["threads"]
     resources:
-        mem_mb=6000,
+        mem_mb=model_memory(2),
         runtime=30,
     params:
         computing=COMPUTING,
@@ -98,7 +98,7 @@ rule check_patching:
         "logs/check_patching/{model}_{task}_{corruption}.tsv"
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=model_memory(4),
         runtime=20,
     params:
         folder=subpath(input.model, parent=True),
@@ -128,9 +128,11 @@ rule estimate_effects:
         record="results/{model}/{task}/{corruption}/attribution.run.json",
     log:
         "logs/estimate_effects/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/estimate_effects/{model}_{task}_{corruption}.tsv"
     threads: config["threads"]
     resources:
-        mem_mb=6000,
+        mem_mb=model_memory(2),
         runtime=20,
     params:
         computing=COMPUTING,
@@ -158,6 +160,8 @@ rule summarise_effects:
         record="results/{model}/{task}/{corruption}/effects.run.json",
     log:
         "logs/summarise_effects/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/summarise_effects/{model}_{task}_{corruption}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -191,5 +195,7 @@ use rule summarise_effects as summarise_positions with:
         record="results/{model}/{task}/{corruption}/effects_by_position.run.json",
     log:
         "logs/summarise_positions/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/summarise_positions/{model}_{task}_{corruption}.tsv"
     message:
         "Summarise effects by position on {wildcards.task}"

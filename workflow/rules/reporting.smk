@@ -13,6 +13,8 @@ rule record_provenance:
         ),
     log:
         "logs/record_provenance.log",
+    benchmark:
+        "logs/record_provenance.tsv"
     threads: 1
     resources:
         mem_mb=500,
@@ -46,6 +48,8 @@ rule draw_figure:
         record="results/figures/{figure}.run.json",
     log:
         "logs/draw_figure/{figure}.log",
+    benchmark:
+        "logs/draw_figure/{figure}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -70,6 +74,8 @@ rule build_tables:
         record="results/tables/{task}.run.json",
     log:
         "logs/build_tables/{task}.log",
+    benchmark:
+        "logs/build_tables/{task}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -98,6 +104,8 @@ rule build_shared_tables:
         record="results/tables.run.json",
     log:
         "logs/build_shared_tables.log",
+    benchmark:
+        "logs/build_shared_tables.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -123,6 +131,8 @@ rule build_numbers:
         record="results/numbers.run.json",
     log:
         "logs/build_numbers.log",
+    benchmark:
+        "logs/build_numbers.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -154,12 +164,14 @@ rule typeset_chapter:
         ),
     log:
         "logs/typeset_chapter.log",
+    benchmark:
+        "logs/typeset_chapter.tsv"
     shadow:
         "minimal"
     threads: 1
     resources:
         mem_mb=1000,
-        runtime=5,
+        runtime=15,
     message:
         "Typeset the chapter"
     shell:

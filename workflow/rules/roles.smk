@@ -15,7 +15,7 @@ rule measure_evidence:
         "logs/measure_evidence/{model}_{task}_{corruption}.tsv"
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=model_memory(2),
         runtime=10,
     params:
         computing=COMPUTING,
@@ -47,7 +47,7 @@ rule trace_paths:
         "logs/trace_paths/{model}_{task}_{corruption}.tsv"
     threads: config["threads"]
     resources:
-        mem_mb=6000,
+        mem_mb=model_memory(2),
         runtime=30,
     params:
         computing=COMPUTING,
@@ -88,6 +88,8 @@ rule classify_roles:
         record="results/{model}/{task}/{corruption}/roles.run.json",
     log:
         "logs/classify_roles/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/classify_roles/{model}_{task}_{corruption}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -127,6 +129,8 @@ rule outline_circuit:
         record="results/{model}/{task}/{corruption}/circuit.run.json",
     log:
         "logs/outline_circuit/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/outline_circuit/{model}_{task}_{corruption}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -154,6 +158,8 @@ rule show_attention:
         record="results/{model}/{task}/{corruption}/attention_examples.run.json",
     log:
         "logs/show_attention/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/show_attention/{model}_{task}_{corruption}.tsv"
     threads: 1
     resources:
         mem_mb=2000,
@@ -178,6 +184,8 @@ rule compare_tasks:
         record="results/{model}/overlap.run.json",
     log:
         "logs/compare_tasks/{model}.log",
+    benchmark:
+        "logs/compare_tasks/{model}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -214,6 +222,8 @@ rule compare_models:
         record="results/{model}/models.run.json",
     log:
         "logs/compare_models/{model}.log",
+    benchmark:
+        "logs/compare_models/{model}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -244,6 +254,8 @@ rule replicate:
         record="results/{model}/replication.run.json",
     log:
         "logs/replicate/{model}.log",
+    benchmark:
+        "logs/replicate/{model}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
@@ -278,8 +290,8 @@ rule validate_roles:
     # Small models: threads would wait for each other. Several jobs run side by side.
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=2000,
+        runtime=60,
     params:
         seeds=lookup(within=config, dpath="validation/seeds"),
         n_pairs=lookup(within=config, dpath="validation/n_pairs"),
@@ -317,6 +329,8 @@ rule summarise_validation:
         nulls="results/validation/null_models.csv",
     log:
         "logs/summarise_validation.log",
+    benchmark:
+        "logs/summarise_validation.tsv"
     threads: 1
     resources:
         mem_mb=1000,

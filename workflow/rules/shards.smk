@@ -8,6 +8,8 @@ rule gather_shards:
         record="results/{model}/{task}/{corruption}/{patched}/{direction}_{patch_type}.run.json",
     log:
         "logs/gather_shards/{model}_{task}_{corruption}_{patched}_{direction}_{patch_type}.log",
+    benchmark:
+        "logs/gather_shards/{model}_{task}_{corruption}_{patched}_{direction}_{patch_type}.tsv"
     threads: 1
     resources:
         mem_mb=2000,

@@ -9,6 +9,8 @@ rule make_pairs:
         record="results/{model}/{task}/{corruption}/pairs.run.json",
     log:
         "logs/make_pairs/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/make_pairs/{model}_{task}_{corruption}.tsv"
     wildcard_constraints:
         corruption=r"[a-z0-9_]+",
     threads: 1
@@ -41,6 +43,8 @@ rule switch_bos:
         record="results/{model}/{task}/{corruption}.other_bos/pairs.run.json",
     log:
         "logs/switch_bos/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/switch_bos/{model}_{task}_{corruption}.tsv"
     wildcard_constraints:
         corruption=r"[a-z0-9_]+",
     threads: 1
@@ -67,6 +71,8 @@ rule measure_behaviour:
         record="results/{model}/{task}/{corruption}/behaviour.run.json",
     log:
         "logs/measure_behaviour/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/measure_behaviour/{model}_{task}_{corruption}.tsv"
     threads: 1
     resources:
         mem_mb=2000,

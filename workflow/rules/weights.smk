@@ -15,8 +15,8 @@ rule inspect_weights:
         "logs/inspect_weights/{model}.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=model_memory(2),
+        runtime=15,
     params:
         folder=subpath(input.model, parent=True),
         seed=lookup(within=config, dpath="statistics/seed"),
@@ -48,6 +48,8 @@ rule compare_weights:
         published="results/{model}/{task}/{corruption}/published_heads.csv",
     log:
         "logs/compare_weights/{model}_{task}_{corruption}.log",
+    benchmark:
+        "logs/compare_weights/{model}_{task}_{corruption}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
