@@ -1,8 +1,9 @@
-"""How the time and memory of patching grow: python benchmarks/scaling.py FILE.csv.
+"""How the time and memory of patching grow, measured on models with random weights.
 
-Models with random weights, each in a process of its own, so that its peak of memory is
-its own. One thing is varied at a time from `BASE`; the last cases have a few layers as
-wide as those of a model of 7B parameters. Speed depends on shapes alone.
+`python benchmarks/scaling.py cpu FILE.csv` (or `cuda`) runs each case in a process of
+its own, so that its peak of memory is its own. One thing is varied at a time from
+`BASE`; the last cases have a few layers as wide as those of a model of 7B parameters.
+Speed depends on shapes alone. `extrapolate.py` makes tables of the file.
 """
 
 import csv
@@ -109,33 +110,40 @@ def random_pairs(case: Case) -> PromptPairs:
     return PromptPairs("random", "one_token", False, 0, pairs)
 
 
-def measure(case: Case, weights: Path) -> dict[str, float]:
-    """Seconds of one sweep over all heads, and the process's peak of memory.
+def measure(case: Case, weights: Path, device: str) -> dict[str, float]:
+    """Seconds of one sweep over all heads, and the peak of memory.
 
     The speed of large matrix products is measured before and after, on the same
-    threads: other work on the machine slows both.
+    device and threads: other work on the machine slows both. Memory is the process's,
+    and on a GPU what was taken there.
     """
     torch.set_num_threads(THREADS)
-    pairs = random_pairs(case)
-    model = build_model(case.config, load_file(weights))
-    patcher = HeadPatcher(model)
+    tensors = {name: each.to(device) for name, each in load_file(weights).items()}
+    model = build_model(case.config, tensors)
+    del tensors
+    pairs, patcher = random_pairs(case), HeadPatcher(model)
     patcher.run(pairs.select([0]))  # warm up: allocations and thread pools
-    peaks = [gemm_peak()]
+    size = 2048 if device == "cpu" else 8192
+    peaks = [gemm_peak(size, device=device)]
     begin = time.perf_counter()
     patcher.run(pairs)
     seconds = time.perf_counter() - begin
-    peaks.append(gemm_peak())
+    peaks.append(gemm_peak(size, device=device))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if device != "cpu":
+        memory = torch.cuda.max_memory_allocated()
     return {
         "seconds": round(seconds, 3),
         "gflop": round(sweep_flops(case.config, case.n_pairs, case.n_suffix) / 1e9, 1),
         "gemm_peak_gflops": round(max(peaks), 1),
         "weights_mib": round(weights.stat().st_size / MIB, 1),
-        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_memory_mib": round(memory / MIB, 1),
     }
 
 
 def main() -> None:
-    """Measure all cases and write them to the file given."""
+    """Measure all cases on a device and write them to the file given."""
+    device, path = sys.argv[1:]
     rows = []
     for varied, cases in CASES.items():
         for case in cases:
@@ -144,10 +152,10 @@ def main() -> None:
                 save_file(random_tensors(case.config), weights)
                 spawn = multiprocessing.get_context("spawn")
                 with ProcessPoolExecutor(1, mp_context=spawn) as process:
-                    figures = process.submit(measure, case, weights).result()
+                    figures = process.submit(measure, case, weights, device).result()
             rows.append({"varied": varied} | asdict(case) | figures)
             print(*rows[-1].values(), flush=True)
-    with open(sys.argv[1], "w", newline="", encoding="utf-8") as file:
+    with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -151,13 +151,14 @@ def sweep_flops(config: ModelConfig, n_pairs: int, n_suffix: int) -> float:
     return total
 
 
-def gemm_peak(size: int = 2048, seconds: float = 1.0) -> float:
-    """GFLOP/s of large fp32 matrix products on this machine, sustained for a while."""
-    left, right = torch.ones(size, size), torch.ones(size, size)
+def gemm_peak(size: int = 2048, seconds: float = 1.0, device: str = "cpu") -> float:
+    """GFLOP/s of large fp32 matrix products on a device, sustained for a while."""
+    left, right = torch.ones(2, size, size, device=device)
     product = torch.mm(left, right)
     start, n_products = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - start) < seconds:
         torch.mm(left, right, out=product)
+        float(product[0, 0])  # a GPU goes on computing behind this program's back
         n_products += 1
     return 2 * size**3 * n_products / elapsed / 1e9
 
