@@ -6,7 +6,7 @@
 #   results/{model}/{task}/{corruption}/              one experiment:
 #       pairs.jsonl                                     prompt pairs
 #       behaviour.csv                                   what the model answers
-#       cache/{shard}.safetensors + .json               clean and corrupt activations
+#       cache/{number}.safetensors + .json              clean and corrupt activations
 #       patching/{direction}_{patch_type}.nc            logit_diff of every patched run
 #       patching/{direction}_{patch_type}/{part}.nc     its shards, if it is cut
 #       positions/{direction}_{patch_type}.nc           the same, position by position

@@ -10,7 +10,7 @@ import torch
 
 from head_patching.models.devices import DEVICES, find_device, find_dtype
 from head_patching.models.transformer import Model
-from head_patching.patching.cache import read_shard, write_shard
+from head_patching.patching.cache import read_cache, write_cache
 from head_patching.patching.deltas import PATCH_TYPES
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.paths import Receivers, path_effects
@@ -97,8 +97,8 @@ def test_a_graphics_processor_says_the_same(prepared, tmp_path):
     expected = HeadPatcher(model).run(PAIRS).logit_diff
     for writer, reader in ((model, there), (there, model)):
         path = tmp_path / f"{writer.device.type}.safetensors"
-        write_shard(path, writer, PAIRS, 0, len(PAIRS))
-        batches = read_shard(path, PAIRS, reader)
+        write_cache(path, writer, PAIRS, 0, len(PAIRS))
+        batches = read_cache(path, PAIRS, reader)
         found = HeadPatcher(reader).run(PAIRS, batches=batches).logit_diff
         np.testing.assert_allclose(found, expected, atol=TOLERANCE)
 

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from head_patching.cli import app
 from head_patching.commands.patch import positions_asked_for
-from head_patching.patching.cache import write_shard
+from head_patching.patching.cache import write_cache
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.reading import read_dataset
 from tests.architectures import random_pairs
@@ -63,7 +63,7 @@ def test_screening_refuses_a_cache(patched, tmp_path):
 def test_shards_are_gathered_into_the_file_of_the_whole(patched, tmp_path):
     run, model, pairs = patched
     cache = tmp_path / "000.safetensors"
-    write_shard(cache, model, pairs, 0, len(pairs))
+    write_cache(cache, model, pairs, 0, len(pairs))
     output = ("--patch-type", "output", "--direction", "denoising", "--threads", 2)
     run(*output, cache)
     whole = (tmp_path / "out.nc").read_bytes()

@@ -8,7 +8,7 @@ import pytest
 
 from head_patching.models.loading import load_model, prepare_model
 from head_patching.models.planted.checkpoint import PlantedModel, Words, write_planted
-from head_patching.patching.cache import write_shard
+from head_patching.patching.cache import write_cache
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.results import write_csv, write_dataset, write_json
 from head_patching.tasks.ioi_templates import NAMES, prompt_words
@@ -27,7 +27,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pairs = random_pairs(seed=5)
     pairs.write(folder / "pairs.jsonl")
     model = load_model(folder / "model")
-    write_shard(folder / "000.safetensors", model, pairs, 0, 5)
+    write_cache(folder / "000.safetensors", model, pairs, 0, 5)
     found = HeadPatcher(model).run(pairs)
     does_the_task = found.assign(clean_logit_diff=found["corrupt_logit_diff"] + 5)
     write_dataset(folder / "patched.nc", does_the_task)

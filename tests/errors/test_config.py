@@ -19,7 +19,7 @@ CONFIGS: dict[str, dict[str, object]] = {
         "a missing key": {"tasks": {"other": {"corruption": "abc"}}},
         "an unknown patch type in the config": {"patch_types": ["output", "ouput"]},
         "a wrong type": {"models": "smollm2-135m"},
-        "a number out of range": {"pairs_per_shard": 0},
+        "a number out of range": {"pairs_per_file": 0},
         "zero pairs in the config": {"tasks": {"ioi": {"n_pairs": 0}}},
         "a number written as a text": {"self_check": {"tolerance": "1e-4"}},
         "a number that is not finite": {"importance": {"threshold": float("nan")}},

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from head_patching.configuration import check_config, check_tasks
 from head_patching.models.loading import load_model, prepare_model
-from head_patching.patching.cache import manifest_path, read_shard, write_shard
+from head_patching.patching.cache import manifest_path, read_cache, write_cache
 from head_patching.reading import read_csv, read_dataset, read_record
 from head_patching.results import write_csv, write_dataset, write_json
 from head_patching.roles.criteria import read_criteria
@@ -154,26 +154,26 @@ def test_netcdf(n_inputs: int, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def shard(tmp_path: Path) -> Path:
+def cache(tmp_path: Path) -> Path:
     """Cached activations of one pair."""
     prepare_model(str(save_checkpoint("gpt2", tmp_path / "gpt2")), tmp_path / "model")
     path = tmp_path / "000.safetensors"
-    write_shard(path, load_model(tmp_path / "model"), random_pairs(seed=60), 0, 1)
+    write_cache(path, load_model(tmp_path / "model"), random_pairs(seed=60), 0, 1)
     return path
 
 
 @few_and_many("manifest")
-def test_manifests_of_cached_activations(n_inputs: int, shard: Path) -> None:
-    record = manifest_path(shard)
+def test_manifests_of_cached_activations(n_inputs: int, cache: Path) -> None:
+    record = manifest_path(cache)
     contents = mutated(yaml.safe_load(record.read_text())).map(written)
     pairs = random_pairs(seed=60)
-    refused = refusing(record, lambda _: list(read_shard(shard, pairs)))
+    refused = refusing(record, lambda _: list(read_cache(cache, pairs)))
     each_is_refused(contents, refused, n_inputs)
 
 
 @few_and_many("activations")
-def test_cached_activations(n_inputs: int, shard: Path) -> None:
+def test_cached_activations(n_inputs: int, cache: Path) -> None:
     refused = refusing(
-        shard, lambda file: list(read_shard(file, random_pairs(seed=60)))
+        cache, lambda file: list(read_cache(file, random_pairs(seed=60)))
     )
-    each_is_refused(garbled(shard.read_bytes()), refused, n_inputs)
+    each_is_refused(garbled(cache.read_bytes()), refused, n_inputs)

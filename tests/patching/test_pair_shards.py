@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from head_patching.patching.cache import read_shard, stored_batches, write_shard
+from head_patching.patching.cache import read_cache, stored_batches, write_cache
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.pair_shards import Shard, cut, gather
 from head_patching.reading import read_dataset
@@ -27,7 +27,7 @@ def cached(prepared, tmp_path):
     pairs = random_pairs(seed=62, lengths=LENGTHS)
     files = [tmp_path / "cache" / f"{number:03d}.safetensors" for number in range(2)]
     for number, path in enumerate(files):
-        write_shard(path, model, pairs, PAIRS_PER_FILE * number, PAIRS_PER_FILE)
+        write_cache(path, model, pairs, PAIRS_PER_FILE * number, PAIRS_PER_FILE)
     return model, pairs, files
 
 
@@ -39,7 +39,7 @@ def patch(cached, shard=None, **options):
     batches = (
         batch
         for path in files
-        for batch in read_shard(path, pairs, model, pair_indices)
+        for batch in read_cache(path, pairs, model, pair_indices)
     )
     patcher = HeadPatcher(model)
     patched = patcher.run(pairs, **options, batches=batches, pair_indices=pair_indices)

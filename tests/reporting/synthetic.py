@@ -438,7 +438,7 @@ def synthetic_provenance() -> dict:
             "tasks.ioi.n_pairs": 120,
             "tasks.ioi.seed": 20221101,
             "tasks.ioi.prepend_bos": "auto",
-            "pairs_per_shard": 60,
+            "pairs_per_file": 60,
             "shards": 1,
             "patch_types": ["output"],
             "directions": ["denoising", "noising"],

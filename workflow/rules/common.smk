@@ -237,7 +237,7 @@ wildcard_constraints:
     model=r"(?!(?:figures|tables|validation|paper)/)[A-Za-z0-9][A-Za-z0-9._-]*",
     task=r"[a-z][a-z0-9_]*",
     corruption=r"[a-z0-9_]+(\.other_bos)?",
-    shard=r"\d+",
+    number=r"\d+",
     part=r"\d+-of-\d+",
     patched="patching|positions",
     direction="denoising|noising",
@@ -531,16 +531,16 @@ def null_model_option(wildcards):
     return "--null-models" if wildcards.noise == "default" else ""
 
 
-def shards(wildcards):
+def cache_numbers(wildcards):
     """Numbers of the cache files that together hold all pairs of a task."""
     n_pairs = config["tasks"][wildcards.task]["n_pairs"]
-    return [f"{n:03d}" for n in range(-(-n_pairs // config["pairs_per_shard"]))]
+    return [f"{n:03d}" for n in range(-(-n_pairs // config["pairs_per_file"]))]
 
 
 def cache(wildcards):
     """The cached activations of all pairs."""
     folder = "results/{model}/{task}/{corruption}/cache/".format(**wildcards)
-    return [f"{folder}{shard}.safetensors" for shard in shards(wildcards)]
+    return [f"{folder}{number}.safetensors" for number in cache_numbers(wildcards)]
 
 
 def shard_option(wildcards):
@@ -586,4 +586,4 @@ def model_memory(copies):
 
 def first_pair(wildcards):
     """Index of the first pair in a cache file."""
-    return int(wildcards.shard) * config["pairs_per_shard"]
+    return int(wildcards.number) * config["pairs_per_file"]

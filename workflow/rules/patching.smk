@@ -6,12 +6,12 @@ rule cache_activations:
         pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
         sources=sources("cache-activations"),
     output:
-        tensors="results/{model}/{task}/{corruption}/cache/{shard}.safetensors",
-        manifest="results/{model}/{task}/{corruption}/cache/{shard}.json",
+        tensors="results/{model}/{task}/{corruption}/cache/{number}.safetensors",
+        manifest="results/{model}/{task}/{corruption}/cache/{number}.json",
     log:
-        "logs/cache_activations/{model}_{task}_{corruption}_{shard}.log",
+        "logs/cache_activations/{model}_{task}_{corruption}_{number}.log",
     benchmark:
-        "logs/cache_activations/{model}_{task}_{corruption}_{shard}.tsv"
+        "logs/cache_activations/{model}_{task}_{corruption}_{number}.tsv"
     threads: 1
     resources:
         mem_mb=model_memory(2),
@@ -20,7 +20,7 @@ rule cache_activations:
         computing=COMPUTING,
         folder=subpath(input.model, parent=True),
         first=first_pair,
-        n_pairs=lookup(within=config, dpath="pairs_per_shard"),
+        n_pairs=lookup(within=config, dpath="pairs_per_file"),
     message:
         "Cache activations of {wildcards.model} on {wildcards.task}, from pair {params.first}"
     shell:

@@ -27,11 +27,11 @@ def cache_activations(
 ) -> None:
     """Run some pairs and store their activations, with a manifest beside them."""
     from head_patching.models.loading import load_model
-    from head_patching.patching.cache import write_shard
+    from head_patching.patching.cache import write_cache
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
-    write_shard(
+    write_cache(
         out,
         load_model(model_folder, device, dtype),
         PromptPairs.read(pairs),

@@ -46,11 +46,11 @@ def measure(cache: Shards, pairs: "PromptPairs") -> Measured:
     import torch
 
     from head_patching.metrics import answer_probability, logit_diff
-    from head_patching.patching.cache import read_shard
+    from head_patching.patching.cache import read_cache
 
     measured: Measured = {}
-    for shard in cache:
-        for batch in read_shard(shard, pairs):
+    for path in cache:
+        for batch in read_cache(path, pairs):
             chosen = [pairs[index] for index in batch.indices]
             answer = torch.tensor([pair.answer_token for pair in chosen])
             wrong = torch.tensor([pair.wrong_answer_token for pair in chosen])

@@ -25,7 +25,7 @@ def measure_evidence(
 ) -> None:
     """Measure attention, direct effect, copying and induction scores of every head."""
     from head_patching.models.loading import load_model
-    from head_patching.patching.cache import read_shard
+    from head_patching.patching.cache import read_cache
     from head_patching.results import write_dataset
     from head_patching.roles import evidence
     from head_patching.roles.measured import to_dataset
@@ -35,8 +35,8 @@ def measure_evidence(
     model, prompts = load_model(model_folder, device, dtype), PromptPairs.read(pairs)
     batches = (
         (batch.indices, batch.clean, batch.corrupt)
-        for shard in cache
-        for batch in read_shard(shard, prompts, model)
+        for path in cache
+        for batch in read_cache(path, prompts, model)
     )
     measured = evidence.measure_evidence(model, prompts, batches, seed)
     write_dataset(out, to_dataset(measured))

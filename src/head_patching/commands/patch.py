@@ -72,7 +72,7 @@ def patch(
 ) -> None:
     """Patch every head in turn and write what each pair's run then says."""
     from head_patching.models.loading import load_model
-    from head_patching.patching.cache import read_shard, stored_batches
+    from head_patching.patching.cache import read_cache, stored_batches
     from head_patching.patching.experiment import HeadPatcher
     from head_patching.patching.pair_shards import SHARD, Shard
     from head_patching.results import write_dataset
@@ -113,7 +113,7 @@ def patch(
             and (
                 batch
                 for path in cache
-                for batch in read_shard(path, prompts, model, pair_indices)
+                for batch in read_cache(path, prompts, model, pair_indices)
             ),
             pair_indices=pair_indices,
             on_progress=advance,

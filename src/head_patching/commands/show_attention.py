@@ -22,7 +22,7 @@ def show_attention(
 ) -> None:
     """Write the attention of the strongest head of each role on the shortest prompt."""
     from head_patching.models.loading import load_tokenizer
-    from head_patching.patching.cache import read_shard
+    from head_patching.patching.cache import read_cache
     from head_patching.reading import read_csv
     from head_patching.results import write_csv
     from head_patching.roles.examples import attention_examples, chosen_heads
@@ -31,8 +31,8 @@ def show_attention(
     prompts = PromptPairs.read(pairs)
     batches = (
         (batch.indices, batch.clean, batch.corrupt)
-        for shard in cache
-        for batch in read_shard(shard, prompts)
+        for path in cache
+        for batch in read_cache(path, prompts)
     )
     heads = chosen_heads(read_csv(roles), read_csv(evidence))
     tokenizer = load_tokenizer(model_folder / "checkpoint")

@@ -1,6 +1,6 @@
 """The clean/corrupt cache: activations of both runs, by batches of equal shape.
 
-A shard is one safetensors file with the activations of some consecutive pairs and a
+A cache file is a safetensors file with the activations of some consecutive pairs and a
 JSON manifest beside it. Pairs are grouped by shape (`runs`); a group's tensors are
 `{group}/{run}/{name}`.
 """
@@ -28,7 +28,7 @@ AGAIN = "cache the activations again (delete it and run snakemake)"
 NAMES = tuple(entry.name for entry in fields(Activations))
 
 
-def write_shard(
+def write_cache(
     path: Path | str, model: Model, pairs: PromptPairs, start: int, count: int
 ) -> None:
     """Run pairs [start, start + count) and write their activations."""
@@ -36,7 +36,7 @@ def write_shard(
     stop = min(start + count, len(pairs))
     if not 0 <= start < stop:
         raise ValueError(
-            f"shard of pairs {start}..{start + count - 1} is empty: there are "
+            f"file of pairs {start}..{start + count - 1} is empty: there are "
             f"{len(pairs)} pairs"
         )
     tensors, groups = {}, []
@@ -45,7 +45,7 @@ def write_shard(
     require_memory(
         2 * len(subset) * model.config.activation_bytes(longest),
         f"activations of {len(subset)} pairs of {longest} tokens",
-        "lower pairs_per_shard in the config (--count)",
+        "lower pairs_per_file in the config (--count)",
     )
     for number, batch in enumerate(run_pairs(model, subset, pairs_per_batch=count)):
         for run in ("clean", "corrupt"):
@@ -69,13 +69,13 @@ def write_shard(
     write_json(manifest_path(path), manifest)
 
 
-def read_shard(
+def read_cache(
     path: Path | str,
     pairs: PromptPairs,
     model: Model | None = None,
     pair_indices: Collection[int] | None = None,
 ) -> Iterator[PairBatch]:
-    """The batches of one shard, memory-mapped, one at a time.
+    """The batches of one file, memory-mapped, one at a time.
 
     `pairs` are the whole set of prompts and `model` the one that ran them, if at hand.
     Of `pair_indices`, if given, a batch must hold one to be read.
@@ -83,7 +83,7 @@ def read_shard(
     Raises
     ------
     FileNotFoundError
-        When the shard or its manifest is not there.
+        When the file or its manifest is not there.
     ValueError
         When either cannot be read, was written by another schema version, or belongs
         to another model or to other prompts.
@@ -114,12 +114,12 @@ def read_shard(
 
 
 def stored_batches(path: Path | str) -> list[list[int]]:
-    """The pairs of each batch in one shard, without reading their activations."""
+    """The pairs of each batch in one file, without reading their activations."""
     return [group["pairs"] for group in read_manifest(path)["groups"]]
 
 
 def read_manifest(path: Path | str) -> dict[str, Any]:
-    """The manifest of a shard; raises as `read_shard` does."""
+    """The manifest of a file; raises as `read_cache` does."""
     keys = ["model", "prompts", "groups", "sha256"]
     manifest = read_record(manifest_path(path), keys, AGAIN)
     with reading(manifest_path(path), "a manifest", AGAIN):
@@ -140,7 +140,7 @@ def require_same(
     pairs: PromptPairs,
     model: Model | None,
 ) -> None:
-    """Refuse a shard of another model or of other prompts."""
+    """Refuse a file of another model or of other prompts."""
     if model is not None and manifest["model"] != model.config.name:
         raise ValueError(
             f"{path} holds activations of {manifest['model']}, not of "
@@ -162,5 +162,5 @@ def fingerprint(pairs: PromptPairs) -> str:
 
 
 def manifest_path(path: Path | str) -> Path:
-    """The manifest beside a shard."""
+    """The manifest beside a file of activations."""
     return Path(path).with_suffix(".json")

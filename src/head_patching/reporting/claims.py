@@ -17,7 +17,7 @@ import yaml
 from head_patching.reporting.sources import HEAD, Results
 
 # Settings that say how results are computed, not what is computed.
-WITHOUT_EFFECT = ("threads", "pairs_per_shard", "shards")
+WITHOUT_EFFECT = ("threads", "pairs_per_file", "shards")
 
 FIELDS = ("id", "statement", "where", "tolerance")
 HEAD_KEY = ["task", *HEAD]
