@@ -85,7 +85,7 @@ rule all:
 
 
 onstart:
-    lock_folder()
+    begin_build()
 
 
 onsuccess:

@@ -42,15 +42,23 @@ def atomic(path: Path | str) -> Iterator[Path]:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     try:
-        yield partial
-        partial.chmod(0o644)  # safetensors makes files that only the owner can read
-        os.replace(partial, path)
+        with naming_a_full_disk(path):
+            yield partial
+            partial.chmod(0o644)  # safetensors makes files that only the owner can read
+            os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming_a_full_disk(path: Path) -> Iterator[None]:
+    """Turn what libraries raise when the disk is full into an OSError of that path."""
+    try:
+        yield
     except Exception as error:
         if FULL.search(str(error)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -1,11 +1,8 @@
 """No disk, no memory, no TeX, no access: each gives its message in docs/errors.md."""
 
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +20,7 @@ from tests.errors.command_lines import (
     summarised,
     typeset,
 )
+from tests.errors.small_disk import mounted
 from tests.errors.table import ROWS, is_message
 
 TEX = {"a LaTeX error": "see \\reff{x}", "an undefined reference": "see \\ref{x}"}
@@ -37,19 +35,6 @@ def test_what_cannot_be_typeset(name: str, place: Path) -> None:
 def test_without_tex(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     check("TeX is not installed", typeset(DOCUMENT.format("x")))
-
-
-@contextmanager
-def mounted(folder: Path, settings: str) -> Iterator[None]:
-    """A small file system in the folder; skips where that is not allowed."""
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", settings, "tmpfs", str(folder)]
-    if os.geteuid() or subprocess.run(words, capture_output=True).returncode:
-        pytest.skip("file systems are mounted by root alone")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_read_only_results_folder(place: Path) -> None:

@@ -15,6 +15,7 @@ from head_patching.project import project_files
 from head_patching.roles.published import published_heads
 from head_patching.tasks import find_task
 from head_patching.workflow_sources import module_sources
+from head_patching.writable import require_writable
 
 # Rules start `head-patching` and `python` by name: those of the environment in which
 # Snakemake itself runs, also when nobody activated it.
@@ -247,12 +248,15 @@ wildcard_constraints:
     noise=r"default|[\d.]+",
 
 
-def lock_folder():
-    """Keep other builds out of this folder, in one line, while this one runs."""
+def begin_build():
+    """Keep other builds out of this folder while this one runs; stop in one line."""
     try:
+        require_writable(Path("results/provenance.json"))
         take_lock(Path(".snakemake/build.lock"))
     except ValueError as error:
-        sys.exit(str(error))
+        sys.exit(f"error: {error}")
+    except OSError as error:  # a full disk
+        sys.exit(f"error: .snakemake: {error.strerror}")
 
 
 def sources(command):

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from head_patching.writable import require_writable
+
 ModelFolder = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Prepared model (prepare-model).")
 ]
@@ -22,20 +24,8 @@ Patched = Annotated[
 Effects = Annotated[
     Path, typer.Option(metavar="CSV", help="Effects of all heads (summarise-effects).")
 ]
-
-
-def writable(path: Path) -> Path:
-    """The path, when it can be written: said before hours of work, not after them."""
-    folder = next(each for each in path.absolute().parents if each.exists())
-    if not folder.is_dir():
-        raise ValueError(f"{path} cannot be written: {folder.name} is not a folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"{path} cannot be written: {folder.name}/ is read-only")
-    return path
-
-
 Out = Annotated[
-    Path, typer.Option(metavar="FILE", help="File to write.", callback=writable)
+    Path, typer.Option(metavar="FILE", help="File to write.", callback=require_writable)
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the random draws.")]
 Resamples = Annotated[

@@ -40,7 +40,7 @@ from head_patching.models.transformer import (
     ModelConfig,
 )
 from head_patching.reading import read_record, reading
-from head_patching.results import atomic, write_json
+from head_patching.results import atomic, naming_a_full_disk, write_json
 
 AGAIN = "delete it and prepare the model again"
 CONVENTIONS = {
@@ -254,7 +254,8 @@ def new_folder(folder: Path) -> Iterator[None]:
     """Remove what was in a folder, and the whole folder when the block fails."""
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        yield
+        with naming_a_full_disk(folder):
+            yield
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
