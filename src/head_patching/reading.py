@@ -139,7 +139,8 @@ def read_csv(
     FileNotFoundError
         When the file is not there.
     ValueError
-        When it was cut short, a column is missing, or a number is none.
+        When it was cut short or is not what was written, a column is missing, or a
+        number is none.
     """
     with reading(path, "a table", again):
         if not Path(path).read_bytes().endswith(b"\n"):
@@ -147,6 +148,7 @@ def read_csv(
         table = pd.read_csv(path)
         if not isinstance(table.index, pd.RangeIndex):
             raise ValueError("a line has more cells than the first")
+    require_recorded(path)
     require_columns(path, table, columns, again)
     for column in sorted(NUMBERS & {*table.columns}):
         if pd.api.types.is_numeric_dtype(table[column]):
@@ -177,6 +179,7 @@ def read_words(
         if not Path(path).read_bytes().endswith(b"\n"):
             raise ValueError("its last line is not complete")
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    require_recorded(path)
     return require_columns(path, table, columns, again)
 
 

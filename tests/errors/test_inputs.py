@@ -56,6 +56,12 @@ def recorded_then_edited() -> Arguments:
     return other_bit("patched.nc", summarised())
 
 
+def table_of_an_older_version() -> Arguments:
+    record = {"sha256": sha256_file("roles.csv"), "schema_version": 1}
+    Path("roles.run.json").write_text(json.dumps(record))
+    return summarised_validation("roles.csv")
+
+
 def other_version(version: object) -> Arguments:
     record = json.loads(Path("model/model.json").read_text())
     Path("model/model.json").write_text(
@@ -121,6 +127,7 @@ def validation_twice() -> Arguments:
 
 COMMANDS: dict[str, Callable[[], Arguments]] = {
     "a missing option": lambda: patched()[:-2],
+    "an option that is no number": lambda: made_pairs("planted", "many"),
     "an unknown subcommand": lambda: ["pach"],
     "an unknown patch type": lambda: patched(kind="ouput"),
     "an unknown direction": lambda: patched(direction="denoise"),
@@ -173,6 +180,7 @@ COMMANDS: dict[str, Callable[[], Arguments]] = {
     ),
     "a missing file": lambda: summarised("none.nc"),
     "a file of an older version": lambda: other_version(1),
+    "a table of an older version": table_of_an_older_version,
     "a file of a newer version": lambda: other_version(99),
     "a planted model counted twice": validation_twice,
     "a file in the place of the results folder": blocked_folder,

@@ -4,10 +4,16 @@ import json
 import re
 
 import pytest
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from head_patching.checksums import sha256_file
-from head_patching.models.loading import load_model, load_tokenizer, prepare_model
+from head_patching.models.loading import (
+    load_model,
+    load_tokenizer,
+    new_folder,
+    prepare_model,
+)
 from head_patching.models.planted.circuit import DEFAULT_NOISE
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.tasks import find_task
@@ -97,6 +103,22 @@ def test_weights_that_are_cut_off(tmp_path):
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(ValueError, match=r"model.safetensors is not .* or damaged"):
         prepare_model(str(checkpoint), tmp_path / "out")
+
+
+def test_nothing_is_left_when_the_disk_is_full(tmp_path):
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / "of-an-earlier-model").touch()
+
+    def fill():
+        with new_folder(folder):
+            folder.mkdir()
+            (folder / "begun").touch()
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(OSError, match=r"No space left.*checkpoint"):
+        fill()
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("name", ["planted-gpt2", "planted-llama"])

@@ -1,0 +1,91 @@
+"""What was written is read, and what is anything else is refused by name."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from head_patching.provenance import write_record
+from head_patching.reading import (
+    read_csv,
+    read_json,
+    read_record,
+    read_words,
+    require_version,
+)
+from head_patching.results import SCHEMA_VERSION, write_csv, write_json
+
+TABLE = pd.DataFrame({"layer": [0, 3], "role": ["x", "y"], "value": [0.5, -1.0]})
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table as a command writes it, with its record."""
+    path = tmp_path / "roles.csv"
+    write_csv(path, TABLE)
+    write_record({"command": "c"}, path)
+    return path
+
+
+def test_a_table_is_what_was_written(table: Path) -> None:
+    pd.testing.assert_frame_equal(read_csv(table, ["layer", "value"]), TABLE)
+    assert read_words(table, ["value"])["value"].tolist() == ["0.500000", "-1.000000"]
+
+
+def test_an_edited_table_is_noticed_until_its_record_is_deleted(table: Path) -> None:
+    table.write_text(table.read_text().replace("0.5", "0.6"))
+    for read in (read_csv, read_words):
+        with pytest.raises(ValueError, match="is not the file that roles"):
+            read(table, [])
+    (table.parent / "roles.run.json").unlink()
+    assert read_csv(table)["value"].tolist() == [0.6, -1.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("layer,role\n0,x", "its last line is not complete"),
+        ("layer,role\n0,x,1\n", "a line has more cells than the first"),
+        ("layer,role\n0,x\ny,x\n", "line 3: layer is 'y', expected a number"),
+        ("head,role\n0,x\n", "column 'layer' is missing"),
+        ("", "is not a table"),
+    ],
+)
+def test_a_damaged_table_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "roles.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"roles\.csv.*{message}.*restore it"):
+        read_csv(path, ["layer", "role"], again="restore it")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "\x00", "null"])
+def test_json_that_is_no_object_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "model.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"model\.json is not JSON, or damaged"):
+        read_json(path)
+
+
+def test_a_record_has_its_keys_and_not_the_version(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    write_json(path, {"config": 1})
+    assert read_record(path, ["config"]) == {"config": 1}
+    with pytest.raises(ValueError, match="key 'provenance' is missing"):
+        read_record(path, ["config", "provenance"])
+
+
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        (SCHEMA_VERSION + 1, "is of a newer head-patching.*use the newer one"),
+        (SCHEMA_VERSION - 1, "of an older head-patching or another program"),
+        (None, "no schema version"),
+        (True, "schema version True"),
+        (str(SCHEMA_VERSION), f"schema version '{SCHEMA_VERSION}'"),
+        ("x" * 1000, "schema version 'x{1,60}, of"),
+    ],
+)
+def test_what_is_said_of_other_versions(version: object, message: str) -> None:
+    require_version("x.json", SCHEMA_VERSION)
+    with pytest.raises(ValueError, match=rf"x\.json: .*{message}"):
+        require_version("x.json", version)
