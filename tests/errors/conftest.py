@@ -13,6 +13,7 @@ from head_patching.patching.experiment import HeadPatcher
 from head_patching.results import write_csv, write_dataset, write_json
 from head_patching.tasks.ioi_templates import NAMES, prompt_words
 from tests.architectures import random_pairs, save_checkpoint
+from tests.models.conftest import hub  # noqa: F401
 
 
 @pytest.fixture(scope="session")
