@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,6 +28,7 @@ from head_patching.project import project_files
 ROOT = Path(__file__).parents[2]
 BUILD = [sys.executable, "-m", "snakemake", "--cores", "2"]
 BUILD += ["--configfile", "config/quick.yaml"]
+WAITING = "waiting for jobs of a build that was killed"  # says build_lock
 
 
 def copy_of_project(folder: Path) -> Path:
@@ -56,31 +58,31 @@ def jobs_of(build: subprocess.Popen) -> list[psutil.Process]:
         return []
 
 
-def kill(build: subprocess.Popen, draw: random.Random) -> tuple[str, int] | None:
-    """Kill Snakemake, one of its jobs, or all; None when it was too late.
+def kill(build: subprocess.Popen, draw: random.Random) -> tuple[str, int]:
+    """Kill Snakemake, one of its jobs, or all.
 
     Returns
     -------
     What was killed, and how many jobs live on without a Snakemake.
     """
     jobs = jobs_of(build)
-    target = draw.choice(["Snakemake", "job", "all"])
-    if build.poll() is not None or (target == "job" and not jobs):
-        return None
-    if target == "job":
-        victim = draw.choice(jobs)
-        try:
-            words = victim.cmdline()
-            victim.kill()
-        except psutil.NoSuchProcess:
-            return None
-        return "job " + " ".join(Path(word).name for word in words[1:3]), 0
-    if target == "all":
-        os.killpg(build.pid, signal.SIGKILL)
-    else:
-        build.kill()
-    build.wait()
-    return target, sum(job.is_running() for job in jobs) * (target == "Snakemake")
+    match draw.choice(["job", "all", "Snakemake"]) if jobs else "all":
+        case "job":
+            victim = draw.choice(jobs)
+            with suppress(psutil.NoSuchProcess):
+                words = victim.cmdline()
+                victim.kill()
+                build.wait()  # it stops by itself, for a job failed
+                return "job " + " ".join(Path(word).name for word in words[1:3]), 0
+            return kill(build, draw)
+        case "all":
+            os.killpg(build.pid, signal.SIGKILL)
+            build.wait()
+            return "all", 0
+        case _:
+            build.kill()
+            build.wait()
+            return "Snakemake", sum(job.is_running() for job in jobs)
 
 
 def running_in(folder: Path) -> list[int]:
@@ -120,43 +122,51 @@ def differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:
     )
 
 
-def undisturbed(folder: Path) -> tuple[dict[str, str], float]:
-    """Checksums of the results of a build that runs through, and its seconds."""
+def built(folder: Path) -> dict[str, str]:
+    """Checksums of the results of a build that runs through."""
     log, begin = folder / "build.log", time.monotonic()
-    if start(copy_of_project(folder), log).wait():
-        sys.exit(f"the undisturbed build failed:\n{log.read_text()[-3000:]}")
-    seconds = time.monotonic() - begin
-    print(f"undisturbed build: {seconds:.0f} s", flush=True)
-    return checksums(folder), seconds
+    if start(folder, log).wait():
+        sys.exit(f"the build in {folder} failed:\n{log.read_text()[-3000:]}")
+    print(f"{folder.name}: built in {time.monotonic() - begin:.0f} s", flush=True)
+    return checksums(folder)
 
 
-def disturb(folder: Path, n_kills: int, longest: float, draw: random.Random) -> None:
+def wait_for(build: subprocess.Popen, log: Path, n_jobs: int, seconds: float) -> bool:
+    """Until so many jobs have ended and some seconds passed; whether the build runs.
+
+    Jobs take a second or minutes, and longer on another machine: moments drawn from the
+    clock alone would all fall into the longest ones.
+    """
+    begin = log.stat().st_size
+    while log.read_bytes()[begin:].count(b"Finished jobid") < n_jobs:
+        if build.poll() is not None:
+            return False
+        time.sleep(0.1)
+    time.sleep(seconds)
+    return build.poll() is None
+
+
+def disturb(folder: Path, n_kills: int, draw: random.Random) -> None:
     """Start builds in one folder and kill each, so often; prints what was hit."""
     killed: Counter[str] = Counter()
-    log = folder / "killed.log"
+    n_orphans, log = 0, folder / "killed.log"
     while killed.total() < n_kills:
         build = start(folder, log)
-        wait = draw.uniform(2, longest)
-        try:
-            build.wait(wait)
-        except subprocess.TimeoutExpired:
-            hit = kill(build, draw)
+        # Some 80 jobs a build: all but the last are reached, and made anew.
+        n_jobs, seconds = draw.randrange(7), draw.uniform(0, 20)
+        if wait_for(build, log, n_jobs, seconds):
+            target, n_left = kill(build, draw)
+            killed[target.split()[0]] += 1
+            n_orphans += n_left
+            moment = f"{n_jobs} jobs and {seconds:.1f} s"
+            left = f", {n_left} jobs left running" if n_left else ""
+            print(f"{killed.total():3} after {moment}: {target}{left}", flush=True)
+        elif build.returncode:
+            sys.exit(f"a build that nobody killed failed:\n{log.read_text()[-3000:]}")
         else:
-            print(f"a build ended by itself, {build.returncode}", flush=True)
-            if build.returncode == 0:
-                # Nothing would be left to kill: what is made last is made again.
-                shutil.rmtree(folder / "results" / draw.choice(["paper", "figures"]))
-            continue
-        if hit is None:
-            continue
-        target, n_orphans = hit
-        killed[target.split()[0]] += 1
-        orphans = f", {n_orphans} jobs left running" if n_orphans else ""
-        print(f"{killed.total():3} after {wait:5.1f} s: {target}{orphans}", flush=True)
-        if target.startswith("job"):
-            build.wait()  # stops by itself, for a job failed
-    n_waits = log.read_text().count("waiting for jobs of a build that was killed")
-    print(f"killed: {dict(killed)}; {n_waits} builds waited for jobs left running")
+            # Nothing would be left to kill: what is made last is made again.
+            shutil.rmtree(folder / "results" / draw.choice(["paper", "figures"]))
+    print(f"killed: {dict(killed)}; {n_orphans} jobs were left running")
 
 
 def main() -> None:
@@ -168,15 +178,12 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as temporary:
         folder = (options.folder or Path(temporary)).resolve()
-        expected, seconds = undisturbed(folder / "undisturbed")
+        expected = built(copy_of_project(folder / "undisturbed"))
         killed = copy_of_project(folder / "killed")
-        # Long enough for the longest first job to end, so that later ones are killed.
-        disturb(killed, options.kills, seconds / 8, random.Random(options.seed))
-        begin, log = time.monotonic(), killed / "build.log"
-        if start(killed, log).wait():
-            sys.exit(f"the last build failed:\n{log.read_text()[-3000:]}")
-        print(f"the build after them: {time.monotonic() - begin:.0f} s")
-        found = differences(checksums(killed), expected)
+        disturb(killed, options.kills, random.Random(options.seed))
+        n_waits = (killed / "killed.log").read_text().count(WAITING)
+        print(f"{n_waits} builds waited for the jobs of a killed one", flush=True)
+        found = differences(built(killed), expected)
         found += [f"still running: process {number}" for number in running_in(killed)]
         for line in found:
             print(line)
