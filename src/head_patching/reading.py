@@ -31,6 +31,32 @@ NUMBERS = {
     "threshold", "tp", "value", "z",
 }  # fmt: skip
 
+# What stands under a key, in whatever record it is, as JSON schemas.
+TEXT = {"type": "string"}
+TEXTS = {"type": "object", "additionalProperties": TEXT}
+RUN = {
+    "type": "object",
+    "required": ["command", "inputs"],
+    "properties": {"command": TEXT, "inputs": TEXTS},
+}
+CHECK = {
+    "type": "object",
+    "properties": {"failed": {"type": "array", "items": TEXT}},
+}
+PROVENANCE = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": TEXT, "check": CHECK},
+}
+SHAPES = RUN["properties"] | {
+    "packages": TEXTS,
+    "provenance": PROVENANCE,
+    "rules": TEXTS,
+    "runs": {"type": "object", "additionalProperties": RUN},
+    "settings": {"type": "object"},
+    "sha256": TEXT,
+}
+
 
 @contextmanager
 def reading(path: Path | str, kind: str, again: str = AGAIN) -> Iterator[None]:
@@ -222,11 +248,22 @@ def read_record(
     FileNotFoundError
         When the file is not there.
     ValueError
-        When it is not JSON, of another schema version, or lacks a key.
+        When it is not JSON, of another schema version, lacks a key, or has something
+        else under one than is always there.
     """
+    from jsonschema import Draft202012Validator, ValidationError  # slow to import
+
     record = read_json(path, again)
     require_version(path, record.pop("schema_version", None), again)
     missing = [key for key in keys if key not in record]
     if missing:
         raise ValueError(f"{path}: key {missing[0]!r} is missing: {again}")
+    try:
+        Draft202012Validator({"properties": SHAPES}).validate(record)
+    except ValidationError as fault:
+        place, found = ".".join(map(str, fault.absolute_path)), repr(fault.instance)
+        expected = f"expected {fault.validator} {fault.validator_value}"
+        raise ValueError(
+            f"{path}: {place} is {found[:60]}, {expected}: {again}"
+        ) from None
     return record

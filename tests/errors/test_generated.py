@@ -4,6 +4,7 @@
 some of them. Only the errors that the command line prints as one line may come out.
 """
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 import xarray as xr
 import yaml
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from head_patching import cli
 from head_patching.configuration import check_config, check_tasks
 from head_patching.models.loading import load_model, prepare_model
 from head_patching.patching.cache import manifest_path, read_cache, write_cache
@@ -25,11 +28,13 @@ from head_patching.tasks import find_task
 from head_patching.tasks.pairs import PromptPairs
 from tests.architectures import random_pairs, save_checkpoint
 from tests.errors.bad_inputs import each_is_refused, garbled, mutated, written
+from tests.errors.command_lines import patched
 
 ROOT = Path(__file__).parents[2]
 
 N_INPUTS = {"config": 1500, "prompts": 3000, "record": 2500, "table": 2000}
-N_INPUTS |= {"criteria": 1500, "netcdf": 600, "manifest": 600, "activations": 300}
+N_INPUTS |= {"criteria": 1500, "netcdf": 600, "manifest": 500, "activations": 300}
+N_INPUTS |= {"model": 300, "provenance": 600}
 
 
 def few_and_many(kind: str) -> pytest.MarkDecorator:
@@ -151,6 +156,55 @@ def test_netcdf(n_inputs: int, tmp_path: Path) -> None:
     cut = st.integers(0, len(whole) - 1).map(lambda place: whole[:place])
     other = st.binary(max_size=16).map(lambda begin: begin + whole[len(begin) :])
     each_is_refused(cut | other, refusing(path, read_dataset), n_inputs)
+
+
+def fails_on_the_command_line(arguments: list[str]) -> bool:
+    """Whether a command fails, and if so, with one line."""
+    run = CliRunner().invoke(cli.app, arguments)
+    if run.exit_code == 0:
+        return False
+    assert isinstance(run.exception, SystemExit), run.exception
+    *_, last = run.stderr.splitlines()
+    assert last.startswith("error: ")
+    return True
+
+
+@few_and_many("model")
+def test_descriptions_of_models(n_inputs: int, place: Path) -> None:
+    """In a folder that is named by an option, deep below which the values are used."""
+    path, arguments = place / "model/model.json", patched()
+
+    def refused(content: bytes) -> bool:
+        path.write_bytes(content)
+        return fails_on_the_command_line(arguments)
+
+    contents = mutated(yaml.safe_load(path.read_text())).map(written)
+    each_is_refused(contents, refused, n_inputs)
+
+
+@few_and_many("provenance")
+@pytest.mark.parametrize("command", ["trace", "verify"])
+def test_provenance_of_a_build(n_inputs: int, command: str, place: Path) -> None:
+    """Read by commands that somebody else than Snakemake starts."""
+    inputs = {"results/effects.csv": "00"}
+    record = {
+        "settings": {"models": ["planted-gpt2"], "tasks.ioi.corruption": "s2_io_flip"},
+        "runs": {"results/a.run.json": {"command": "c --out a", "inputs": inputs}},
+        "rules": {"results/a.csv": "rule_a"},
+    }
+    path = place / "results/provenance.json"
+    write_json(path, record)
+    row = {"key": ["x"], "text": ["1"], "exact": ["1"], "files": ["results/a.csv"]}
+    write_csv(place / "results/numbers.csv", pd.DataFrame(row))
+    reference = ["--reference", str(ROOT / "reference")]
+    arguments = {"trace": ["trace", "x"], "verify": ["verify", *reference]}[command]
+
+    def refused(content: bytes) -> bool:
+        path.write_bytes(content)
+        return fails_on_the_command_line(arguments)
+
+    contents = mutated(json.loads(path.read_text())).map(written)
+    each_is_refused(contents, refused, n_inputs // 2)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def read_build(folder: Path) -> "list[Results]":
     ValueError
         When the folder holds no finished build.
     """
-    from head_patching.reading import read_record
+    from head_patching.reading import AGAIN, read_record
 
     provenance = folder / "provenance.json"
     if not provenance.is_file():
@@ -32,12 +32,16 @@ def read_build(folder: Path) -> "list[Results]":
             f"{provenance} does not exist: run `snakemake --cores 4` before"
         )
     settings = read_record(provenance, ["settings"])["settings"]
-    model = folder / short_name(settings["models"][0])
+    models = settings.get("models")
     corruptions = {
         name.split(".")[1]: value
         for name, value in settings.items()
         if name.startswith("tasks.") and name.endswith(".corruption")
     }
+    for named in (models, [*corruptions.values()]):
+        if not isinstance(named, list) or not named or {*map(type, named)} != {str}:
+            raise ValueError(f"{provenance}: its settings name {named}: {AGAIN}")
+    model = folder / short_name(models[0])
     experiments = [model / task / value for task, value in corruptions.items()]
     return read_experiments(
         experiments, model / "model", folder / "validation", provenance

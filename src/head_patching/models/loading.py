@@ -149,6 +149,8 @@ def build_model(config: ModelConfig, tensors: dict[str, Tensor]) -> Model:
             if name.startswith(f"blocks.{index}.")
         }
         layers.append(fuse_layer(config, part))
+    if tensors["embed.W_E"].shape != (config.d_vocab, config.d_model):
+        raise ValueError(f"its weights are not of {config.d_vocab} tokens")
     return Model(
         config=config,
         layers=layers,
@@ -172,6 +174,9 @@ def fuse_layer(config: ModelConfig, part: dict[str, Tensor]) -> LayerWeights:
                 f"{config.name} ({config.architecture}) has a layer without {name}: "
                 "the engine needs attention and one MLP in every layer"
             )
+    n_qkv = config.n_heads + 2 * config.n_key_value_heads
+    if sum(len(part[name]) for name in ("W_Q", "W_K", "W_V")) != n_qkv:
+        raise ValueError(f"its weights are not of {config.n_heads} heads")
     b_in = [part[name] for name in ("b_gate", "b_in") if name in part]
     return LayerWeights(
         config=config,

@@ -66,6 +66,13 @@ class ModelConfig:
     gated_mlp: bool
     parallel_attn_mlp: bool  # GPT-NeoX: attention and MLP both read resid_pre
 
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if type(value) is not entry.type or (entry.type is int and value < 1):
+                kind = "int from 1 on" if entry.type is int else entry.type.__name__
+                raise ValueError(f"{entry.name} is {value!r}, expected {kind}")
+
     @property
     def group_size(self) -> int:
         """Query heads that share one key-value head (1 without grouping)."""
