@@ -41,6 +41,14 @@ def test_an_edited_table_is_noticed_until_its_record_is_deleted(table: Path) -> 
     assert read_csv(table)["value"].tolist() == [0.6, -1.0]
 
 
+def test_a_record_of_another_file_of_that_name_says_nothing(table: Path) -> None:
+    table.with_suffix(".nc").write_text("x")
+    write_record({"command": "c"}, table.with_suffix(".nc"))
+    assert len(read_csv(table)) == 2
+    table.write_text(table.read_text().replace("0.5", "0.6"))
+    assert len(read_csv(table)) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

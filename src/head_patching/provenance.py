@@ -109,7 +109,8 @@ def write_record(record: dict[str, Any], result: Path | str) -> None:
     from head_patching.results import write_json  # slow to import: it reads tables
 
     if Path(result).is_file():
-        record = record | {"sha256": sha256_file(result)}
+        # Others may share the record's name: evidence.nc has it, evidence.csv has none.
+        record = record | {"file": Path(result).name, "sha256": sha256_file(result)}
     write_json(record_path(result), record)
 
 
