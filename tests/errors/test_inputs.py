@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from safetensors.torch import load_file, save_file
 
+from head_patching.models.devices import find_device
 from head_patching.provenance import write_record
 from head_patching.results import write_csv, write_dataset
 from tests.architectures import random_pairs
@@ -22,6 +23,8 @@ from tests.errors.command_lines import (
 )
 
 PAIR = random_pairs(seed=5)[0]
+# No machine has both.
+ABSENT = "mps" if find_device("auto") != "mps" else "cuda"
 
 
 def changed_pair(**changes: object) -> Arguments:
@@ -129,6 +132,9 @@ COMMANDS: dict[str, Callable[[], Arguments]] = {
     "an option that is no number": lambda: made_pairs("planted", "many"),
     "an unknown subcommand": lambda: ["pach"],
     "an unknown patch type": lambda: patched(kind="ouput"),
+    "an unknown device": lambda: patched("--device", "gpu"),
+    "a device that is not there": lambda: patched("--device", ABSENT),
+    "an unknown precision": lambda: patched("--dtype", "float16"),
     "an unknown direction": lambda: patched(direction="denoise"),
     "an unknown position": lambda: patched("--position", "EDN"),
     "a position beyond the prompt": lambda: patched("--position", "99"),
