@@ -52,6 +52,9 @@ container: "docker://python:3.11-bookworm"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/outputs.smk"
+include: "workflow/rules/measuring.smk"
+include: "workflow/rules/showing.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/tasks.smk"
 include: "workflow/rules/patching.smk"

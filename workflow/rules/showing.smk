@@ -1,0 +1,115 @@
+"""Inputs and options of the rules that draw figures and write tables and numbers."""
+
+
+def figure_module(wildcards):
+    """The module that draws a figure."""
+    return f"figures.{os.path.basename(wildcards.figure)}"
+
+
+def figure_description(wildcards):
+    """What a figure shows: the first line of its module's description."""
+    source = Path(f"{figure_module(wildcards).replace('.', '/')}.py")
+    return ast.get_docstring(ast.parse(source.read_text())).splitlines()[0]
+
+
+def figure_task(wildcards):
+    """The task that a figure is about, as the report groups them."""
+    return os.path.dirname(wildcards.figure) or "all tasks"
+
+
+def figure_labels(wildcards):
+    """The name of a figure in the report."""
+    return {"figure": os.path.basename(wildcards.figure).replace("_", " ")}
+
+
+def figure_sources(wildcards):
+    """Files that a figure's module is made of."""
+    return module_sources(figure_module(wildcards)) + LOCKS
+
+
+def figure_tables(wildcards):
+    """The tables that a figure is drawn from."""
+    task = os.path.dirname(wildcards.figure)
+    return {name: table_path(name, task) for name in FIGURES[wildcards.figure]}
+
+
+def table_path(name, task):
+    """Where a table of the chapter lies."""
+    if name in VALIDATION:
+        return f"results/validation/{name}.csv"
+    if name in [*OF_MODEL, "published_roles", *REPLICATION, *COMPARISON]:
+        return f"{CHAPTER_MODEL}/{name}.csv"
+    return f"{CHAPTER[task]}/{name}.csv"
+
+
+def task_results(task):
+    """What a task's tables and numbers are made from."""
+    tables = [
+        "attribution",
+        "behaviour",
+        "effects",
+        "effects_by_position",
+        "evidence",
+        "roles",
+        "role_criteria",
+        "role_stability",
+        "self_check",
+        "scores",
+        "null_models",
+        "repetition",
+        "overlap",
+        "weights",
+        "weight_agreement",
+        "weight_pairs",
+        "composition_edges",
+        "published_heads",
+        "published_roles",
+        *REPLICATION,
+        *COMPARISON,
+    ]
+    return {name: table_path(name, task) for name in tables} | {
+        "summary": f"{CHAPTER[task]}/self_check.json",
+        "pairs": f"{CHAPTER[task]}/pairs.jsonl",
+        "model": f"{CHAPTER_MODEL}/model/model.json",
+        "provenance": "results/provenance.json",
+    }
+
+
+def results_of_task(wildcards):
+    """The same, of the task at hand."""
+    return task_results(wildcards.task)
+
+
+def chapter_results(wildcards):
+    """The results of all tasks of the chapter."""
+    return sorted({path for task in CHAPTER for path in task_results(task).values()})
+
+
+def chapter_options(wildcards):
+    """Where the results of the chapter lie, as its commands take them."""
+    experiments = [word for path in CHAPTER.values() for word in ("--experiment", path)]
+    return [
+        *experiments,
+        *("--model-folder", f"{CHAPTER_MODEL}/model"),
+        *("--validation", "results/validation"),
+        *("--provenance", "results/provenance.json"),
+    ]
+
+
+def output_folder(wildcards, output):
+    """The folder that all outputs of a rule lie in."""
+    return os.path.dirname(output[0])
+
+
+def model_options(wildcards, input):
+    """`--model FILE` for each model."""
+    return [word for path in input.models for word in ("--model", path)]
+
+
+def figure_options(wildcards, input):
+    """`--effects FILE --roles FILE`, as the figure's module takes them."""
+    return [
+        word
+        for name in FIGURES[wildcards.figure]
+        for word in (f"--{name.replace('_', '-')}", input[name])
+    ]
