@@ -32,9 +32,9 @@ from tests.errors.command_lines import patched
 
 ROOT = Path(__file__).parents[2]
 
-N_INPUTS = {"config": 1500, "prompts": 3000, "record": 2500, "table": 2000}
-N_INPUTS |= {"criteria": 1500, "netcdf": 600, "manifest": 500, "activations": 300}
-N_INPUTS |= {"model": 300, "provenance": 600}
+N_INPUTS = {"config": 900, "prompts": 3000, "record": 2500, "table": 2000}
+N_INPUTS |= {"criteria": 1400, "netcdf": 600, "manifest": 400, "activations": 300}
+N_INPUTS |= {"model": 200, "provenance": 400}
 
 
 def few_and_many(kind: str) -> pytest.MarkDecorator:
