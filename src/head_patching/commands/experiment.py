@@ -37,7 +37,8 @@ TABLES = (
 )
 VALIDATION_TABLES = ("scores", "null_models")
 MODEL_TABLES = ("overlap", "repetition", "weights", "replication")
-MODEL_TABLES += ("role_agreement", "role_disagreements", "models", "model_roles")
+MODEL_TABLES += ("role_agreement", "role_disagreements", "published_roles")
+MODEL_TABLES += ("models", "model_roles")
 
 Validation = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Folder of summarise-validation.")
