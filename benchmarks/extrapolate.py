@@ -1,23 +1,21 @@
-"""Print docs/scaling.md's tables: python benchmarks/extrapolate.py CPU.csv.
+"""Print the tables of docs/scaling.md: python benchmarks/extrapolate.py scaling.csv.
 
 Time is the operations of the matrix products that patching needs, counted by
-`sweep_flops`, at the share of the machine's speed that `scaling.py` measured.
+`sweep_flops`, at the speed that `scaling.py` measured.
 """
 
 import sys
 
 import numpy as np
 import pandas as pd
-from scaling import THREADS
 
 from head_patching.models.transformer import ModelConfig
 from head_patching.patching.benchmark import sweep_flops
 
 GIB = 2**30
-# An IOI prompt, and what of it comes after the first difference.
-N_TOKENS, N_SUFFIX = 15, 5
+# An IOI prompt in the mean, and what of it comes after the first difference.
+N_TOKENS, N_SUFFIX = 16, 5
 N_PAIRS = (20, 1000, 10_000)
-CORES = 16
 
 # What is varied, and the columns that grow with it.
 VARIED = {
@@ -28,7 +26,13 @@ VARIED = {
     "tokens patched": ["n_suffix"],
     "tokens before": ["n_tokens"],
     "layers of 7B": ["n_layers"],
+    "cores": ["threads"],
+    "pairs, GPU": ["n_pairs"],
+    "layers of 7B, GPU": ["n_layers"],
+    "7B, GPU": ["n_pairs"],
 }
+
+FROM_BASE = ("pairs", "layers", "heads", "width", "tokens patched", "tokens before")
 
 
 def shape(
@@ -67,7 +71,7 @@ def growth(measured: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for varied, columns in VARIED.items():
         cases = measured[measured.varied == varied]
-        if varied != "layers of 7B":
+        if varied in FROM_BASE:
             cases = pd.concat([base, cases])
         cases = cases.sort_values(columns)
         value = np.log(cases[columns[0]])
@@ -75,7 +79,7 @@ def growth(measured: pd.DataFrame) -> pd.DataFrame:
             {
                 "varied": varied,
                 "values": ", ".join(map(str, cases[columns[0]])),
-                "seconds": ", ".join(f"{each:.1f}" for each in cases.seconds),
+                "seconds": ", ".join(f"{each:.2g}" for each in cases.seconds),
                 "time grows with its power": power(value, cases.seconds),
                 "operations": power(value, cases.gflop),
                 "share of the speed": ", ".join(f"{each:.0%}" for each in share(cases)),
@@ -94,34 +98,42 @@ def share(cases: pd.DataFrame) -> pd.Series:
     return cases.gflop / cases.seconds / cases.gemm_peak_gflops
 
 
-def memory_fit(measured: pd.DataFrame) -> tuple[float, float]:
-    """Copies of the weights, and bytes besides, in a job's peak of memory."""
-    wide = measured[measured.varied == "layers of 7B"]
-    copies, besides = np.polyfit(wide.weights_mib, wide.peak_memory_mib, 1)
+def memory_fit(cases: pd.DataFrame) -> tuple[float, float]:
+    """Copies of the weights, and bytes besides, in the peak of memory."""
+    copies, besides = np.polyfit(cases.weights_mib, cases.peak_memory_mib, 1)
     return copies, besides * 2**20
+
+
+def speed(cases: pd.DataFrame) -> float:
+    """Operations in a second of the last case, which has most of them."""
+    last = cases.iloc[-1]
+    return 1e9 * last.gflop / last.seconds
 
 
 def extrapolation(measured: pd.DataFrame) -> pd.DataFrame:
     """Time, memory and files of models that are really used."""
-    speed = 1e9 * float((measured.gflop / measured.seconds).median()) / THREADS
-    copies, besides = memory_fit(measured)
+    cases = dict(tuple(measured.groupby("varied", sort=False)))
+    copies, besides = memory_fit(cases["layers of 7B"])
+    processor = speed(cases["cores"])
     rows = []
     for config in MODELS:
-        cached = 2 * config.activation_bytes(N_TOKENS)
+        # A GPU is faster the wider the model: what was measured and is not wider.
+        wide = config.d_model >= cases["7B, GPU"].d_model.iloc[0]
+        gpu = speed(cases["7B, GPU" if wide else "pairs, GPU"])
+        weights = weight_bytes(config)
         for n_pairs in N_PAIRS:
-            core_hours = sweep_flops(config, n_pairs, N_SUFFIX) / speed / 3600
-            memory = copies * weight_bytes(config) + besides
+            work = sweep_flops(config, n_pairs, N_SUFFIX)
+            cached = 2 * config.activation_bytes(N_TOKENS) * n_pairs
             rows.append(
                 {
                     "model": config.name,
-                    "pairs": n_pairs,
-                    "PFLOP a run": number(
-                        sweep_flops(config, n_pairs, N_SUFFIX) / 1e15
-                    ),
-                    "core hours a run": number(core_hours),
-                    f"hours a run on {CORES} cores": number(core_hours / CORES),
-                    "memory of a job (GiB)": number(memory / GIB),
-                    "cache (GiB)": number(cached * n_pairs / GIB),
+                    "weights (GiB)": number(weights / GIB),
+                    "pairs": f"{n_pairs:,}",
+                    "PFLOP": number(work / 1e15),
+                    "hours on 16 cores": number(work / processor / 3600),
+                    "hours on an H200": number(work / gpu / 3600),
+                    "memory of a job (GiB)": number((copies * weights + besides) / GIB),
+                    "cache (GiB)": number(cached / GIB),
                 }
             )
     return pd.DataFrame(rows)
@@ -135,11 +147,11 @@ def number(value: float) -> str:
 def main() -> None:
     """Print the tables of the file given."""
     measured = pd.read_csv(sys.argv[1])
-    copies, besides = memory_fit(measured)
     print(growth(measured).to_markdown(index=False, disable_numparse=True))
-    print(f"\nshare of the speed: median {share(measured).median():.0%}")
-    print(f"speed: median {(measured.gflop / measured.seconds).median():.0f} GFLOP/s")
-    print(f"memory: {copies:.2f} x weights + {besides / GIB:.2f} GiB\n")
+    for varied in ("layers of 7B", "layers of 7B, GPU"):
+        copies, besides = memory_fit(measured[measured.varied == varied])
+        print(f"\n{varied}: {copies:.2f} x weights + {besides / GIB:.2f} GiB")
+    print()
     print(extrapolation(measured).to_markdown(index=False, disable_numparse=True))
 
 

@@ -1,13 +1,15 @@
 """How the time and memory of patching grow, measured on models with random weights.
 
-`python benchmarks/scaling.py cpu FILE.csv` (or `cuda`) runs each case in a process of
-its own, so that its peak of memory is its own. One thing is varied at a time from
-`BASE`; the last cases have a few layers as wide as those of a model of 7B parameters.
-Speed depends on shapes alone. `extrapolate.py` makes tables of the file.
+`python benchmarks/scaling.py FILE.csv` runs each case in a process of its own, so that
+its peak of memory is its own; cases for more cores than there are, or for a GPU that
+is not there, are left out. One thing is varied at a time from `BASE`; then follow some
+layers of a model of 7B parameters, and on a GPU all of them. Speed depends on shapes
+alone. `extrapolate.py` makes tables of the file.
 """
 
 import csv
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
@@ -25,7 +27,6 @@ from head_patching.patching.benchmark import gemm_peak, sweep_flops
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.tasks.pairs import PromptPair, PromptPairs
 
-THREADS = 2
 D_VOCAB = 1000
 IN = ("W_in", "W_gate")
 MIB = 2**20
@@ -42,6 +43,15 @@ class Case:
     n_pairs: int
     n_tokens: int
     n_suffix: int  # tokens from the first difference on
+    device: str = "cpu"
+    threads: int = 2
+
+    @property
+    def possible(self) -> bool:
+        """Whether this machine has what the case runs on."""
+        if self.device == "cuda":
+            return torch.cuda.is_available()
+        return self.threads <= (os.cpu_count() or 1)
 
     @property
     def config(self) -> ModelConfig:
@@ -69,6 +79,16 @@ CASES = {
     ],
     "tokens before": [replace(BASE, n_tokens=n) for n in (60, 240)],
     "layers of 7B": [replace(WIDE, n_layers=n) for n in (2, 3, 4)],
+    "cores": [replace(BASE, n_pairs=256, threads=threads) for threads in (8, 16)],
+    "pairs, GPU": [
+        replace(BASE, n_pairs=n, device="cuda", threads=4) for n in (8, 64, 256)
+    ],
+    "layers of 7B, GPU": [
+        replace(WIDE, n_layers=n, n_pairs=16, device="cuda", threads=4) for n in (2, 4)
+    ],
+    "7B, GPU": [
+        replace(WIDE, n_layers=32, n_pairs=n, device="cuda", threads=4) for n in (2, 8)
+    ],
 }
 
 
@@ -110,14 +130,15 @@ def random_pairs(case: Case) -> PromptPairs:
     return PromptPairs("random", "one_token", False, 0, pairs)
 
 
-def measure(case: Case, weights: Path, device: str) -> dict[str, float]:
+def measure(case: Case, weights: Path) -> dict[str, float]:
     """Seconds of one sweep over all heads, and the peak of memory.
 
     The speed of large matrix products is measured before and after, on the same
     device and threads: other work on the machine slows both. Memory is the process's,
     and on a GPU what was taken there.
     """
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(case.threads)
+    device = case.device
     tensors = {name: each.to(device) for name, each in load_file(weights).items()}
     model = build_model(case.config, tensors)
     del tensors
@@ -142,20 +163,19 @@ def measure(case: Case, weights: Path, device: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure all cases on a device and write them to the file given."""
-    device, path = sys.argv[1:]
+    """Measure all cases that this machine can, and write them to the file given."""
     rows = []
     for varied, cases in CASES.items():
-        for case in cases:
+        for case in filter(lambda each: each.possible, cases):
             with tempfile.TemporaryDirectory() as folder:
                 weights = Path(folder) / "weights.safetensors"
                 save_file(random_tensors(case.config), weights)
                 spawn = multiprocessing.get_context("spawn")
                 with ProcessPoolExecutor(1, mp_context=spawn) as process:
-                    figures = process.submit(measure, case, weights, device).result()
+                    figures = process.submit(measure, case, weights).result()
             rows.append({"varied": varied} | asdict(case) | figures)
             print(*rows[-1].values(), flush=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with open(sys.argv[1], "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
