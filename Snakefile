@@ -76,6 +76,7 @@ localrules:
     figures,
     tables,
     paper,
+    verify,
 
 
 rule all:
