@@ -79,7 +79,7 @@ def draw(behaviour: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     rows = template_rows(behaviour)
     chosen = (behaviour["group"] == "all") & (behaviour["metric"] == "logit_diff")
     n_templates = rows["template"].nunique()
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.75 + 0.19 * max(n_templates, 8)))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.75 + 0.165 * max(n_templates, 8)))
     behaviour_dots(rows, behaviour[chosen], ax=ax)
     handles = [
         Line2D([], [], color=color, linewidth=2, label=f"{run} run")

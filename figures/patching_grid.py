@@ -23,7 +23,7 @@ def draw(effects: pd.DataFrame, top: int = 3) -> tuple[Figure, pd.DataFrame]:
     fig, axes = plt.subplots(
         len(directions),
         len(kinds),
-        figsize=(TEXT_WIDTH, 0.9 + len(directions) * 0.095 * max(n_layers, 16)),
+        figsize=(TEXT_WIDTH, 0.9 + len(directions) * 0.082 * max(n_layers, 16)),
         sharex=True,
         sharey=True,
         squeeze=False,
