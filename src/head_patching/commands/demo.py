@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from head_patching.commands.options import Criteria, Device, Threads, use_threads
+from head_patching.commands.computing import Device
+from head_patching.commands.options import Criteria, Threads, use_threads
 from head_patching.commands.patch import PatchType
 from head_patching.commands.progress import progress
 

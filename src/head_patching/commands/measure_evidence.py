@@ -1,8 +1,7 @@
 """head-patching measure-evidence: what each head attends to, writes and copies."""
 
+from head_patching.commands.computing import Device, Dtype
 from head_patching.commands.options import (
-    Device,
-    Dtype,
     ModelFolder,
     Out,
     Pairs,

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
+from head_patching.commands.computing import Device, Dtype
 from head_patching.commands.options import (
-    Device,
-    Dtype,
     Level,
     ModelFolder,
     Out,

@@ -51,23 +51,6 @@ Threads = Annotated[
 ]
 
 
-def device_here(name: str) -> str:
-    """The device, `auto` resolved: the run record then says where it was computed."""
-    from head_patching.models.devices import find_device
-
-    return find_device(name)
-
-
-Device = Annotated[
-    str,
-    typer.Option(
-        callback=device_here,
-        help="cpu, cuda, mps, or auto: the best that this machine has.",
-    ),
-]
-Dtype = Annotated[str, typer.Option(help="Of the arithmetic: float32 or float64.")]
-
-
 def use_threads(threads: int) -> None:
     """Set the threads of this process's tensor arithmetic; 0 leaves the default.
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from head_patching.commands.computing import Device, Dtype
 from head_patching.commands.options import (
-    Device,
-    Dtype,
     ModelFolder,
     Out,
     Pairs,

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
+from head_patching.commands.computing import Device, Dtype
 from head_patching.commands.options import (
     Criteria,
-    Device,
-    Dtype,
     ModelFolder,
     Out,
     Rate,

@@ -1,0 +1,25 @@
+"""Options of the subcommands that run a model: where, and how exactly.
+
+Apart from the other options, so that only these subcommands depend on the module.
+"""
+
+from typing import Annotated
+
+import typer
+
+
+def device_here(name: str) -> str:
+    """The device, `auto` resolved: the run record then says where it was computed."""
+    from head_patching.models.devices import find_device
+
+    return find_device(name)
+
+
+Device = Annotated[
+    str,
+    typer.Option(
+        callback=device_here,
+        help="cpu, cuda, mps, or auto: the best that this machine has.",
+    ),
+]
+Dtype = Annotated[str, typer.Option(help="Of the arithmetic: float32 or float64.")]
