@@ -171,8 +171,7 @@ def read_csv(
         number is none.
     """
     with reading(path, "a table", again):
-        if not Path(path).read_bytes().endswith(b"\n"):
-            raise ValueError("its last line is not complete")
+        require_whole_lines(path)
         table = pd.read_csv(path)
         if not isinstance(table.index, pd.RangeIndex):
             raise ValueError("a line has more cells than the first")
@@ -204,11 +203,16 @@ def read_words(
         When it was cut short or a column is missing.
     """
     with reading(path, "a table", again):
-        if not Path(path).read_bytes().endswith(b"\n"):
-            raise ValueError("its last line is not complete")
+        require_whole_lines(path)
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     require_recorded(path)
     return require_columns(path, table, columns, again)
+
+
+def require_whole_lines(path: Path | str) -> None:
+    """Refuse a table that was cut short within a line."""
+    if not Path(path).read_bytes().endswith(b"\n"):
+        raise ValueError("its last line is not complete")
 
 
 def require_columns(
