@@ -21,6 +21,7 @@ def planted_model(
         write_planted(planted, WORDS, folder / "checkpoint")
         prepare_model(str(folder / "checkpoint"), folder / "model")
         model = load_model(folder / "model")
-        # Before the folder goes in which it would look for it.
-        model.tokenizer = load_tokenizer(folder / "model" / "checkpoint")
+        # Before the folder goes in which it, and copies of it, would look for it.
+        tokenizer = load_tokenizer(folder / "model" / "checkpoint")
+        model.read_tokenizer = lambda: tokenizer
         return model
