@@ -7,6 +7,7 @@ import pytest
 
 from head_patching.provenance import write_record
 from head_patching.reading import (
+    noting_changed_files,
     read_csv,
     read_json,
     read_record,
@@ -39,6 +40,17 @@ def test_an_edited_table_is_noticed_until_its_record_is_deleted(table: Path) -> 
             read(table, [])
     (table.parent / "roles.run.json").unlink()
     assert read_csv(table)["value"].tolist() == [0.6, -1.0]
+
+
+def test_an_edited_table_is_read_and_named_where_changes_are_noted(
+    table: Path,
+) -> None:
+    table.write_text(table.read_text().replace("0.5", "0.6"))
+    with noting_changed_files() as changed:
+        assert read_csv(table)["value"].tolist() == [0.6, -1.0]
+    assert changed == [str(table)]
+    with pytest.raises(ValueError, match="is not the file that roles"):
+        read_csv(table)
 
 
 def test_a_record_of_another_file_of_that_name_says_nothing(table: Path) -> None:

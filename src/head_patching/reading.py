@@ -7,6 +7,7 @@ holds, a reader raises nothing but `FileNotFoundError` and `ValueError`.
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from head_patching.results import SCHEMA_VERSION
 
 # What to do about a file that cannot be read.
 AGAIN = "delete it and run snakemake again"
+
+# Where files that were changed after they were written are noted, not refused.
+noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
 
 # Columns that hold numbers, in whatever table they are.
 NUMBERS = {
@@ -104,10 +108,22 @@ def require_version(path: Path | str, found: object, again: str = AGAIN) -> None
     )
 
 
+@contextmanager
+def noting_changed_files() -> Iterator[list[str]]:
+    """Read files that are not those of their run records, too: the list names them."""
+    files: list[str] = []
+    token = noted.set(files)
+    try:
+        yield files
+    finally:
+        noted.reset(token)
+
+
 def require_recorded(path: Path | str) -> None:
     """Refuse a file that is not the one its run record was written for.
 
-    A file without a record beside it is taken as it is.
+    A file without a record beside it is taken as it is. Within `noting_changed_files`
+    none is refused.
 
     Raises
     ------
@@ -121,6 +137,10 @@ def require_recorded(path: Path | str) -> None:
     if written.get("file") != Path(path).name:
         return  # a record of another file, but for its suffix
     if written.get("sha256") != sha256_file(path):
+        changed = noted.get()
+        if changed is not None:
+            changed.append(str(path))
+            return
         raise ValueError(
             f"{path} is not the file that {record.name} was written for (its SHA-256 "
             f"differs): {AGAIN}, or delete the record if you changed it on purpose"

@@ -58,6 +58,7 @@ def test_an_altered_result_is_named(built: Workspace, reference: Path) -> None:
         effects.write_bytes(before)
     assert verify.returncode == 1
     assert "not reproduced: ioi-effects (1 of" in verify.stdout
+    assert "changed after it was written: results/smollm2-135m/ioi" in verify.stdout
 
 
 def test_other_settings_are_no_reproduction(built: Workspace) -> None:

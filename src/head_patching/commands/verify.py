@@ -28,12 +28,19 @@ def verify(
     """Compare the chapter's claims with the reference; exit 0 only if all hold."""
     from rich.console import Console
 
-    from head_patching.reading import read_csv, read_record, read_words
+    from head_patching.reading import (
+        noting_changed_files,
+        read_csv,
+        read_record,
+        read_words,
+    )
     from head_patching.reporting import claims
     from head_patching.reporting.numbers import numbers_table, sourced_numbers
     from head_patching.results import write_csv
 
-    found = read_build(results)
+    # A changed result is to be judged by the claims it breaks, and named as well.
+    with noting_changed_files() as changed:
+        found = read_build(results)
     settings = read_record(reference / "settings.json", again=FROM_GIT)
     others = claims.other_settings(settings, found[0].provenance["settings"])
     if others:
@@ -52,6 +59,8 @@ def verify(
         write_csv(out, table)
     console = Console()
     console.print(claims_table(table))
+    for file in sorted({*changed}):
+        print(f"changed after it was written: {file}")
     failed = table[table["holds"] == 0]
     for row in failed.itertuples():
         print(
