@@ -10,7 +10,6 @@ import pytest
 import torch
 from transformer_lens.head_detector import detect_head
 
-from head_patching.roles import attention
 from head_patching.roles.attention import (
     Protocol,
     plain_vocabulary,
@@ -25,9 +24,10 @@ N_TOKENS, N_SEQUENCES = 10, 3
 @pytest.fixture
 def detected(prepared, monkeypatch):  # noqa: F811
     """Our scores, those of the detector on the same words, and our model and tokens."""
-    monkeypatch.setattr(attention, "N_SEQUENCES", N_SEQUENCES)
     model, bridge = prepared
-    ours = repeated_token_scores(model, Protocol(N_TOKENS, 2, ""), seed=4)
+    ours = repeated_token_scores(
+        model, Protocol(N_TOKENS, 2, ""), seed=4, n_sequences=N_SEQUENCES
+    )
     drawn = random_tokens(plain_vocabulary(model), N_TOKENS, N_SEQUENCES, seed=4)
     tokens = drawn.repeat(1, 2)
     # It takes texts, and would put a start token before each.

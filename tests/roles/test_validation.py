@@ -10,7 +10,7 @@ from head_patching.roles.classify import Importance
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.demands import Demands
 from head_patching.roles.scores import false_roles, scores
-from head_patching.roles.validation import null_models, validate_model, without_text
+from head_patching.roles.validation import null_model, validate_model, without_text
 
 CRITERIA = Path(__file__).parents[2] / "config" / "roles"
 DEMANDS = {
@@ -76,7 +76,7 @@ def test_scores_of_a_model_in_which_all_is_right(whole):
 
 
 def test_a_model_without_circuit_is_refused_and_has_no_roles():
-    planted = null_models(PlantedModel("gpt2", SEED))[0]
+    planted = null_model(PlantedModel("gpt2", 0))
     table = validate_model(planted, DEMANDS, N_PAIRS, seed=0)
     assert len(table) == 2 * 8 * 8
     assert (table["refused"] == 1).all()
@@ -89,24 +89,20 @@ def test_a_model_without_circuit_is_refused_and_has_no_roles():
     assert (row["false_roles"], row["refused"], row["heads"]) == (0, 1, "")
 
 
-def test_null_models_leave_out_each_role_in_turn():
+def test_null_models_leave_out_all_roles_and_each_in_turn():
     left_out = []
-    for seed in range(len(ROLES)):
+    for seed in range(8, 9 + len(ROLES)):
         planted = PlantedModel("llama", seed, 0.3)
-        nothing, without_one = null_models(planted)
-        for null in (nothing, without_one):
-            assert (null.architecture, null.seed, null.noise) == ("llama", seed, 0.3)
-        assert nothing.circuit == {}
-        assert set(planted.circuit) - set(without_one.circuit) == set(
-            without_one.without
-        )
-        left_out += without_one.without
-    assert sorted(left_out) == sorted(ROLES)
+        null = null_model(planted)
+        assert (null.architecture, null.seed, null.noise) == ("llama", seed, 0.3)
+        assert set(planted.circuit) - set(null.circuit) == set(null.without)
+        left_out.append(null.without)
+    assert left_out == [tuple(ROLES), *((role,) for role in ROLES)]
 
 
 def test_a_model_with_neither_circuit_nor_noise_is_left_out():
-    (without_one,) = null_models(PlantedModel("gpt2", SEED, 0.0))
-    assert len(without_one.without) == 1
+    without = [null_model(PlantedModel("gpt2", seed, 0.0)).without for seed in range(7)]
+    assert without == [(role,) for role in ROLES]
 
 
 def test_what_was_left_out_in_words():

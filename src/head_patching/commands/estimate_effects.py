@@ -36,10 +36,16 @@ def estimate_effects(
 
     use_threads(threads)
     model, prompts = load_model(model_folder, device, dtype), PromptPairs.read(pairs)
-    rows = []
-    for path in patched:
-        exact = read_dataset(path)
-        run = {key: exact.attrs[key] for key in ("patch_type", "direction")}
-        estimated = attribution.estimate_effects(model, prompts, **run)
-        rows.append(run | attribution.agreement(estimated, exact, top))
+    exact = [read_dataset(path) for path in patched]
+    runs = [
+        {key: sweep.attrs[key] for key in ("patch_type", "direction")}
+        for sweep in exact
+    ]
+    estimated = attribution.estimate_sweeps(
+        model, prompts, [(run["patch_type"], run["direction"]) for run in runs]
+    )
+    rows = [
+        run | attribution.agreement(guess, true, top)
+        for run, guess, true in zip(runs, estimated, exact, strict=True)
+    ]
     write_csv(out, pd.DataFrame(rows).sort_values(["patch_type", "direction"]))

@@ -85,7 +85,7 @@ def validate(
         for number in seed_numbers(seeds)
     ]
     if null_models:
-        models += [null for each in models for null in validation.null_models(each)]
+        models += [validation.null_model(each) for each in models]
     demands = {
         name: Demands(
             read_criteria(criteria / f"{find_task(name).name}.yaml"),

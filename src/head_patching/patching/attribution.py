@@ -62,14 +62,22 @@ def estimate_effects(
         `estimated_logit_diff` with dimensions (layer, head, pair), and the exact
         `clean_logit_diff` and `corrupt_logit_diff` per pair.
     """
+    (estimated,) = estimate_sweeps(model, pairs, [(patch_type, direction)], on_batch)
+    return estimated
+
+
+def estimate_sweeps(
+    model: Model,
+    pairs: PromptPairs,
+    sweeps: Sequence[tuple[PatchType, str]],
+    on_batch: OnBatch = lambda batch: None,
+) -> list[xr.Dataset]:
+    """What `estimate_effects` returns for several patch types and directions.
+
+    The gradients are taken once for all of them.
+    """
     model.require_engine("attribution patching")
-    results = empty_results(model, pairs, [None], ()).isel(position=0, drop=True)
-    results = results.rename(logit_diff="estimated_logit_diff")
-    results.attrs |= {
-        "patch_type": patch_type,
-        "direction": direction,
-        "method": "attribution patching (first-order estimate)",
-    }
+    results = [empty_estimates(model, pairs, *sweep) for sweep in sweeps]
 
     def estimate(batch: tuple[int, Sequence[int]]) -> None:
         on_batch(estimate_batch(model, pairs, *batch, results))
@@ -79,25 +87,39 @@ def estimate_effects(
     return results
 
 
+def empty_estimates(
+    model: Model, pairs: PromptPairs, patch_type: PatchType, direction: str
+) -> xr.Dataset:
+    """The results of one sweep, to be filled in."""
+    results = empty_results(model, pairs, [None], ()).isel(position=0, drop=True)
+    results = results.rename(logit_diff="estimated_logit_diff")
+    return results.assign_attrs(
+        patch_type=patch_type,
+        direction=direction,
+        method="attribution patching (first-order estimate)",
+    )
+
+
 def estimate_batch(
     model: Model,
     pairs: PromptPairs,
     first: int,
     indices: Sequence[int],
-    results: xr.Dataset,
+    results: Sequence[xr.Dataset],
 ) -> PairBatch:
-    """Fill in the results of some pairs; returns their activations."""
+    """Fill in all sweeps' results of some pairs; returns their activations."""
     answers = answer_tokens(model, pairs, indices)
     batch, gradient = run_with_gradient(model, pairs, first, indices, *answers)
-    base, source = base_and_source(batch, results.attrs["direction"])
-    change = estimated_change(
-        model, base, source, results.attrs["patch_type"], first, gradient
-    )
-    for name, run in (("clean", batch.clean), ("corrupt", batch.corrupt)):
-        values = logit_diff(run.final_logits, *answers).cpu().numpy()
-        results[f"{name}_logit_diff"].values[batch.indices] = values
-    values = (logit_diff(base.final_logits, *answers) + change).cpu().numpy()
-    results.estimated_logit_diff.values[:, :, batch.indices] = values
+    for sweep in results:
+        base, source = base_and_source(batch, sweep.attrs["direction"])
+        change = estimated_change(
+            model, base, source, sweep.attrs["patch_type"], first, gradient
+        )
+        for name, run in (("clean", batch.clean), ("corrupt", batch.corrupt)):
+            values = logit_diff(run.final_logits, *answers).cpu().numpy()
+            sweep[f"{name}_logit_diff"].values[batch.indices] = values
+        values = (logit_diff(base.final_logits, *answers) + change).cpu().numpy()
+        sweep.estimated_logit_diff.values[:, :, batch.indices] = values
     return batch
 
 

@@ -28,7 +28,8 @@ from head_patching.patching.runs import PairBatch, each_pair_once, run_pairs
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
 
-SETS_AT_ONCE = 32
+# A set is a row or two of each product, patched at one position: many go together.
+SETS_AT_ONCE = 256
 
 
 def knock_out(

@@ -98,7 +98,11 @@ def plain_vocabulary(model: Model) -> list[int]:
 
 
 def repeated_token_scores(
-    model: Model, protocol: Protocol, seed: int, bos_token: int | None = None
+    model: Model,
+    protocol: Protocol,
+    seed: int,
+    bos_token: int | None = None,
+    n_sequences: int = N_SEQUENCES,
 ) -> dict[str, Float[np.ndarray, "layer head sequence"]]:
     """Previous-token, duplicate-token and induction score of every head.
 
@@ -115,7 +119,7 @@ def repeated_token_scores(
         Put first when given; its row and column are not counted.
     """
     tokens = random_tokens(
-        plain_vocabulary(model), protocol.n_tokens, N_SEQUENCES, seed
+        plain_vocabulary(model), protocol.n_tokens, n_sequences, seed
     ).repeat(1, protocol.n_copies)  # [sequence position]
     n_positions = tokens.shape[1]
     if bos_token is not None:

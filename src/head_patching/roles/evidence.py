@@ -71,12 +71,13 @@ def evidence_on_tokens(
     seed: int,
     prepend_bos: bool,
     protocols: Sequence[Protocol] = PROTOCOLS,
+    n_sequences: int = N_SEQUENCES,
 ) -> list[Measured]:
     """What repeated random tokens say, whatever the task."""
     bos_token = model.tokenizer.bos_token_id if prepend_bos else None
-    sequences, measured = np.arange(N_SEQUENCES), []
+    sequences, measured = np.arange(n_sequences), []
     for protocol in protocols:
-        scores = repeated_token_scores(model, protocol, seed, bos_token)
+        scores = repeated_token_scores(model, protocol, seed, bos_token, n_sequences)
         measured += [
             average(name + protocol.suffix, values, sequences, "sequence")
             for name, values in scores.items()

@@ -38,23 +38,22 @@ from head_patching.tasks.ioi_templates import NAMES
 from head_patching.tasks.vocabulary import WORDS
 
 # Of the induction test: random words, repeated once.
-N_SEQUENCES, N_TOKENS = 20, 20
+N_SEQUENCES, N_TOKENS = 10, 20
+
+# Of the scores on repeated random tokens: as many as Wang et al.'s released code draws.
+N_SCORED = 4
 
 
-def null_models(planted: PlantedModel) -> list[PlantedModel]:
-    """Models like it without a circuit: none at all, and one role left out.
+def null_model(planted: PlantedModel) -> PlantedModel:
+    """One like it without a circuit, or with one role left out.
 
-    Which role is left out goes round with the seed. Without noise and without a circuit
-    a model would write nothing: there is none.
+    What is left out goes round with the seed: all roles, then each. Without noise and
+    without a circuit a model would write nothing: then only one role is left out.
     """
-    roles = list(ROLES)
-    left_out = [(roles[planted.seed % len(roles)],)]
+    left_out: list[tuple[str, ...]] = [(role,) for role in ROLES]
     if planted.noise > 0:
-        left_out.insert(0, tuple(roles))
-    return [
-        PlantedModel(planted.architecture, planted.seed, planted.noise, without)
-        for without in left_out
-    ]
+        left_out.insert(0, tuple(ROLES))
+    return replace(planted, without=left_out[planted.seed % len(left_out)])
 
 
 def validate_model(
@@ -82,7 +81,7 @@ def validate_model(
         if any(trace is not None for trace, _ in traces.values()):
             protocols = protocols_asked_for(demands.values())
             on_tokens = evidence_on_tokens(
-                model, seed, prepend_bos=True, protocols=protocols
+                model, seed, True, protocols, n_sequences=N_SCORED
             )
         names = {
             "architecture": planted.architecture,
