@@ -113,6 +113,8 @@ def head_patching(
     # Threads that wait for each other sleep: where jobs share cores, spinning ones keep
     # the others from working and all take four times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # PyTorch's large tensors in huge pages: the sweeps take about a tenth less.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 app.command()(prepare_model)
