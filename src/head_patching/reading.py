@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from head_patching.checksums import sha256_file
 from head_patching.provenance import record_path
 from head_patching.results import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 # What to do about a file that cannot be read.
 AGAIN = "delete it and run snakemake again"
@@ -147,7 +148,7 @@ def require_recorded(path: Path | str) -> None:
         )
 
 
-def read_dataset(path: Path | str) -> xr.Dataset:
+def read_dataset(path: Path | str) -> "xr.Dataset":
     """Read a netCDF result into memory.
 
     Raises
@@ -158,6 +159,8 @@ def read_dataset(path: Path | str) -> xr.Dataset:
         When it cannot be read, is not what was written, or was written by another
         schema version.
     """
+    import xarray as xr
+
     with reading(path, "a netCDF file"):
         # Before HDF5 sees it: what is damaged in the right place ends the process.
         require_signature(path)
@@ -179,7 +182,7 @@ def require_signature(path: Path | str) -> None:
 
 def read_csv(
     path: Path | str, columns: Sequence[str] = (), again: str = AGAIN
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Read a table that has at least these columns.
 
     Raises
@@ -190,6 +193,8 @@ def read_csv(
         When it was cut short or is not what was written, a column is missing, or a
         number is none.
     """
+    import pandas as pd
+
     with reading(path, "a table", again):
         require_whole_lines(path)
         table = pd.read_csv(path)
@@ -212,7 +217,7 @@ def read_csv(
 
 def read_words(
     path: Path | str, columns: Sequence[str], again: str = AGAIN
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Read a table with at least these columns whose cells are all texts.
 
     Raises
@@ -222,6 +227,8 @@ def read_words(
     ValueError
         When it was cut short or a column is missing.
     """
+    import pandas as pd
+
     with reading(path, "a table", again):
         require_whole_lines(path)
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -236,8 +243,8 @@ def require_whole_lines(path: Path | str) -> None:
 
 
 def require_columns(
-    path: Path | str, table: pd.DataFrame, columns: Sequence[str], again: str
-) -> pd.DataFrame:
+    path: Path | str, table: "pd.DataFrame", columns: Sequence[str], again: str
+) -> "pd.DataFrame":
     """The table, when it has at least these columns."""
     missing = [column for column in columns if column not in table.columns]
     if missing:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from head_patching.processes import is_running
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 # One for all files, raised whenever any of them is arranged in another way.
 SCHEMA_VERSION = 2
@@ -71,7 +72,7 @@ def remove_leftovers(path: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def write_dataset(path: Path | str, dataset: xr.Dataset) -> None:
+def write_dataset(path: Path | str, dataset: "xr.Dataset") -> None:
     """Write named axes, units and attributes to netCDF."""
     stamped = dataset.assign_attrs(schema_version=SCHEMA_VERSION)
     # In memory first: HDF5 ends the process when the disk is full.
@@ -80,7 +81,7 @@ def write_dataset(path: Path | str, dataset: xr.Dataset) -> None:
         partial.write_bytes(content)
 
 
-def write_csv(path: Path | str, frame: pd.DataFrame) -> None:
+def write_csv(path: Path | str, frame: "pd.DataFrame") -> None:
     """Write a table with six decimals, without its index."""
     with atomic(path) as partial:
         frame.to_csv(partial, index=False, float_format="%.6f", lineterminator="\n")

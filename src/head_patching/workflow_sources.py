@@ -46,6 +46,7 @@ def module_sources(module: str, root: Path = Path()) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in files)
 
 
+@cache
 def _file_of(module: str, root: Path) -> Path | None:
     """The file of a module of ours; None for other modules and for attributes."""
     package, *rest = module.split(".")
@@ -88,9 +89,12 @@ def _parents(module: str) -> Iterator[str]:
         yield module
 
 
-def _data_beside(folder: Path) -> Iterator[Path]:
+@cache
+def _data_beside(folder: Path) -> tuple[Path, ...]:
     """Files in a package's folder that are not Python's."""
-    for path in folder.iterdir():
+
+    def is_data(path: Path) -> bool:
         hidden = path.name.startswith(".") or path.name.endswith("~")
-        if path.is_file() and not hidden and path.suffix not in {".py", ".pyc"}:
-            yield path
+        return path.is_file() and not hidden and path.suffix not in {".py", ".pyc"}
+
+    return tuple(filter(is_data, folder.iterdir()))

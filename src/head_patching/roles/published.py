@@ -6,8 +6,10 @@ its released code do not agree everywhere; `DISCREPANCIES` says where.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAPER = "https://arxiv.org/abs/2211.00593"
 CODE = "https://github.com/redwoodresearch/Easy-Transformer/tree/ea15315"
@@ -122,7 +124,7 @@ DISCREPANCIES = (
 )
 
 
-def published_roles(model: str) -> pd.DataFrame:
+def published_roles(model: str) -> "pd.DataFrame":
     """The published roles of a model's heads; no rows for a model nobody described.
 
     Columns layer, head, role, fuzzy (0/1), section, source; sorted by layer and head.
@@ -133,6 +135,8 @@ def published_roles(model: str) -> pd.DataFrame:
     >>> len(table), int(table["fuzzy"].sum())
     (26, 3)
     """
+    import pandas as pd
+
     rows = [
         (layer, head, role, int((layer, head) in FUZZY), SECTIONS[role], PAPER)
         for role, heads in ROLES.items()
@@ -155,7 +159,7 @@ def published_heads(model: str) -> dict[str, Heads]:
     return dict(ROLES) if model == MODEL else {}
 
 
-def published_values(model: str) -> pd.DataFrame:
+def published_values(model: str) -> "pd.DataFrame":
     """The published measurements on a model; no rows for a model nobody described.
 
     Columns criterion, role (empty for behaviour, else of which heads it is the mean),
@@ -168,12 +172,14 @@ def published_values(model: str) -> pd.DataFrame:
     >>> len(table), float(table["published"].iloc[0])
     (9, 3.56)
     """
+    import pandas as pd
+
     rows = [(*value, PAPER) for value in VALUES if model == MODEL]
     columns = ["criterion", "role", "comparison", "published", "section", "source"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def published_induction_heads(model: str) -> pd.DataFrame:
+def published_induction_heads(model: str) -> "pd.DataFrame":
     """The induction heads that re-implementations report, none of another model.
 
     Columns layer, head, source; sorted by layer and head.
@@ -183,6 +189,8 @@ def published_induction_heads(model: str) -> pd.DataFrame:
     >>> len(published_induction_heads("gpt2-small"))
     5
     """
+    import pandas as pd
+
     heads = INDUCTION if model == MODEL else ()
     rows = [(layer, head, INDUCTION_SOURCE) for layer, head in heads]
     return pd.DataFrame(rows, columns=["layer", "head", "source"])
