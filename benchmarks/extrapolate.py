@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pandas as pd
 
-from head_patching.models.transformer import ModelConfig
+from head_patching.models.weights import ModelConfig
 from head_patching.patching.benchmark import sweep_flops
 
 GIB = 2**30

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from head_patching.models.transformer import LayerWeights, Model, ModelConfig
+from head_patching.models.transformer import Model
+from head_patching.models.weights import LayerWeights, ModelConfig
 
 
 def tiny_model(

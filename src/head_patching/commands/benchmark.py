@@ -50,6 +50,7 @@ def benchmark(
     """Time TransformerLens's patching and the engine in turn, on the same prompts."""
     from rich.console import Console
 
+    from head_patching.lookup import find
     from head_patching.models.loading import load_bridge, load_model
     from head_patching.models.prepared import prepared_folder
     from head_patching.patching import benchmark as timing
@@ -61,7 +62,6 @@ def benchmark(
     )
     from head_patching.patching.deltas import PATCH_TYPES
     from head_patching.results import write_json
-    from head_patching.tasks.lookup import find
     from head_patching.tasks.pairs import first_difference
     from head_patching.tasks.vocabulary import WORDS
 

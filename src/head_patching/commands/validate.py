@@ -62,6 +62,7 @@ def validate(
     from rich.console import Console
 
     from head_patching.commands.progress import progress
+    from head_patching.lookup import find
     from head_patching.models.planted.checkpoint import PlantedModel
     from head_patching.models.planted.circuit import ARCHITECTURES, DEFAULT_NOISE
     from head_patching.results import write_csv, write_json
@@ -70,7 +71,6 @@ def validate(
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.demands import Demands
     from head_patching.tasks import find_task
-    from head_patching.tasks.lookup import find
 
     use_threads(threads)
     for name in architecture or ():

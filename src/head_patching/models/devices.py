@@ -5,6 +5,7 @@ import torch
 # Half precision is left out: it rounds by more than the effects that count.
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
+# No nearest right name is suggested for a wrong one: to "gpu" that would be "cpu".
 DEVICES = ("cpu", "cuda", "mps")
 
 

@@ -34,11 +34,8 @@ from head_patching.models.devices import find_device, find_dtype
 from head_patching.models.integrity import require_weights
 from head_patching.models.planted.words import Words
 from head_patching.models.registry import FolderModel, find_source, short_name
-from head_patching.models.transformer import (
-    LayerWeights,
-    Model,
-    ModelConfig,
-)
+from head_patching.models.transformer import Model
+from head_patching.models.weights import LayerWeights, ModelConfig
 from head_patching.reading import read_record, reading
 from head_patching.results import atomic, naming_a_full_disk, write_json
 

@@ -12,9 +12,8 @@ TransformerLens on all three architectures.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from head_patching.models.activations import Activations, following
+from head_patching.models.weights import LayerWeights, ModelConfig, moved
 
 
 def gelu_tanh(x: Tensor) -> Tensor:
@@ -44,101 +44,6 @@ ACTIVATION_FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
     "silu": functional.silu,
 }
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The shape of a model, in TransformerLens's names."""
-
-    name: str
-    architecture: str
-    n_layers: int
-    n_heads: int
-    n_key_value_heads: int
-    d_model: int
-    d_head: int
-    d_mlp: int
-    d_vocab: int
-    n_ctx: int
-    normalization: str  # "LN" subtracts the mean, "RMS" does not
-    eps: float
-    act_fn: str
-    gated_mlp: bool
-    parallel_attn_mlp: bool  # GPT-NeoX: attention and MLP both read resid_pre
-
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if type(value) is not entry.type or (entry.type is int and value < 1):
-                kind = "int from 1 on" if entry.type is int else entry.type.__name__
-                raise ValueError(f"{entry.name} is {value!r}, expected {kind}")
-
-    @property
-    def group_size(self) -> int:
-        """Query heads that share one key-value head (1 without grouping)."""
-        return self.n_heads // self.n_key_value_heads
-
-    @property
-    def heads(self) -> list[tuple[int, int]]:
-        """Every head, as (layer, head)."""
-        return list(product(range(self.n_layers), range(self.n_heads)))
-
-    def activation_bytes(self, n_positions: int) -> int:
-        """Memory of one prompt's `Activations`, but for its logits."""
-        q_and_z, k_and_v = 2 * self.n_heads, 2 * self.n_key_value_heads
-        per_position = (
-            self.d_model
-            + (q_and_z + k_and_v) * self.d_head
-            + self.n_heads * n_positions  # the attention pattern
-        )
-        return 4 * self.n_layers * n_positions * per_position
-
-
-@dataclass(frozen=True)
-class LayerWeights:
-    """One layer; the matrices that read the same input lie side by side.
-
-    Fused matrices make one large product where two or three small ones would be; the
-    properties give the parts under their usual names, as views.
-    """
-
-    config: ModelConfig
-    W_QKV: Float[Tensor, "d_model qkv"]
-    b_QKV: Float[Tensor, " qkv"] | None
-    W_O: Float[Tensor, "head d_head d_model"]
-    b_O: Float[Tensor, " d_model"] | None
-    W_in: Float[Tensor, "d_model d_mlp_in"]  # gate first, then up, when gated
-    b_in: Float[Tensor, " d_mlp_in"] | None
-    W_out: Float[Tensor, "d_mlp d_model"]
-    b_out: Float[Tensor, " d_model"] | None
-
-    @property
-    def W_Q(self) -> Float[Tensor, "head d_model d_head"]:
-        return self._reading_heads(0, self.config.n_heads)
-
-    @property
-    def W_K(self) -> Float[Tensor, "kv_head d_model d_head"]:
-        return self._reading_heads(self.config.n_heads, self.config.n_key_value_heads)
-
-    @property
-    def W_V(self) -> Float[Tensor, "kv_head d_model d_head"]:
-        first = self.config.n_heads + self.config.n_key_value_heads
-        return self._reading_heads(first, self.config.n_key_value_heads)
-
-    @property
-    def b_V(self) -> Float[Tensor, "kv_head d_head"] | None:
-        if self.b_QKV is None:
-            return None
-        kv_heads = self.config.n_key_value_heads
-        return self.b_QKV.view(-1, self.config.d_head)[-kv_heads:]
-
-    def to(self, device: str, dtype: torch.dtype) -> "LayerWeights":
-        """The same weights elsewhere, or of another precision."""
-        return replace(self, **moved(self, device, dtype))
-
-    def _reading_heads(self, first: int, count: int) -> Tensor:
-        by_head = self.W_QKV.view(self.config.d_model, -1, self.config.d_head)
-        return by_head[:, first : first + count].transpose(0, 1)
 
 
 @dataclass
@@ -189,16 +94,6 @@ class Model:
     def run(self, tokens: Int[Tensor, "batch position"]) -> Activations:
         """The activations of one forward pass."""
         return forward(self, tokens)
-
-
-def moved(weights: Any, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The tensors among a dataclass's fields, on a device, by name."""
-    tensors = {each.name: getattr(weights, each.name) for each in fields(weights)}
-    return {
-        name: tensor.to(device, dtype)
-        for name, tensor in tensors.items()
-        if isinstance(tensor, Tensor)
-    }
 
 
 def normalise(

@@ -21,11 +21,11 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
+from head_patching.lookup import find
 from head_patching.models.transformer import Model
 from head_patching.patching.head_sets import Head, sweep_sets
 from head_patching.patching.runs import PairBatch, run_pairs
 from head_patching.patching.sweep import answer_tokens, read_out
-from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPairs
 
 AblationKind = Literal["zero", "mean", "resample"]

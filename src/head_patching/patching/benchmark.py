@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import torch
 
-from head_patching.models.transformer import ModelConfig
+from head_patching.models.weights import ModelConfig
 from head_patching.patching.contenders import (
     Cell,
     EngineContender,

@@ -16,14 +16,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from head_patching.lookup import find
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import (
-    ModelConfig,
     attention_pattern,
     head_outputs,
     per_query_head,
 )
-from head_patching.tasks.lookup import find
+from head_patching.models.weights import ModelConfig
 
 PatchType = Literal["output", "q", "k", "v", "pattern"]
 PATCH_TYPES: tuple[PatchType, ...] = get_args(PatchType)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from head_patching.lookup import find
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.deltas import PATCH_TYPES
@@ -24,7 +25,6 @@ from head_patching.patching.propagate import final_residual
 from head_patching.patching.runs import PairBatch, each_pair_once, run_pairs
 from head_patching.patching.shares import Label, Share, shares
 from head_patching.patching.sweep import METRICS, answer_tokens, read_out, sweep_heads
-from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import HasPairs, PromptPairs
 
 Direction = Literal["denoising", "noising"]

@@ -16,10 +16,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from head_patching.lookup import find
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import (
     Model,
-    ModelConfig,
     attention_pattern,
     attention_write,
     head_outputs,
@@ -27,6 +27,7 @@ from head_patching.models.transformer import (
     normalise,
     project_qkv,
 )
+from head_patching.models.weights import ModelConfig
 from head_patching.patching.deltas import head_deltas
 from head_patching.patching.head_sets import Head
 from head_patching.patching.propagate import (
@@ -38,7 +39,6 @@ from head_patching.patching.propagate import (
     propagate,
 )
 from head_patching.patching.shares import Label
-from head_patching.tasks.lookup import find
 
 INPUTS: tuple[Input, ...] = get_args(Input)
 Mlps = Literal["recomputed", "frozen"]

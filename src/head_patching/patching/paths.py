@@ -24,6 +24,7 @@ import xarray as xr
 from jaxtyping import Bool
 from torch import Tensor
 
+from head_patching.lookup import find
 from head_patching.models.transformer import Model
 from head_patching.patching.experiment import (
     DIRECTIONS,
@@ -40,7 +41,6 @@ from head_patching.patching.propagate import final_residual
 from head_patching.patching.runs import PairBatch, each_pair_once, run_pairs
 from head_patching.patching.shares import Label, Share, shares
 from head_patching.patching.sweep import answer_tokens, read_out
-from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPairs
 
 

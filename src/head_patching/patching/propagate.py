@@ -28,7 +28,6 @@ from torch.nn import functional
 
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import (
-    LayerWeights,
     Model,
     attention_write,
     mlp_write,
@@ -37,6 +36,7 @@ from head_patching.models.transformer import (
     rotary_tables,
     rotate,
 )
+from head_patching.models.weights import LayerWeights
 
 # Rows (patch x prompt x position) that cross a layer together. On a processor their
 # intermediates should stay within its cache, and the products should still be large; a

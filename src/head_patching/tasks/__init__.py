@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
-from head_patching.tasks.lookup import find
+from head_patching.lookup import find
 from head_patching.tasks.pairs import PromptPair, PromptPairs, first_difference
 from head_patching.tasks.task import Signal, Step, Task, Tracing
 

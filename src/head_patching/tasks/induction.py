@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from head_patching.lookup import find
 from head_patching.tasks.draws import check_whole, most_in_turns, turns
 from head_patching.tasks.induction_corruptions import CORRUPTIONS, Fresh, Slots
 from head_patching.tasks.induction_words import (
@@ -25,7 +26,6 @@ from head_patching.tasks.induction_words import (
     Frame,
 )
 from head_patching.tasks.ioi_templates import NAMES
-from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPair, PromptPairs
 from head_patching.tasks.prompts import Spans, prompt_pair
 from head_patching.tasks.task import Step, Task, Tracing

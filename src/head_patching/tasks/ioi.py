@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from head_patching.lookup import find
 from head_patching.tasks.corruptions import CORRUPTIONS, FreshNames, Names
 from head_patching.tasks.draws import check_whole, most_in_turns, turns
 from head_patching.tasks.ioi_templates import (
@@ -21,7 +22,6 @@ from head_patching.tasks.ioi_templates import (
     TEMPLATES,
     Template,
 )
-from head_patching.tasks.lookup import find
 from head_patching.tasks.pairs import PromptPair, PromptPairs
 from head_patching.tasks.prompts import Spans, prompt_pair
 from head_patching.tasks.task import Signal, Step, Task, Tracing

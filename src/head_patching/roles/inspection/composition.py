@@ -30,7 +30,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from head_patching.models.transformer import LayerWeights, Model
+from head_patching.models.transformer import Model
+from head_patching.models.weights import LayerWeights
 
 Kind = Literal["q", "k", "v"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -19,12 +19,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from head_patching.models.transformer import (
-    LayerWeights,
     Model,
     normalise,
     per_query_head,
     project_qkv,
 )
+from head_patching.models.weights import LayerWeights
 from head_patching.roles.weights import ov_outputs
 
 # Neighbours, a clause, a sentence.
