@@ -34,9 +34,12 @@ SYSTEM_PACKAGES := latexmk texlive-latex-recommended texlive-latex-extra \
 all: setup ## set up, then build the chapter with its figures and tables
 	snakemake --cores $(CORES)
 
+# A process for each core, of one thread; four take some 8 GB of memory.
+PROCESSES := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 .PHONY: test
 test: setup ## set up, then run every test (lint and the quick workflow included)
-	pytest
+	OMP_NUM_THREADS=1 pytest $(PROCESSES)
 
 .PHONY: test-slow
 test-slow: setup ## the tests that `make test` leaves out because they take minutes

@@ -78,7 +78,7 @@ def files(folder: Path) -> set[str]:
 
 
 def test_it_holds_sources_and_results_without_caches(project: Path, tmp_path: Path):
-    names = write_archive(project, "results", tmp_path / "a.tar.gz")
+    names = write_archive(project, tmp_path / "a.tar.gz")
     top = unpacked(tmp_path / "a.tar.gz", tmp_path / "out")
     assert top.name == "head-patching-1.2.0"
     assert files(top) == set(names)
@@ -101,12 +101,12 @@ def test_it_holds_sources_and_results_without_caches(project: Path, tmp_path: Pa
 def test_its_bytes_are_fixed_also_from_the_unpacked_archive(
     project: Path, tmp_path: Path
 ):
-    write_archive(project, "results", tmp_path / "first.tar.gz")
+    write_archive(project, tmp_path / "first.tar.gz")
     (project / "Snakefile").touch()
-    write_archive(project, "results", tmp_path / "second.tar.gz")
+    write_archive(project, tmp_path / "second.tar.gz")
     top = unpacked(tmp_path / "first.tar.gz", tmp_path / "out")
     (top / "stray.txt").write_text("not of the project")
-    write_archive(top, "results", tmp_path / "third.tar.gz")
+    write_archive(top, tmp_path / "third.tar.gz")
     first, *others = (
         (tmp_path / f"{name}.tar.gz").read_bytes()
         for name in ("first", "second", "third")
@@ -115,7 +115,7 @@ def test_its_bytes_are_fixed_also_from_the_unpacked_archive(
 
 
 def test_it_describes_itself(project: Path, tmp_path: Path):
-    write_archive(project, "results", tmp_path / "a.tar.gz")
+    write_archive(project, tmp_path / "a.tar.gz")
     top = unpacked(tmp_path / "a.tar.gz", tmp_path / "out")
     graph = json.loads((top / "ro-crate-metadata.json").read_text())["@graph"]
     nodes = {node["@id"]: node for node in graph}
@@ -138,8 +138,8 @@ def test_a_folder_that_is_no_project_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="neither a git repository nor an unpacked"):
         project_files(tmp_path)
     with pytest.raises(ValueError, match=r"CITATION\.cff does not exist"):
-        write_archive(tmp_path, "results", tmp_path / "a.tar.gz")
+        write_archive(tmp_path, tmp_path / "a.tar.gz")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "CITATION.cff").write_text("title: x")
     with pytest.raises(ValueError, match="lacks abstract, version"):
-        write_archive(tmp_path, "results", tmp_path / "a.tar.gz")
+        write_archive(tmp_path, tmp_path / "a.tar.gz")

@@ -50,15 +50,16 @@ DESCRIBED = {
 }
 
 
-def result_files(folder: Path, results: str) -> list[str]:
+def result_files(folder: Path) -> list[str]:
     """The results to deposit, as paths from the project's folder.
 
     Only what a rule makes, as the build's provenance lists them: a stray file is none.
     """
-    rules = read_record(folder / results / "provenance.json", ["rules"])["rules"]
+    results = folder / "results"
+    rules = read_record(results / "provenance.json", ["rules"])["rules"]
     found = [
         path.relative_to(folder).as_posix()
-        for path in (folder / results).rglob("*")
+        for path in results.rglob("*")
         if path.is_file()
     ]
     return sorted(
@@ -124,7 +125,7 @@ def read_citation(path: Path) -> dict[str, Any]:
     return about
 
 
-def write_archive(folder: Path, results: str, out: Path) -> list[str]:
+def write_archive(folder: Path, out: Path) -> list[str]:
     """Write the archive; returns the names of the files in it.
 
     Raises
@@ -137,7 +138,7 @@ def write_archive(folder: Path, results: str, out: Path) -> list[str]:
         raise ValueError(f"{citation} does not exist: the archive says how to cite it")
     about = read_citation(citation)
     time = int(datetime.fromisoformat(f"{about['date-released']}T00:00Z").timestamp())
-    names = [*project_files(folder), *result_files(folder, results)]
+    names = [*project_files(folder), *result_files(folder)]
     described = json.dumps(crate_metadata(names, about), indent=2, sort_keys=True)
     sums = "".join(f"{sha256_file(folder / name)}  {name}\n" for name in sorted(names))
     added = {METADATA: described + "\n", CHECKSUMS: sums}
