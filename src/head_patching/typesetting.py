@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from head_patching.results import atomic
+
 LATEXMK = (
     "latexmk",
     "-norc",
@@ -29,6 +31,9 @@ ENVIRONMENT = {
     "half_error_line": "238",
 }
 
+# From these LaTeX knows where references and citations lead, at its first run already.
+AUXILIARY = (".aux", ".bbl", ".out", ".toc")
+
 ERROR = re.compile(r"^(?:\./)?([^\s:]+:\d+: .+)$")
 OTHER_ERROR = re.compile(r"^! (.+)$")
 UNDEFINED = re.compile(
@@ -40,7 +45,12 @@ BIBTEX_ERROR = re.compile(r"^(.+)---line (\d+) of file (.+)$")
 
 
 def typeset(
-    main: Path | str, out: Path | str, *, epoch: int, search: list[Path] | None = None
+    main: Path | str,
+    out: Path | str,
+    *,
+    epoch: int,
+    search: list[Path] | None = None,
+    keep: Path | None = None,
 ) -> None:
     """Typeset `main` into the PDF `out`.
 
@@ -51,6 +61,10 @@ def typeset(
     search
         Folders in which LaTeX and BibTeX look for what is included, besides the
         working directory.
+    keep
+        A folder for LaTeX's auxiliary files, from which the next call starts: it takes
+        two runs instead of four. The PDF is the same, for LaTeX runs until nothing
+        changes; when it fails, it starts again without them.
 
     Raises
     ------
@@ -71,26 +85,50 @@ def typeset(
     paths = dict.fromkeys(("TEXINPUTS", "BIBINPUTS", "BSTINPUTS"), folders)
     environment = ENVIRONMENT | paths | {"SOURCE_DATE_EPOCH": str(epoch)}
     out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent, prefix=".typeset-") as folder:
-        # Relative, for TeX refuses to write to hidden absolute paths by default.
-        built = Path(os.path.relpath(folder))
-        run = subprocess.run(
-            [*LATEXMK, f"-output-directory={built}", str(main)],
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
-        log = built / f"{main.stem}.log"
-        text = log.read_text(errors="replace") if log.is_file() else ""
-        bibtex = built / f"{main.stem}.blg"
-        report = bibtex.read_text(errors="replace") if bibtex.is_file() else ""
-        faults = bibtex_problems(report) + problems(text)
-        if run.returncode and not faults:
-            faults = [_last_line(run.stdout + run.stderr)]
-        if faults:
-            raise ValueError(f"{main} was not typeset: " + "; ".join(faults))
-        os.replace(built / f"{main.stem}.pdf", out)
+    names = [main.stem + suffix for suffix in AUXILIARY] if keep else []
+    kept = [keep / name for name in names if (keep / name).is_file()]
+    for start in [kept, []] if kept else [[]]:
+        with TemporaryDirectory(dir=out.parent, prefix=".typeset-") as folder:
+            # Relative, for TeX refuses to write to hidden absolute paths by default.
+            built = Path(os.path.relpath(folder))
+            for file in start:
+                shutil.copyfile(file, built / file.name)
+            faults = run_latexmk(main, built, environment)
+            if not faults:
+                for name in names:
+                    keep_file(built / name, keep / name)
+                os.replace(built / f"{main.stem}.pdf", out)
+                return
+    raise ValueError(f"{main} was not typeset: " + "; ".join(faults))
+
+
+def run_latexmk(main: Path, built: Path, environment: dict[str, str]) -> list[str]:
+    """Typeset into a folder; returns what is wrong, nothing when all is well."""
+    run = subprocess.run(
+        [*LATEXMK, f"-output-directory={built}", str(main)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    log = built / f"{main.stem}.log"
+    text = log.read_text(errors="replace") if log.is_file() else ""
+    bibtex = built / f"{main.stem}.blg"
+    report = bibtex.read_text(errors="replace") if bibtex.is_file() else ""
+    faults = bibtex_problems(report) + problems(text)
+    if run.returncode and not faults:
+        return [_last_line(run.stdout + run.stderr)]
+    return faults
+
+
+def keep_file(made: Path, kept: Path) -> None:
+    """Keep a file for the next time, or nothing where none was made."""
+    if not made.is_file():
+        kept.unlink(missing_ok=True)
+        return
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(kept) as partial:
+        shutil.copyfile(made, partial)
 
 
 def problems(log: str) -> list[str]:

@@ -172,10 +172,15 @@ rule typeset_chapter:
     resources:
         mem_mb=1000,
         runtime=15,
+    params:
+        # No input, for the PDF does not depend on it: where references led the last time.
+        # The shadow, in which only inputs are seen, is two folders below .snakemake.
+        keep="../../typesetting",
     message:
         "Typeset the chapter"
     shell:
-        "head-patching typeset --main {input.main} --out {output.pdf} > {log} 2>&1"
+        "head-patching typeset --main {input.main} --keep {params.keep} "
+        "--out {output.pdf} > {log} 2>&1"
 
 
 rule figures:

@@ -14,8 +14,14 @@ def typeset(
     epoch: Annotated[
         int, typer.Option(min=0, help="Date in the PDF, in seconds since 1970.")
     ] = 0,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="LaTeX's auxiliary files, to start from next time."
+        ),
+    ] = None,
 ) -> None:
     """Typeset the chapter; undefined references and citations are errors."""
     from head_patching import typesetting
 
-    typesetting.typeset(main, out, epoch=epoch, search=[main.parent])
+    typesetting.typeset(main, out, epoch=epoch, search=[main.parent], keep=keep)
