@@ -51,7 +51,7 @@ def draw(attention_examples: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     heads = attention_examples[["layer", "head", "role"]].drop_duplicates()
     lines = -(-len(heads) // COLUMNS)
     fig, axes = plt.subplots(
-        lines, COLUMNS, figsize=(TEXT_WIDTH, 2.7 * lines), squeeze=False
+        lines, COLUMNS, figsize=(TEXT_WIDTH, 2.35 * lines), squeeze=False
     )
     for ax in axes.flat[len(heads) :]:
         ax.set_visible(False)

@@ -110,7 +110,7 @@ def draw(
     heads = named_heads(roles)
     edges = strongest_edges(composition_edges, largest)
     n_layers = heads["layer"].max() + 1
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.9 + 0.155 * max(n_layers, 14)))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.9 + 0.11 * max(n_layers, 14)))
     graph(heads, edges, ax=ax)
     found = heads.loc[heads["role"].isin(NAMED_ROLES), "role"]
     handles = role_handles(found, marker="o") + edge_handles(edges)

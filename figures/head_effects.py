@@ -134,7 +134,7 @@ def draw(effects: pd.DataFrame, top: int = 10) -> tuple[Figure, pd.DataFrame]:
     fig, axes = plt.subplots(
         1,
         len(directions),
-        figsize=(TEXT_WIDTH, 1.0 + 0.155 * max(n_layers, 12)),
+        figsize=(TEXT_WIDTH, 1.0 + 0.13 * max(n_layers, 12)),
         sharey=True,
         squeeze=False,
     )

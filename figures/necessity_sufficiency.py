@@ -135,7 +135,7 @@ def draw(
 ) -> tuple[Figure, pd.DataFrame]:
     """Noising effect against denoising effect of every head."""
     pairs = paired_effects(effects, roles, patch_type)
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 4.1))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 3.7))
     effect_scatter(pairs, top=top, ax=ax)
     fig.legend(
         handles=role_handles(pairs["role"], marker="o"), loc="outside right upper"

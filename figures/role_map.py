@@ -53,7 +53,7 @@ def draw(roles: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """The role of every head."""
     heads = first_roles(roles)
     n_layers = heads["layer"].max() + 1
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.6 + 0.145 * max(n_layers, 14)))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.6 + 0.12 * max(n_layers, 14)))
     role_cells(heads, ax=ax)
     counts = heads["role"].value_counts()
     handles = role_handles(heads["role"])

@@ -27,7 +27,7 @@ def draw(confusion: pd.DataFrame, task: str = "ioi") -> tuple[Figure, pd.DataFra
     shown = confusion[(confusion["is_default"] == 1) & (confusion["task"] == task)]
     table = counts(shown)
     shares = table.div(table.sum(axis=1), axis=0).to_numpy()
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.4 + 0.24 * len(table)))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.3 + 0.2 * len(table)))
     norm = PowerNorm(0.6, 0, 1)  # few wrong heads must show beside many right ones
     mesh = ax.pcolormesh(
         np.arange(shares.shape[1] + 1) - 0.5, np.arange(shares.shape[0] + 1) - 0.5,

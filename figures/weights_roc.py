@@ -55,7 +55,7 @@ def draw(
 ) -> tuple[Figure, pd.DataFrame]:
     """ROC curves of what the weights say, for the induction heads found by patching."""
     rows = curves(weight_roc, weight_agreement)
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.8))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.5))
     if rows.empty:
         words = f"No head has the role {ROLE}: there is nothing to tell apart."
         ax.text(0.5, 0.5, words, ha="center", va="center")

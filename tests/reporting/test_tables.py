@@ -150,17 +150,19 @@ def test_the_self_check_shows_the_largest_difference(results):
         ],
         columns=["patch_type", "direction", "layer", "head", "pair", "abs_diff"],
     )
+    other = checked[checked["direction"] == "denoising"].assign(patch_type="q")
+    checked = pd.concat([checked, other])
     rows = body(self_check_table(dataclasses.replace(results, self_check=checked)))
-    assert rows == [
-        ["output", "denoising", "2", "3", r"\ensuremath{3.1\times 10^{-5}}"],
-        ["output", "noising", "1", "1", r"\ensuremath{2.0\times 10^{-5}}"],
-    ]
+    denoised = ["2", "3", r"\ensuremath{3.1\times 10^{-5}}"]
+    noised = ["1", "1", r"\ensuremath{2.0\times 10^{-5}}"]
+    assert rows == [["output", *denoised, *noised], ["q", *denoised, "0", "0", "--"]]
 
 
 def test_provenance_is_escaped_and_in_order(results):
     latex = provenance_table(results)
     assert r"SmolLM2-135M-Instruct.Q4\_1.gguf" in latex
-    assert r"tasks.ioi.n\_pairs & 120" in latex
+    parts = {row[1]: row[2] for row in body(latex)}
+    assert r"n\_pairs 120" in parts["tasks.ioi"].split("; ")
     keys = [row[1] for row in body(latex) if row[1].startswith(("tasks", "stat"))]
     assert keys == sorted(keys)
 

@@ -193,22 +193,24 @@ def positions_table(results: Results) -> str:
 
 
 def self_check_table(results: Results) -> str:
-    """The engine against the reference; by patch type, then direction."""
+    """The engine against the reference; a row for each patch type."""
     checked = results.self_check
+    directions = sorted(checked["direction"].unique())
     rows = []
-    for (patch_type, direction), part in checked.groupby(["patch_type", "direction"]):
-        rows.append(
-            [
-                escape(patch_type),
-                escape(direction),
-                str(len(part.drop_duplicates(HEAD))),
-                str(len(part)),
-                math_mode(scientific(part["abs_diff"].max())),
-            ]
-        )
-    names = ["Patch type", "Direction", "Heads", "Compared values"]
-    table = pd.DataFrame(rows, columns=[*names, "Largest difference"])
-    return tabular(table, "@{}llrrr@{}")
+    for patch_type, of_type in checked.groupby("patch_type"):
+        row = [escape(patch_type)]
+        for direction in directions:
+            part = of_type[of_type["direction"] == direction]
+            row += [str(len(part.drop_duplicates(HEAD))), str(len(part))]
+            row.append(
+                math_mode(scientific(part["abs_diff"].max())) if len(part) else MISSING
+            )
+        rows.append(row)
+    names = ["Patch type"]
+    for direction in directions:
+        names += [f"{direction.capitalize()}: heads", "values", "largest difference"]
+    table = pd.DataFrame(rows, columns=names)
+    return tabular(table, f"@{{}}l{'rrr' * len(directions)}@{{}}")
 
 
 def provenance_table(results: Results) -> str:
@@ -226,10 +228,9 @@ def provenance_table(results: Results) -> str:
         ("model", "file", rf"{escape(name)} \newline SHA-256 {breakable(checksum)}")
         for name, checksum in sorted(about["files"].items())
     ]
-    settings = results.provenance["settings"]
     rows += [
-        ("settings", escape(key), escape(_plain(settings[key])))
-        for key in sorted(settings)
+        ("settings", escape(part or "config.yaml"), escape("; ".join(values)))
+        for part, values in settings_by_part(results.provenance["settings"]).items()
     ]
     packages = results.provenance["packages"]
     shown = [name for name in PACKAGES_SHOWN if name in packages]
@@ -240,8 +241,23 @@ def provenance_table(results: Results) -> str:
         lines.append([part if part != previous else "", key, value])
         previous = part
     table = pd.DataFrame(lines, columns=["", "Item", "Value"])
-    wide = r">{\raggedright\arraybackslash}p{8.0cm}"
+    wide = r">{\raggedright\arraybackslash}p{11.7cm}"
     return tabular(table, rf"@{{}}ll{wide}@{{}}")
+
+
+def settings_by_part(settings: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The config's keys and values, by the part in which they stand.
+
+    Examples
+    --------
+    >>> settings_by_part({"weights.edge": 6.0, "shards": 1, "weights.rotations": 9})
+    {'': ['shards 1'], 'weights': ['edge 6.0', 'rotations 9']}
+    """
+    parts: dict[str, list[str]] = {}
+    for name in sorted(settings, key=lambda name: name.rpartition(".")):
+        part, _, key = name.rpartition(".")
+        parts.setdefault(part, []).append(f"{key} {_plain(settings[name])}")
+    return parts
 
 
 Tables = Mapping[str, Callable[[Results], str]]
