@@ -35,7 +35,7 @@ all: setup ## set up, then build the chapter with its figures and tables
 	snakemake --cores $(CORES)
 
 # A process for each core, of one thread; four take some 8 GB of memory.
-PROCESSES := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PROCESSES := -n auto --maxprocesses 4
 
 .PHONY: test
 test: setup ## set up, then run every test (lint and the quick workflow included)

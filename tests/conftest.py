@@ -1,5 +1,7 @@
 """Settings of all tests."""
 
+from typing import Any
+
 import pytest
 from hypothesis import settings
 
@@ -7,19 +9,28 @@ from hypothesis import settings
 settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")
 
+# Tests of one built workflow, which some of them change for a while.
+OF_THE_BUILD = ("tests/workflow/", "tests/paper/")
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of the built workflow first, and keep those of a file together.
+    """Put the tests of the built workflow first: of all groups they take longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(OF_THE_BUILD))
 
-    In several processes (`make test`) the tests of one group run in the same one: a
-    fixture that takes long is made once, and the longest group starts first.
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """In several processes (`make test`) each file's tests run in the same one.
+
+    So a fixture that takes long is made once. Those of the build are one group.
     """
+    from xdist.scheduler import LoadFileScheduling
 
-    def builds(item: pytest.Item) -> bool:
-        return "built" in getattr(item, "fixturenames", ())
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith(OF_THE_BUILD):
+                return "built"
+            return super()._split_scope(nodeid)
 
-    items.sort(key=builds, reverse=True)
-    for item in items:
-        group = "built" if builds(item) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
