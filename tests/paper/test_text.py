@@ -97,9 +97,13 @@ def test_the_bibliography_is_what_is_cited():
 
 
 def test_every_figure_and_table_is_in_the_chapter():
-    """Everything of the first task; of the second what its section needs."""
+    """Everything of the first task; of the second what its section needs.
+
+    The strongest heads are a table in the text, and drawn in the report.
+    """
     figures = {figure for figure in FIGURES if not figure.startswith("induction/")}
     figures |= set(OWN_FIGURES)
+    figures -= {"ioi/top_heads"}
     second = {f"induction/{figure}" for figure in TASK_FIGURES}
     assert used("includegraphics") - second == figures
     of_first = set(TASK_TABLES) - OF_SECOND
