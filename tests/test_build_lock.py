@@ -60,7 +60,41 @@ def test_jobs_of_a_killed_build_are_waited_for(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "job ended. next build"
 
 
-@pytest.mark.parametrize("content", ["", "no number", "99999999"])
+def test_of_two_builds_that_wait_for_a_killed_one_the_second_stops(
+    tmp_path: Path,
+) -> None:
+    killed = build(3, tmp_path)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    code = BUILD.format(JOB.format(4))
+    waiting = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    ended = {process.wait(): process for process in waiting}
+    assert {*ended} == {0, 1}
+    last = ended[1].stderr.read().splitlines()[-1]
+    assert f"another build runs in this folder (process {ended[0].pid})" in last
+
+
+def test_a_build_on_another_machine_counts_as_running(tmp_path: Path) -> None:
+    first = build(20, tmp_path)
+    (tmp_path / "lock").write_text("node7 12\n")
+    second = subprocess.run(
+        [sys.executable, "-c", TAKE], cwd=tmp_path, capture_output=True, text=True
+    )
+    subprocess.run(["pkill", "-KILL", "-P", str(first.pid)], check=True)
+    first.wait()
+    assert second.returncode == 1
+    assert "another build runs in this folder (process 12 on node7)" in second.stderr
+
+
+@pytest.mark.parametrize("content", ["", "no number", "99999999", "node7 12"])
 def test_what_an_ended_build_left_is_no_lock(tmp_path: Path, content: str) -> None:
     (tmp_path / "lock").write_text(content)
     after = subprocess.run(

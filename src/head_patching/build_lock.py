@@ -8,7 +8,9 @@ holds it.
 import fcntl
 import os
 import sys
+import time
 from pathlib import Path
+from socket import gethostname
 
 from head_patching.processes import is_running
 
@@ -23,28 +25,44 @@ def take_lock(path: Path) -> None:
     Raises
     ------
     ValueError
-        When the process that took it is alive.
+        When the process that took it is alive, or on another machine.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.read(descriptor, 20).decode("ascii", errors="replace").strip()
-        if is_running(owner):
-            os.close(descriptor)
-            raise ValueError(
-                f"another build runs in this folder (process {owner}): wait until it "
-                "ends, or stop it"
-            ) from None
-        print(
-            f"waiting for jobs of a build that was killed (process {owner})",
-            file=sys.stderr,
-            flush=True,
+    waited_for = None
+    while not is_ours(descriptor):
+        # Read anew each time: another build that waited, too, may have been faster.
+        host, _, number = (
+            os.pread(descriptor, 300, 0).decode(errors="replace").partition(" ")
         )
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        number = number.strip()
+        elsewhere = bool(number) and host != gethostname()
+        if elsewhere or is_running(number):
+            os.close(descriptor)
+            where = f" on {host}" if elsewhere else ""
+            raise ValueError(
+                f"another build runs in this folder (process {number}{where}): wait "
+                "until it ends, or stop it"
+            )
+        if waited_for is None and number:
+            print(
+                f"waiting for jobs of a build that was killed (process {number})",
+                file=sys.stderr,
+                flush=True,
+            )
+            waited_for = number
+        time.sleep(0.2)
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    os.pwrite(descriptor, f"{gethostname()} {os.getpid()}\n".encode(), 0)
     os.lseek(descriptor, 0, os.SEEK_END)  # whoever reads standard input reads nothing
     os.dup2(descriptor, 0)
     os.close(descriptor)
+
+
+def is_ours(descriptor: int) -> bool:
+    """Whether the lock could be had at once."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

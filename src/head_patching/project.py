@@ -1,9 +1,10 @@
 """Which files are the project's own, in a repository or an unpacked archive."""
 
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 METADATA = "ro-crate-metadata.json"
+UNPACK = "unpack the archive again"
 
 
 def project_files(folder: Path) -> list[str]:
@@ -25,10 +26,14 @@ def project_files(folder: Path) -> list[str]:
         names = listed.stdout.split("\0")
         return sorted(name for name in names if name and (folder / name).is_file())
     if (folder / METADATA).is_file():
-        from head_patching.reading import read_json  # slow to import: it reads tables
+        from head_patching.reading import read_json, reading
 
-        graph = read_json(folder / METADATA)["@graph"]
-        names = [node["@id"] for node in graph if "File" in node["@type"]]
+        with reading(folder / METADATA, "a description of the archive", UNPACK):
+            graph = read_json(folder / METADATA)["@graph"]
+            names = [node["@id"] for node in graph if "File" in node["@type"]]
+            for name in map(PurePosixPath, names):
+                if name.is_absolute() or ".." in name.parts:
+                    raise ValueError(f"{name} is not in the folder")
         return sorted(name for name in names if not name.startswith("results/"))
     raise ValueError(
         f"{folder.resolve().name} is neither a git repository nor an unpacked archive "

@@ -25,6 +25,10 @@ AGAIN = "delete it and run snakemake again"
 # Where files that were changed after they were written are noted, not refused.
 noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
 
+# Variables without which a dataset is no patched run, or no evidence.
+PATCHED = ("logit_diff", "clean_logit_diff", "corrupt_logit_diff")
+MEASURED = ("pair_values", "pair_scale", "pair_group", "pair_tested")
+
 # Columns that hold numbers, in whatever table they are.
 NUMBERS = {
     "abs_diff", "accuracy", "attention", "auc", "baseline", "ci_high", "ci_low",
@@ -54,6 +58,7 @@ PROVENANCE = {
     "properties": {"name": TEXT, "check": CHECK},
 }
 SHAPES = RUN["properties"] | {
+    "config": {"type": "object"},
     "packages": TEXTS,
     "provenance": PROVENANCE,
     "rules": TEXTS,
@@ -148,16 +153,16 @@ def require_recorded(path: Path | str) -> None:
         )
 
 
-def read_dataset(path: Path | str) -> "xr.Dataset":
-    """Read a netCDF result into memory.
+def read_dataset(path: Path | str, variables: Sequence[str] = ()) -> "xr.Dataset":
+    """Read a netCDF result that has at least these variables into memory.
 
     Raises
     ------
     FileNotFoundError
         When the file is not there.
     ValueError
-        When it cannot be read, is not what was written, or was written by another
-        schema version.
+        When it cannot be read, is not what was written, was written by another
+        schema version, or lacks a variable.
     """
     import xarray as xr
 
@@ -170,6 +175,9 @@ def read_dataset(path: Path | str) -> "xr.Dataset":
         found = dataset.attrs.get("schema_version")
         version = found.item() if hasattr(found, "item") else found
     require_version(path, version)
+    missing = [name for name in variables if name not in dataset]
+    if missing:
+        raise ValueError(f"{path}: variable {missing[0]!r} is missing: {AGAIN}")
     return dataset
 
 

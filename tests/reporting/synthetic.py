@@ -4,12 +4,12 @@ A few heads carry large effects and the rest is noise, as in a model that does t
 every number is drawn from the seed and none was measured.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from head_patching.pairs_file import to_lines
 from head_patching.results import write_json
 from head_patching.roles.circuit import circuit
 from head_patching.tasks import find_task
@@ -394,10 +394,8 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
         "corruption": "s2_io_flip",
         "prepend_bos": False,
         "seed": 0,
-        "n_pairs": 120,
     }
-    lines = [json.dumps(header), *(json.dumps(pair) for pair in synthetic_pairs())]
-    (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n")
+    (folder / "pairs.jsonl").write_text(to_lines(header, synthetic_pairs()))
     write_json(folder / "model.json", synthetic_model())
     write_json(folder / "provenance.json", synthetic_provenance())
     return folder

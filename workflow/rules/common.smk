@@ -18,8 +18,12 @@ from head_patching.workflow_sources import module_sources
 from head_patching.writable import require_writable
 
 # Rules start `head-patching` and `python` by name: those of the environment in which
-# Snakemake itself runs, also when nobody activated it.
-shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+# Snakemake itself runs, also when nobody activated it. This takes the place of Snakemake's
+# own prefix, so a failure before a pipe must be made to count here.
+shell.prefix(
+    "set -euo pipefail; "
+    f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+)
 
 try:
     check_config(config, Path("workflow/schemas/config.schema.yaml"))

@@ -306,7 +306,7 @@ rule validate_roles:
         "Validate roles on planted models, {wildcards.architecture}, noise {wildcards.noise}"
     shell:
         "head-patching validate --architecture {wildcards.architecture}"
-        " --noise {wildcards.noise} --seeds {params.seeds} {params.tasks} {params.nulls}"
+        " --noise {wildcards.noise} --seeds {params.seeds:q} {params.tasks} {params.nulls}"
         " --pairs {params.n_pairs} --seed {params.seed} --criteria {params.criteria}"
         " --threshold {params.threshold} --false-discovery-rate {params.rate}"
         " --sign-flips {params.sign_flips} --threads {threads}"

@@ -35,13 +35,13 @@ def check_patching(
 
     from head_patching.models.loading import load_bridge, load_model
     from head_patching.patching import self_check
-    from head_patching.reading import read_dataset
+    from head_patching.reading import PATCHED, read_dataset
     from head_patching.results import write_csv, write_json
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
     read = PromptPairs.read(pairs)
-    datasets = [read_dataset(path) for path in patched]
+    datasets = [read_dataset(path, PATCHED) for path in patched]
     share = 1 / (len(datasets) + 1)
     with progress("Checking patches") as advance:
         model = load_model(model_folder)

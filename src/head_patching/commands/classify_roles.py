@@ -48,7 +48,7 @@ def classify_roles(
     level: Level = 0.95,
 ) -> None:
     """Give each head the roles whose criteria it meets, and write every verdict."""
-    from head_patching.reading import read_dataset
+    from head_patching.reading import MEASURED, PATCHED, read_dataset
     from head_patching.results import write_csv
     from head_patching.roles import stability
     from head_patching.roles.classify import (
@@ -65,8 +65,10 @@ def classify_roles(
         table_of,
     )
 
-    measured = [each for path in evidence for each in from_dataset(read_dataset(path))]
-    measured += [patching_effect(read_dataset(path)) for path in patched]
+    measured = [
+        each for path in evidence for each in from_dataset(read_dataset(path, MEASURED))
+    ]
+    measured += [patching_effect(read_dataset(path, PATCHED)) for path in patched]
     table = table_of(measured, Statistics(resamples, sign_flips, seed, level))
     asked = read_criteria(criteria)
     importance = Importance(threshold, false_discovery_rate)

@@ -30,7 +30,7 @@ def compare_tasks(
     level: Level = 0.95,
 ) -> None:
     """Compare the heads that are important in different tasks, by output patching."""
-    from head_patching.reading import read_dataset
+    from head_patching.reading import PATCHED, read_dataset
     from head_patching.results import write_csv
     from head_patching.roles.classify import Importance
     from head_patching.roles.measured import patching_effect
@@ -40,7 +40,7 @@ def compare_tasks(
         raise ValueError(f"expected a task for each of {len(patched)} files: {task}")
     effects = {}
     for name, path in zip(task, patched, strict=True):
-        dataset = read_dataset(path)
+        dataset = read_dataset(path, PATCHED)
         effects[name, dataset.attrs["direction"]] = patching_effect(dataset)
     importance = Importance(threshold, false_discovery_rate)
     found = overlaps(effects, importance, resamples, sign_flips, seed, level)

@@ -30,13 +30,13 @@ def estimate_effects(
 
     from head_patching.models.loading import load_model
     from head_patching.patching import attribution
-    from head_patching.reading import read_dataset
+    from head_patching.reading import PATCHED, read_dataset
     from head_patching.results import write_csv
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
     model, prompts = load_model(model_folder, device, dtype), PromptPairs.read(pairs)
-    exact = [read_dataset(path) for path in patched]
+    exact = [read_dataset(path, PATCHED) for path in patched]
     runs = [
         {key: sweep.attrs[key] for key in ("patch_type", "direction")}
         for sweep in exact

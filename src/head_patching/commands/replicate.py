@@ -50,7 +50,7 @@ def replicate(
     Of a model nobody described the tables have no rows, and nothing is read; the
     published heads are those of their own model.
     """
-    from head_patching.reading import read_csv, read_dataset
+    from head_patching.reading import MEASURED, read_csv, read_dataset
     from head_patching.results import write_csv
     from head_patching.roles import published, replication
     from head_patching.roles.measured import from_dataset
@@ -68,7 +68,8 @@ def replicate(
     settings = []
     for prompts, answers, measured, held, verdicts in zip(*files, strict=True):
         criteria = {
-            each.criterion: each for each in from_dataset(read_dataset(measured))
+            each.criterion: each
+            for each in from_dataset(read_dataset(measured, MEASURED))
         }
         settings.append(
             replication.Setting(

@@ -33,11 +33,11 @@ def summarise_effects(
     """Write the effect of every head, with its interval and whether it is important."""
     import pandas as pd
 
-    from head_patching.reading import read_dataset
+    from head_patching.reading import PATCHED, read_dataset
     from head_patching.results import write_csv
 
     tables = [
-        effects(read_dataset(path), resamples, sign_flips, seed, level)
+        effects(read_dataset(path, PATCHED), resamples, sign_flips, seed, level)
         for path in patched
     ]
     table = pd.concat(tables)

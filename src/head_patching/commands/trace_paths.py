@@ -43,7 +43,7 @@ def trace_paths(
 ) -> None:
     """Patch paths from every head to the answer and to the heads found on the way."""
     from head_patching.models.loading import load_model
-    from head_patching.reading import read_dataset
+    from head_patching.reading import MEASURED, read_dataset
     from head_patching.results import write_dataset
     from head_patching.roles import paths
     from head_patching.roles.classify import Importance
@@ -65,6 +65,9 @@ def trace_paths(
         {each.corruption: each for each in read},
     )
     measured = paths.trace_paths(
-        tracer, from_dataset(read_dataset(evidence)), demands, on_step=typer.echo
+        tracer,
+        from_dataset(read_dataset(evidence, MEASURED)),
+        demands,
+        on_step=typer.echo,
     )
     write_dataset(out, to_dataset(measured))

@@ -11,6 +11,7 @@ from head_patching.commands.options import (
     Threads,
     Threshold,
     use_threads,
+    writable_if_given,
 )
 
 if TYPE_CHECKING:
@@ -51,10 +52,16 @@ def validate(
     sign_flips: SignFlips = 20000,
     threads: Threads = 0,
     out: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Planted and found, by head.")
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Planted and found, by head.",
+            callback=writable_if_given,
+        ),
     ] = None,
     json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The scores.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The scores.", callback=writable_if_given),
     ] = None,
 ) -> None:
     """Score the roles found in models whose circuit is known."""

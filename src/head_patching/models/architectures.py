@@ -32,6 +32,11 @@ def require_architecture(folder: Path, where: str) -> None:
     """
     described = read_object(folder / CONFIG, where)
     model_type = described.get("model_type")
+    if quantised := described.get("quantization_config"):
+        raise ValueError(
+            f"{where}: its weights are quantised ({str(quantised)[:80]}), and only "
+            "fp32, fp16 or bf16 is read: name the model that it was made from"
+        )
     from transformers import CONFIG_MAPPING, AutoConfig, __version__
 
     has_code = bool(described.get("auto_map"))

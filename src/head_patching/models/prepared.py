@@ -30,7 +30,8 @@ def prepared_folder(name: str, words: Words | None = None) -> Path:
         # The workflow's copy may be of another folder of that name.
         places = []
         # A folder can change behind its name: its path and dates belong to the key.
-        files = sorted(source.folder.resolve().glob("*.safetensors"))
+        entries = source.folder.resolve().iterdir()
+        files = sorted(entry for entry in entries if entry.is_file())
         state = [f"{file} {file.stat().st_mtime_ns}" for file in files]
         digest = hashlib.sha256("\n".join(state).encode()).hexdigest()[:12]
         key = f"{source.folder.resolve().name}-{digest}"

@@ -209,6 +209,9 @@ def empty_results(
         "task": pairs.task,
         "corruption": pairs.corruption,
         "prepend_bos": str(pairs.prepend_bos),
+        # Runs that were not computed alike are no shards of one run.
+        "device": model.device.type,
+        "dtype": str(model.W_E.dtype).removeprefix("torch."),
     }
     return xr.Dataset(patched | unpatched, coordinates, attributes)
 

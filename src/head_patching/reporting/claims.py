@@ -51,8 +51,10 @@ def read_claims(path: Path) -> list[Claim]:
     try:
         table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         tolerances = {name: row["within"] for name, row in table["tolerances"].items()}
-        rows = list(table["claims"])
-    except (yaml.YAMLError, TypeError, KeyError) as error:
+        rows = [dict(row) for row in table["claims"]]
+    except (
+        yaml.YAMLError, TypeError, KeyError, AttributeError, ValueError,
+    ) as error:  # fmt: skip
         raise ValueError(f"{path} is no file of claims: {error}") from None
     claims = []
     for row in rows:

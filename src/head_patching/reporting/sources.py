@@ -1,6 +1,5 @@
 """The result files that tables and numbers are made from, read and checked."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from head_patching.reading import read_csv, read_record, reading
+from head_patching.pairs_file import read_records
+from head_patching.reading import read_csv, read_record, require_recorded
 
 HEAD = ["layer", "head"]
 
@@ -251,9 +251,8 @@ def read_results(
     tables["roles"]["missing"] = tables["roles"]["missing"].fillna("")
     for column in ("role", "heads"):  # behaviour is that of no heads
         tables["replication"][column] = tables["replication"][column].fillna("")
-    with reading(pairs, "a file of prompt pairs"):
-        lines = Path(pairs).read_text(encoding="utf-8").splitlines()
-        header, *records = [json.loads(line) for line in lines]
+    header, records = read_records(Path(pairs))
+    require_recorded(pairs)
     return Results(
         **tables,
         self_check_summary=read_record(self_check_summary),
