@@ -65,12 +65,12 @@ def classify_roles(
         table_of,
     )
 
+    asked = read_criteria(criteria)
     measured = [
         each for path in evidence for each in from_dataset(read_dataset(path, MEASURED))
     ]
     measured += [patching_effect(read_dataset(path, PATCHED)) for path in patched]
     table = table_of(measured, Statistics(resamples, sign_flips, seed, level))
-    asked = read_criteria(criteria)
     importance = Importance(threshold, false_discovery_rate)
     roles, verdicts = classify(table, asked, importance)
     has = stability.resampled_roles(measured, asked, importance, role_resamples, seed)
