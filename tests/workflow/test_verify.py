@@ -61,6 +61,24 @@ def test_an_altered_result_is_named(built: Workspace, reference: Path) -> None:
     assert "changed after it was written: results/smollm2-135m/ioi" in verify.stdout
 
 
+def test_the_rule_fails_when_a_claim_does(built: Workspace, reference: Path) -> None:
+    table = pd.read_csv(reference / "effects.csv")
+    table.loc[7, table.columns[-1]] += 0.001
+    table.to_csv(reference / "effects.csv", index=False)
+    own = built.folder / "reference"
+    shutil.copytree(own, reference / "own")
+    try:
+        for file in reference.glob("*.*"):
+            shutil.copyfile(file, own / file.name)
+        run = built.run("verify", check=False)
+    finally:
+        shutil.rmtree(own)
+        shutil.copytree(reference / "own", own)
+        (built.folder / "results/claims.csv").unlink(missing_ok=True)
+    assert "not reproduced: " in run
+    assert "Error in rule verify" in run
+
+
 def test_other_settings_are_no_reproduction(built: Workspace) -> None:
     verify = head_patching(built, "verify")
     assert verify.returncode == 1
