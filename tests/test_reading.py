@@ -53,6 +53,20 @@ def test_an_edited_table_is_read_and_named_where_changes_are_noted(
         read_csv(table)
 
 
+def test_an_edited_table_that_a_run_wrote_besides_is_noticed(tmp_path: Path) -> None:
+    evidence, table = tmp_path / "evidence.nc", tmp_path / "evidence.csv"
+    evidence.write_text("x")
+    write_csv(table, TABLE)
+    write_csv(tmp_path / "criteria.csv", TABLE)
+    written = [table, tmp_path / "criteria.csv", tmp_path / "absent.csv"]
+    write_record({"command": "c"}, evidence, [evidence, *written])
+    for path in written[:2]:
+        assert len(read_csv(path)) == 2
+        path.write_text(path.read_text().replace("0.5", "0.6"))
+        with pytest.raises(ValueError, match=r"is not the file that evidence\.run\.json"):
+            read_csv(path)
+
+
 def test_a_record_of_another_file_of_that_name_says_nothing(table: Path) -> None:
     table.with_suffix(".nc").write_text("x")
     write_record({"command": "c"}, table.with_suffix(".nc"))

@@ -77,15 +77,18 @@ class Recorded(TyperCommand):
         if ctx.params["out"] is None:
             return result
         settings = {k: v for k, v in ctx.params.items() if not _paths(v)}
-        inputs = {
-            k: v for k, v in ctx.params.items() if not k.startswith(provenance.OUTPUTS)
-        }
+        outputs, inputs = [], {}
+        for name, value in ctx.params.items():
+            if name.startswith(provenance.OUTPUTS):
+                outputs += _paths(value)
+            else:
+                inputs[name] = value
         record = provenance.run_record(
             command_line(ctx),
             [path for value in inputs.values() for path in _paths(value)],
             {k: _plain(v) for k, v in settings.items() if v is not None},
         )
-        provenance.write_record(record, ctx.params["out"])
+        provenance.write_record(record, ctx.params["out"], outputs)
         return result
 
 

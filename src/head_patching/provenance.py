@@ -104,13 +104,26 @@ def record_path(result: Path | str) -> Path:
     return Path(result).with_suffix(".run.json")
 
 
-def write_record(record: dict[str, Any], result: Path | str) -> None:
-    """Write a run record beside its result, with the checksum of a single file."""
+def write_record(
+    record: dict[str, Any], result: Path | str, others: Iterable[Path] = ()
+) -> None:
+    """Write a run record beside its result, with the checksum of a single file.
+
+    Under `beside` it has those of the other files that the run wrote into that folder.
+    """
     from head_patching.results import write_json  # slow to import: it reads tables
 
     if Path(result).is_file():
         # Others may share the record's name: evidence.nc has it, evidence.csv has none.
         record = record | {"file": Path(result).name, "sha256": sha256_file(result)}
+    folder = Path(result).parent
+    beside = {
+        path.name: sha256_file(path)
+        for path in sorted(others)
+        if path.is_file() and path.parent == folder and path != Path(result)
+    }
+    if beside:
+        record = record | {"beside": beside}
     write_json(record_path(result), record)
 
 

@@ -58,6 +58,7 @@ PROVENANCE = {
     "properties": {"name": TEXT, "check": CHECK},
 }
 SHAPES = RUN["properties"] | {
+    "beside": TEXTS,
     "config": {"type": "object"},
     "packages": TEXTS,
     "provenance": PROVENANCE,
@@ -126,23 +127,19 @@ def noting_changed_files() -> Iterator[list[str]]:
 
 
 def require_recorded(path: Path | str) -> None:
-    """Refuse a file that is not the one its run record was written for.
+    """Refuse a file that is not the one a run record beside it was written for.
 
-    A file without a record beside it is taken as it is. Within `noting_changed_files`
-    none is refused.
+    That is its own, or that of a run that wrote it besides its result. A file without
+    a record is taken as it is. Within `noting_changed_files` none is refused.
 
     Raises
     ------
     ValueError
         When the checksums differ.
     """
-    record = record_path(path)
-    if not record.is_file():
-        return
-    written = read_record(record)
-    if written.get("file") != Path(path).name:
-        return  # a record of another file, but for its suffix
-    if written.get("sha256") != sha256_file(path):
+    for record, checksum in recorded_checksums(Path(path)):
+        if checksum == sha256_file(path):
+            continue
         changed = noted.get()
         if changed is not None:
             changed.append(str(path))
@@ -151,6 +148,20 @@ def require_recorded(path: Path | str) -> None:
             f"{path} is not the file that {record.name} was written for (its SHA-256 "
             f"differs): {AGAIN}, or delete the record if you changed it on purpose"
         )
+
+
+def recorded_checksums(path: Path) -> Iterator[tuple[Path, object]]:
+    """The records beside a file that say what it must be, each with its checksum."""
+    own = record_path(path)
+    if own.is_file():
+        written = read_record(own)
+        # Its name may be that of another file's record, but for the suffix.
+        if written.get("file") == path.name:
+            yield own, written.get("sha256")
+    for record in sorted(path.parent.glob("*.run.json")):
+        beside = read_record(record).get("beside", {})
+        if path.name in beside:
+            yield record, beside[path.name]
 
 
 def read_dataset(path: Path | str, variables: Sequence[str] = ()) -> "xr.Dataset":
