@@ -63,7 +63,7 @@ def test_an_edited_table_that_a_run_wrote_besides_is_noticed(tmp_path: Path) -> 
     for path in written[:2]:
         assert len(read_csv(path)) == 2
         path.write_text(path.read_text().replace("0.5", "0.6"))
-        with pytest.raises(ValueError, match=r"is not the file that evidence\.run\.json"):
+        with pytest.raises(ValueError, match=r"file that evidence\.run\.json"):
             read_csv(path)
 
 
