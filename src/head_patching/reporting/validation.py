@@ -76,7 +76,9 @@ def validation_numbers(results: Results) -> Numbers:
         ("default", default), ("loudest", scores[scores["noise"] == loudest])
     ):  # fmt: skip
         for measure in MEASURES:
-            lowest = chosen.dropna(subset=[measure]).nsmallest(1, measure)
+            # Of several that are equally low, the one that is known least well.
+            order = [measure, f"{measure}_low"]
+            lowest = chosen.dropna(subset=[measure]).sort_values(order).head(1)
             value = lowest[measure].iloc[0] if len(lowest) else float("nan")
             role = lowest["role"].iloc[0] if len(lowest) else MISSING
             key = f"validation/{name}/lowest-{measure}"
