@@ -67,6 +67,15 @@ def test_an_edited_table_that_a_run_wrote_besides_is_noticed(tmp_path: Path) -> 
             read_csv(path)
 
 
+def test_a_record_that_another_job_has_just_removed_is_passed_over(table: Path) -> None:
+    (table.parent / "circuit.run.json").symlink_to("gone")
+    assert len(read_csv(table)) == 2
+    (table.parent / "circuit.run.json").unlink()
+    (table.parent / "circuit.run.json").write_text("no JSON")
+    with pytest.raises(ValueError, match=r"circuit\.run\.json is not JSON"):
+        read_csv(table)
+
+
 def test_a_record_of_another_file_of_that_name_says_nothing(table: Path) -> None:
     table.with_suffix(".nc").write_text("x")
     write_record({"command": "c"}, table.with_suffix(".nc"))

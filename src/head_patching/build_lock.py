@@ -29,13 +29,10 @@ def take_lock(path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    waited_for = None
+    told = False
     while not is_ours(descriptor):
         # Read anew each time: another build that waited, too, may have been faster.
-        host, _, number = (
-            os.pread(descriptor, 300, 0).decode(errors="replace").partition(" ")
-        )
-        number = number.strip()
+        host, number = owner(descriptor)
         elsewhere = bool(number) and host != gethostname()
         if elsewhere or is_running(number):
             os.close(descriptor)
@@ -44,13 +41,13 @@ def take_lock(path: Path) -> None:
                 f"another build runs in this folder (process {number}{where}): wait "
                 "until it ends, or stop it"
             )
-        if waited_for is None and number:
+        if number and not told:
+            told = True
             print(
                 f"waiting for jobs of a build that was killed (process {number})",
                 file=sys.stderr,
                 flush=True,
             )
-            waited_for = number
         time.sleep(0.2)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{gethostname()} {os.getpid()}\n".encode(), 0)
@@ -66,3 +63,11 @@ def is_ours(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def owner(descriptor: int) -> tuple[str, str]:
+    """The machine and the process that took the lock last; empty before any did."""
+    host, _, number = (
+        os.pread(descriptor, 300, 0).decode(errors="replace").partition(" ")
+    )
+    return host, number.strip()

@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path, PurePosixPath
 
+from head_patching.reading import read_json, reading
+
 METADATA = "ro-crate-metadata.json"
 UNPACK = "unpack the archive again"
 
@@ -26,8 +28,6 @@ def project_files(folder: Path) -> list[str]:
         names = listed.stdout.split("\0")
         return sorted(name for name in names if name and (folder / name).is_file())
     if (folder / METADATA).is_file():
-        from head_patching.reading import read_json, reading
-
         with reading(folder / METADATA, "a description of the archive", UNPACK):
             graph = read_json(folder / METADATA)["@graph"]
             names = [node["@id"] for node in graph if "File" in node["@type"]]

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from head_patching.checksums import sha256_file
+from head_patching.reading import read_record
+from head_patching.results import write_json
 
 # Parameters that name what is written begin so; every other path is read.
 OUTPUTS = ("out", "summary", "json")
@@ -111,8 +113,6 @@ def write_record(
 
     Under `beside` it has those of the other files that the run wrote into that folder.
     """
-    from head_patching.results import write_json  # slow to import: it reads tables
-
     if Path(result).is_file():
         # Others may share the record's name: evidence.nc has it, evidence.csv has none.
         record = record | {"file": Path(result).name, "sha256": sha256_file(result)}
@@ -153,8 +153,6 @@ def collect(
     ValueError
         When two results were made with different versions of a package.
     """
-    from head_patching.reading import read_record  # slow to import: it reads tables
-
     runs: dict[str, Any] = {}
     packages = package_versions()
     for path in map(Path, records):

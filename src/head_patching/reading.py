@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from head_patching.checksums import sha256_file
-from head_patching.provenance import record_path
 from head_patching.results import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ PROVENANCE = {
 }
 SHAPES = RUN["properties"] | {
     "beside": TEXTS,
+    "file": TEXT,
     "config": {"type": "object"},
     "packages": TEXTS,
     "provenance": PROVENANCE,
@@ -152,16 +152,19 @@ def require_recorded(path: Path | str) -> None:
 
 def recorded_checksums(path: Path) -> Iterator[tuple[Path, object]]:
     """The records beside a file that say what it must be, each with its checksum."""
-    own = record_path(path)
-    if own.is_file():
-        written = read_record(own)
-        # Its name may be that of another file's record, but for the suffix.
-        if written.get("file") == path.name:
-            yield own, written.get("sha256")
     for record in sorted(path.parent.glob("*.run.json")):
-        beside = read_record(record).get("beside", {})
-        if path.name in beside:
-            yield record, beside[path.name]
+        try:
+            written = read_record(record)
+        except (FileNotFoundError, ValueError):
+            if record.is_file():
+                raise
+            continue  # removed since it was listed: a job is about to make it anew
+        # A record's name may be that of several files, but for the suffix.
+        checksums = written.get("beside", {})
+        if "file" in written:
+            checksums = checksums | {written["file"]: written.get("sha256")}
+        if path.name in checksums:
+            yield record, checksums[path.name]
 
 
 def read_dataset(path: Path | str, variables: Sequence[str] = ()) -> "xr.Dataset":

@@ -110,14 +110,17 @@ def estimate_batch(
     """Fill in all sweeps' results of some pairs; returns their activations."""
     answers = answer_tokens(model, pairs, indices)
     batch, gradient = run_with_gradient(model, pairs, first, indices, *answers)
+    unpatched = {
+        f"{name}_logit_diff": logit_diff(run.final_logits, *answers).cpu().numpy()
+        for name, run in (("clean", batch.clean), ("corrupt", batch.corrupt))
+    }
     for sweep in results:
         base, source = base_and_source(batch, sweep.attrs["direction"])
         change = estimated_change(
             model, base, source, sweep.attrs["patch_type"], first, gradient
         )
-        for name, run in (("clean", batch.clean), ("corrupt", batch.corrupt)):
-            values = logit_diff(run.final_logits, *answers).cpu().numpy()
-            sweep[f"{name}_logit_diff"].values[batch.indices] = values
+        for name, values in unpatched.items():
+            sweep[name].values[batch.indices] = values
         values = (logit_diff(base.final_logits, *answers) + change).cpu().numpy()
         sweep.estimated_logit_diff.values[:, :, batch.indices] = values
     return batch

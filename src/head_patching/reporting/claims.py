@@ -52,9 +52,7 @@ def read_claims(path: Path) -> list[Claim]:
         table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         tolerances = {name: row["within"] for name, row in table["tolerances"].items()}
         rows = [dict(row) for row in table["claims"]]
-    except (
-        yaml.YAMLError, TypeError, KeyError, AttributeError, ValueError,
-    ) as error:  # fmt: skip
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is no file of claims: {error}") from None
     claims = []
     for row in rows:

@@ -81,7 +81,11 @@ def validate_model(
         if any(trace is not None for trace, _ in traces.values()):
             protocols = protocols_asked_for(demands.values())
             on_tokens = evidence_on_tokens(
-                model, seed, True, protocols, n_sequences=N_SCORED
+                model,
+                seed,
+                prepend_bos=True,
+                protocols=protocols,
+                n_sequences=N_SCORED,
             )
         names = {
             "architecture": planted.architecture,
