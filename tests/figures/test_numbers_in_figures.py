@@ -15,7 +15,8 @@ from figures import (
     top_heads,
 )
 from head_patching.reporting.sources import NO_ROLE, ROLES, UNDECIDED
-from tests.reporting.synthetic import synthetic_effects, synthetic_roles
+from tests.reporting.synthetic import synthetic_effects
+from tests.reporting.synthetic_roles import synthetic_roles
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ from head_patching.reporting.tabular import (
     criterion_name,
     number_column,
 )
-from tests.reporting.synthetic import PLANTED
+from tests.reporting.synthetic_roles import PLANTED
 
 
 def body(latex: str) -> list[list[str]]:
