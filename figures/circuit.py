@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from figures.command import figure_command
+from figures.names import Name, name_points
 from figures.style import TEXT_WIDTH, first_roles, role_color
 from figures.top_heads import role_handles
 from head_patching.reporting.rounding import format_number, head_name
@@ -91,11 +91,6 @@ def outline(
             node.x, node.layer, s=42, c=role_color(node.role), edgecolors="black",
             linewidths=0.5, zorder=5,
         )  # fmt: skip
-        ax.annotate(
-            head_name(node.layer, node.head), (node.x, node.layer), xytext=(6, -1),
-            textcoords="offset points", fontsize=7, va="center", zorder=6,
-            path_effects=[withStroke(linewidth=1.6, foreground="white")],
-        )  # fmt: skip
     ax.set_xticks(range(len(places)), places["position"])
     ax.set_xlim(-0.55, len(places) - 0.35)
     ax.set_ylim(nodes["layer"].min() - 1, top + 0.8)
@@ -139,6 +134,8 @@ def draw(circuit: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         handlelength=1.5,
         columnspacing=1.3,
     )
+    names = [Name(head_name(n.layer, n.head), n.x, n.layer) for n in nodes.itertuples()]
+    name_points(ax, names, nodes[["x", "layer"]].to_numpy(), fontsize=7)
     return fig, circuit
 
 

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
-from matplotlib.patheffects import withStroke
 
 from figures.command import figure_command
+from figures.names import GAPS, Name, name_points
 from figures.style import TEXT_WIDTH, head_axes, role_color
 from figures.top_heads import role_handles
 from head_patching.reporting.rounding import head_name
@@ -50,8 +50,7 @@ def edge_widths(z: pd.Series) -> np.ndarray:
 def graph(heads: pd.DataFrame, edges: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Heads as dots, edges as arrows from the earlier head to the later."""
     ax = plt.gca() if ax is None else ax
-    joined = set(zip(edges["layer"], edges["head"], strict=True))
-    joined |= set(zip(edges["later_layer"], edges["later_head"], strict=True))
+    joined = ends(edges)
     for row, width in zip(edges.itertuples(), edge_widths(edges["z"]), strict=True):
         # Bent by how far it goes: arrows along one column do not cover each other.
         bend = 0.12 + 0.01 * (row.later_layer - row.layer)
@@ -73,17 +72,31 @@ def graph(heads: pd.DataFrame, edges: pd.DataFrame, *, ax: Axes | None = None) -
             c=role_color(row.role) if is_named else plain,
             edgecolors="black" if is_named else "none", linewidths=0.5, zorder=5,
         )  # fmt: skip
-        if is_named or is_joined:
-            ax.annotate(
-                head_name(row.layer, row.head), (row.head, row.layer),
-                xytext=(0, 6), textcoords="offset points", fontsize=6, zorder=6,
-                ha="center", va="center", color="black" if is_named else "#555555",
-                path_effects=[withStroke(linewidth=1.2, foreground="white")],
-            )  # fmt: skip
     n_layers, n_heads = heads["layer"].max() + 1, heads["head"].max() + 1
     head_axes(ax, n_layers, n_heads)
     ax.set_ylim(-0.6, n_layers - 0.1)  # room for the names of the top layer
     return ax
+
+
+def ends(edges: pd.DataFrame) -> set[tuple[int, int]]:
+    """The heads (layer, head) that any edge joins."""
+    earlier = zip(edges["layer"], edges["head"], strict=True)
+    later = zip(edges["later_layer"], edges["later_head"], strict=True)
+    return {*earlier, *later}
+
+
+def names(heads: pd.DataFrame, edges: pd.DataFrame) -> list[Name]:
+    """Names of the heads that have a role, and then of those that an edge joins."""
+    joined = ends(edges)
+    with_role = heads["role"].isin(NAMED_ROLES)
+    return [
+        Name(
+            head_name(row.layer, row.head), row.head, row.layer,
+            color="black" if row.role in NAMED_ROLES else "#555555",
+        )
+        for row in [*heads[with_role].itertuples(), *heads[~with_role].itertuples()]
+        if row.role in NAMED_ROLES or (row.layer, row.head) in joined
+    ]  # fmt: skip
 
 
 def edge_handles(edges: pd.DataFrame) -> list[Line2D]:
@@ -121,6 +134,10 @@ def draw(
         handlelength=1.5,
         columnspacing=1.3,
     )
+    name_points(
+        ax, names(heads, edges), heads[["head", "layer"]].to_numpy(), fontsize=6,
+        furthest=GAPS[1],
+    )  # fmt: skip
     columns = ["kind", "layer", "head", "role", "later_layer", "later_head"]
     columns += ["later_role", "value", "baseline", "z", "predicted"]
     return fig, edges[columns]

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from figures.command import figure_command
 from figures.style import (
@@ -43,13 +44,15 @@ def effect_heatmap(
     top: int = 10,
     names_beside: bool = False,
     only_important: bool = False,
+    least: float = 0.0,
     ax: Axes | None = None,
 ) -> Axes:
     """Heat map of one patch type and direction, its strongest heads named.
 
     A dot marks a cell whose effect is an estimate.
     Colours run from -limit to +limit, so that panels of one figure can share them.
-    Names stand in the cells, or beside them where cells are too narrow for a name.
+    Names stand in the cells, or beside them where cells are too narrow for a name;
+    heads whose effect is smaller than `least` have none.
     """
     ax = plt.gca() if ax is None else ax
     grid = effect_grid(effects)
@@ -69,11 +72,14 @@ def effect_heatmap(
         estimates = effects[effects["confirmed"] == 0]
         ax.scatter(estimates["head"], estimates["layer"], s=1, color="#666666")
     shown = effects[effects["important"] == 1] if only_important else effects
-    named = strongest(shown, top)
+    named = strongest(shown[shown["effect"].abs() >= least], top)
     places = {head: (*head[::-1], "center") for head in heads_of(named)}
     if names_beside:
         places = places_beside(list(places), n_heads)
     for row in named.itertuples():
+        if names_beside:  # a frame says whose name it is
+            corner = row.head - 0.5, row.layer - 0.5
+            ax.add_patch(Rectangle(corner, 1, 1, fill=False, linewidth=0.5))
         x, y, side = places[row.layer, row.head]
         color = text_color(mesh.cmap(norm(row.effect)))
         ax.text(

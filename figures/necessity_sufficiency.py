@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from figures.command import figure_command
+from figures.names import Name, name_points
 from figures.style import (
     TEXT_WIDTH,
     effect_name,
@@ -16,6 +16,9 @@ from figures.style import (
     role_order,
 )
 from figures.top_heads import role_handles
+
+# Heads nearer to zero than this share of the largest effect lie in a crowd.
+CROWD = 0.1
 
 
 def paired_effects(
@@ -40,10 +43,8 @@ def paired_effects(
     return pairs.fillna({"role": "no role"}).sort_values(["layer", "head"])
 
 
-def effect_scatter(
-    pairs: pd.DataFrame, *, top: int = 12, ax: Axes | None = None
-) -> Axes:
-    """Sufficiency across, necessity upward, with intervals; the strongest named.
+def effect_scatter(pairs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Sufficiency across, necessity upward, with intervals.
 
     On the dashed line, putting the clean output in moves the logit difference as much
     as taking it away.
@@ -81,50 +82,24 @@ def effect_scatter(
     reach = pairs.filter(regex="_effect$|_ci_").to_numpy()
     low, high = np.nanmin(reach), np.nanmax(reach)
     span = (high - low) or 1.0
-    limits = (low - 0.1 * span, high + 0.05 * span)
+    limits = (low - 0.1 * span, high + 0.12 * span)
     ax.plot(limits, limits, color="black", linewidth=0.5, linestyle=(0, (4, 3)))
     ax.axhline(0, color="black", linewidth=0.4, zorder=0)
     ax.axvline(0, color="black", linewidth=0.4, zorder=0)
     ax.set(xlim=limits, ylim=limits, aspect="equal")
     ax.set_xlabel("denoising effect (sufficiency)")
     ax.set_ylabel("noising effect (necessity)")
-    for name, point, on_right in placed_names(pairs, top, span):
-        ax.annotate(
-            name,
-            point,
-            xytext=(5, -4) if on_right else (-5, 4),
-            textcoords="offset points",
-            ha="left" if on_right else "right",
-            va="center",
-            fontsize=6.5,
-            zorder=4,
-            path_effects=[withStroke(linewidth=1.5, foreground="white")],
-        )
     return ax
 
 
-def placed_names(
-    pairs: pd.DataFrame, top: int, span: float
-) -> list[tuple[str, tuple[float, float], bool]]:
-    """Name, point and side (right of it?) of the strongest heads.
-
-    Names stand on their point's side of the dashed line. Left out are heads in the
-    crowd around zero, and names that would cover the name of a stronger head.
-    """
+def names(pairs: pd.DataFrame, top: int) -> list[Name]:
+    """Names of the strongest heads, but none in the crowd around zero."""
     size = np.hypot(pairs["denoising_effect"], pairs["noising_effect"])
-    order = size[size > 0.05 * span].sort_values(ascending=False, kind="stable")
-    chosen: list[tuple[str, tuple[float, float], bool]] = []
-    for row in pairs.loc[order.index[:top]].itertuples():
-        point = (row.denoising_effect, row.noising_effect)
-        on_right = point[0] >= point[1]
-        covered = any(
-            abs(point[0] - x) < 0.11 * span and abs(point[1] - y) < 0.035 * span
-            for _, (x, y), side in chosen
-            if side == on_right
-        )
-        if not covered:
-            chosen.append((effect_name(row), point, on_right))
-    return chosen
+    order = size[size > CROWD * size.max()].sort_values(ascending=False, kind="stable")
+    return [
+        Name(effect_name(row), row.denoising_effect, row.noising_effect)
+        for row in pairs.loc[order.index[:top]].itertuples()
+    ]
 
 
 def draw(
@@ -136,10 +111,12 @@ def draw(
     """Noising effect against denoising effect of every head."""
     pairs = paired_effects(effects, roles, patch_type)
     fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 3.7))
-    effect_scatter(pairs, top=top, ax=ax)
+    effect_scatter(pairs, ax=ax)
     fig.legend(
         handles=role_handles(pairs["role"], marker="o"), loc="outside right upper"
     )
+    points = pairs[["denoising_effect", "noising_effect"]].to_numpy()
+    name_points(ax, names(pairs, top), points)
     return fig, pairs
 
 

@@ -10,6 +10,9 @@ from figures.style import DIRECTION_MARKERS, TEXT_WIDTH, effect_bar
 
 PATCH_TYPES = ("output", "q", "k", "v", "pattern")
 
+# Share of the scale from which a head is named: fainter cells can hardly be seen.
+VISIBLE = 0.1
+
 
 def draw(effects: pd.DataFrame, top: int = 3) -> tuple[Figure, pd.DataFrame]:
     """Effects of every patch type (columns) in both directions (rows)."""
@@ -36,8 +39,8 @@ def draw(effects: pd.DataFrame, top: int = 3) -> tuple[Figure, pd.DataFrame]:
                     shown[chosen],
                     limit=limit,
                     top=top,
-                    only_important=True,
                     names_beside=True,
+                    least=VISIBLE * limit,
                     ax=ax,
                 )
             ax.set(xlabel="", ylabel="")

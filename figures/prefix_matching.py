@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from figures.command import figure_command
+from figures.names import Name, name_points
 from figures.style import TEXT_WIDTH, first_roles, role_color
 from figures.top_heads import role_handles
 from head_patching.reporting.comparison import DIRECT, EFFECT, PREFIX_SCORE
@@ -33,7 +33,7 @@ def scores_and_effects(evidence: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFr
 
 
 def panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Score against effect, the heads that stand out in either named."""
+    """Score against effect, with its interval."""
     ax = plt.gca() if ax is None else ax
     ax.axhline(0, color="black", linewidth=0.5, zorder=0)
     colors = [role_color(role) for role in rows["role"]]
@@ -46,35 +46,20 @@ def panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         rows["score_value"], rows["effect"], s=14, c=colors, edgecolors="black",
         linewidths=0.3, zorder=3,
     )  # fmt: skip
-    size = rows.assign(size=rows["effect"].abs())
-    named = pd.concat(
-        [size.nlargest(LABELLED, "score_value"), size.nlargest(LABELLED, "size")]
-    ).drop_duplicates(["layer", "head"])
-    name_heads(ax, named)
     ax.set_xlabel("prefix-matching score")
     return ax
 
 
-def name_heads(ax: Axes, named: pd.DataFrame) -> None:
-    """The heads' names beside their points, moved up lest they cover each other."""
-    (low, high), (left, right) = ax.get_ylim(), ax.get_xlim()
-    gap, width, line = 0.03 * (right - left), 0.2 * (right - left), 0.05 * (high - low)
-    placed: list[tuple[float, float]] = []
-    for row in named.sort_values(["effect", "layer", "head"]).itertuples():
-        on_left = row.score_value + gap + width > right
-        start = row.score_value - gap - width if on_left else row.score_value + gap
-        height = row.effect
-        for other_start, other_height in placed:  # from the lowest upwards
-            if abs(start - other_start) < width and height < other_height + line:
-                height = other_height + line
-        placed = sorted([*placed, (start, height)], key=lambda place: place[1])
-        ax.annotate(
-            head_name(row.layer, row.head), (row.score_value, row.effect),
-            xytext=(row.score_value + (-gap if on_left else gap), height),
-            fontsize=6.5, zorder=4, ha="right" if on_left else "left",
-            va="center_baseline",
-            path_effects=[withStroke(linewidth=1.5, foreground="white")],
-        )  # fmt: skip
+def names(rows: pd.DataFrame) -> list[Name]:
+    """Names of the heads that stand out in either, the strongest effect first."""
+    size = rows.assign(size=rows["effect"].abs())
+    named = pd.concat(
+        [size.nlargest(LABELLED, "size"), size.nlargest(LABELLED, "score_value")]
+    ).drop_duplicates(["layer", "head"])
+    return [
+        Name(head_name(row.layer, row.head), row.score_value, row.effect)
+        for row in named.itertuples()
+    ]
 
 
 def draw(evidence: pd.DataFrame, roles: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
@@ -85,6 +70,10 @@ def draw(evidence: pd.DataFrame, roles: pd.DataFrame) -> tuple[Figure, pd.DataFr
         panel(rows[rows["criterion"] == criterion], ax=ax)
         ax.set_ylabel(label)
     fig.legend(handles=role_handles(rows["role"]), loc="outside upper center", ncols=4)
+    for ax, criterion in zip(axes, EFFECTS, strict=True):
+        shown = rows[rows["criterion"] == criterion]
+        points = shown[["score_value", "effect"]].to_numpy()
+        name_points(ax, names(shown), points)
     columns = ["criterion", "layer", "head", "role", "score_value", "score_ci_low"]
     columns += ["score_ci_high", "effect", "ci_low", "ci_high", "important"]
     return fig, rows[columns].sort_values(columns[:3])

@@ -69,7 +69,8 @@ def save_figure(fig: Figure, path: Path, data: pd.DataFrame) -> None:
     if path.suffix != ".pdf":
         raise ValueError(f"a figure is saved as .pdf, not as {path.name!r}")
     with mpl.rc_context(figure_style()):
-        fig.draw_without_rendering()  # settles the layout, equal for both formats
+        fig.draw_without_rendering()
+        fig.set_layout_engine("none")  # settled, and equal for both formats
         with atomic(path) as temporary:
             fig.savefig(temporary, format="pdf", metadata={"CreationDate": None})
         with atomic(path.with_suffix(".png")) as temporary:

@@ -147,20 +147,17 @@ def test_each_head_is_paired_with_itself():
     assert list(pairs["noising_effect"]) == [0.2, 0.3, 0.0, 0.0]
 
 
-def test_names_do_not_cover_each_other_nor_the_crowd():
+def test_the_strongest_heads_are_named_and_none_in_the_crowd():
     pairs = pd.DataFrame(
         {
             "layer": [0, 1, 2, 3],
             "head": 0,
-            "denoising_effect": [0.8, 0.79, 0.1, 0.001],
-            "noising_effect": [0.5, 0.5, 0.6, 0.001],
+            "denoising_effect": [0.8, 0.1, -0.79, 0.001],
+            "noising_effect": [0.5, 0.6, -0.5, 0.001],
         }
     )
-    names = necessity_sufficiency.placed_names(pairs, top=4, span=1.0)
-    assert [(name, on_right) for name, _, on_right in names] == [
-        ("L0H0", True),
-        ("L2H0", False),
-    ]
+    names = necessity_sufficiency.names(pairs, top=4)
+    assert [name.text for name in names] == ["L0H0", "L2H0", "L1H0"]
 
 
 def test_one_direction_alone_cannot_be_paired():
