@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from figures.style import figure_style, save_figure
+from head_patching.columns import COLUMNS
 from head_patching.provenance import relative, run_record, write_record
 from head_patching.reading import read_csv
 
@@ -47,7 +48,8 @@ def figure_command(
     try:
         for parameter in parameters:
             if parameter.annotation is pd.DataFrame:
-                tables[parameter.name] = read_csv(options[parameter.name])
+                columns = COLUMNS.get(parameter.name, [])
+                tables[parameter.name] = read_csv(options[parameter.name], columns)
         with mpl.rc_context(figure_style()):
             fig, data = draw(**options | tables)
         save_figure(fig, out, data)

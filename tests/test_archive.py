@@ -27,11 +27,21 @@ RULES = {
     "results/provenance.json": "record_provenance",
     "results/paper/chapter.pdf": "typeset_chapter",
     "results/{model}/{task}/{corruption}/effects.csv": "summarise_effects",
+    "results/{model}/{task}/{corruption}/effects.run.json": "summarise_effects",
+    "results/{model}/{task}/{corruption}/tests.csv": "summarise_effects",
+    "results/figures/{figure}.pdf": "draw_figure",
     "results/{model}/{task}/{corruption}/cache/{n}.safetensors": "cache_activations",
     "results/{model}/model/model.json": "prepare_model",
     "results/{model}/model/weights.safetensors": "prepare_model",
     "results/{model}/model/checkpoint/model.safetensors": "prepare_model",
     "results/archive/{name}.tar.gz": "archive",
+}
+
+RUN = {
+    "command": "head-patching summarise-effects",
+    "inputs": {},
+    "file": "effects.csv",
+    "beside": {"tests.csv": "0" * 64},
 }
 
 
@@ -45,11 +55,15 @@ def project(tmp_path: Path) -> Path:
         ".gitignore": "stray.txt\nresults\n",
         "stray.txt": "not of the project",
         "results/provenance.json": json.dumps(
-            {"rules": RULES, "schema_version": SCHEMA_VERSION}
+            {"rules": RULES, "schema_version": SCHEMA_VERSION, "models": {"m": {}}}
+            | {"runs": {"results/m/ioi/flip/effects.run.json": RUN}}
         ),
         "results/paper/chapter.pdf": "%PDF",
         "results/paper/notes.txt": "made by no rule",
         "results/m/ioi/flip/effects.csv": "layer,head\n",
+        "results/m/ioi/flip/effects.run.json": "{}",
+        "results/m/ioi/flip/tests.csv": "head,p\n",
+        "results/figures/ioi/effects.pdf": "%PDF",
         "results/m/ioi/flip/cache/000.safetensors": "large",
         "results/m/model/weights.safetensors": "large",
         "results/m/model/checkpoint/model.safetensors": "large",
@@ -87,7 +101,10 @@ def test_it_holds_sources_and_results_without_caches(project: Path, tmp_path: Pa
         "CITATION.cff",
         "SHA256SUMS",
         "Snakefile",
+        "results/figures/ioi/effects.pdf",
         "results/m/ioi/flip/effects.csv",
+        "results/m/ioi/flip/effects.run.json",
+        "results/m/ioi/flip/tests.csv",
         "results/m/model/model.json",
         "results/paper/chapter.pdf",
         "results/provenance.json",
@@ -96,6 +113,22 @@ def test_it_holds_sources_and_results_without_caches(project: Path, tmp_path: Pa
     for line in (top / "SHA256SUMS").read_text().splitlines():
         checksum, name = line.split("  ")
         assert hashlib.sha256((top / name).read_bytes()).hexdigest() == checksum
+
+
+def test_results_of_another_config_stay_where_they_are(project: Path, tmp_path: Path):
+    expected = write_archive(project, tmp_path / "a.tar.gz")
+    for name in (
+        "results/other/model/model.json",
+        "results/m/ioi/abc/effects.csv",
+        "results/m/capitals/flip/effects.csv",
+        "results/figures/capitals/effects.pdf",
+        "results/m/ioi/abc/patching/x.csv",
+        "results/m/ioi/flip/other/tests.csv",
+    ):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("{}")
+    (project / "results/m/ioi/flip/patched.csv").write_text("of this experiment")
+    assert write_archive(project, tmp_path / "b.tar.gz") == expected
 
 
 def test_its_bytes_are_fixed_also_from_the_unpacked_archive(

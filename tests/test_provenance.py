@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from head_patching import provenance
-from head_patching.checksums import sha256_file
+from head_patching.checksums import git_sha1_file, sha256_file
 from head_patching.reading import read_record
 from head_patching.results import write_json
 
@@ -26,6 +26,8 @@ def test_sha256_of_a_known_text(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256_file(tmp_path / "abc") == expected
+    # What `git hash-object` says of the same file.
+    assert git_sha1_file(tmp_path / "abc") == "f2ba8f84ab5c1bce84a7b441cb1959cfc7093b7f"
 
 
 def test_record_stands_beside_its_result(record: Path) -> None:

@@ -53,10 +53,19 @@ DESCRIBED = {
 def result_files(folder: Path) -> list[str]:
     """The results to deposit, as paths from the project's folder.
 
-    Only what a rule makes, as the build's provenance lists them: a stray file is none.
+    Only what a rule makes, as the build's provenance lists them: a stray file is none,
+    nor is a result that the same folder holds of another config.
     """
     results = folder / "results"
-    rules = read_record(results / "provenance.json", ["rules"])["rules"]
+    about = read_record(results / "provenance.json", ["models", "rules", "runs"])
+    recorded = recorded_files(about["runs"])
+    experiments = [PurePosixPath(name).parent for name in about["runs"]]
+    tasks = {folder.parts[2] for folder in experiments if len(folder.parts) > 3}
+    # What is made of the runs that have records is in these folders.
+    summaries = {"results", "results/paper"}
+    for kind in ("results/tables", "results/figures"):
+        summaries |= {kind, *(f"{kind}/{task}" for task in tasks)}
+    summaries |= {f"results/{model}/model" for model in about["models"]}
     found = [
         path.relative_to(folder).as_posix()
         for path in results.rglob("*")
@@ -65,9 +74,19 @@ def result_files(folder: Path) -> list[str]:
     return sorted(
         name
         for name in found
-        if rule_of(name, rules)
+        if rule_of(name, about["rules"])
+        and (name in recorded or str(PurePosixPath(name).parent) in summaries)
         and not any(PurePosixPath(name).match(pattern) for pattern in LEFT_OUT)
     )
+
+
+def recorded_files(runs: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Run records, and the files beside them that they say were written."""
+    names = {*runs}
+    for record, run in runs.items():
+        written = {run.get("file", ""), *run.get("beside", ())} - {""}
+        names |= {str(PurePosixPath(record).parent / name) for name in written}
+    return names
 
 
 def crate_metadata(files: Iterable[str], citation: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from head_patching.commands.update_reference import update_reference
 from head_patching.commands.validate import validate
 from head_patching.commands.verify import verify
 from head_patching.memory import was_refused
+from head_patching.writable import require_writable
 
 
 # Typer carries its own copy of click: a context's type is private, hence `Any` below.
@@ -73,6 +74,10 @@ class Recorded(TyperCommand):
     """A subcommand that leaves a run record beside its result."""
 
     def invoke(self, ctx: Any) -> Any:
+        for name, value in ctx.params.items():
+            if name.startswith(provenance.OUTPUTS):
+                for path in _paths(value):
+                    require_writable(path)
         result = super().invoke(ctx)
         if ctx.params["out"] is None:
             return result

@@ -45,7 +45,7 @@ TEXTS = {"type": "object", "additionalProperties": TEXT}
 RUN = {
     "type": "object",
     "required": ["command", "inputs"],
-    "properties": {"command": TEXT, "inputs": TEXTS},
+    "properties": {"command": TEXT, "inputs": TEXTS, "file": TEXT, "beside": TEXTS},
 }
 CHECK = {
     "type": "object",
@@ -57,8 +57,7 @@ PROVENANCE = {
     "properties": {"name": TEXT, "check": CHECK},
 }
 SHAPES = RUN["properties"] | {
-    "beside": TEXTS,
-    "file": TEXT,
+    "checkpoint": TEXTS,
     "config": {"type": "object"},
     "packages": TEXTS,
     "provenance": PROVENANCE,

@@ -14,7 +14,9 @@ OUTPUTS = ("out", "out-roc", "out-pairs", "out-edges", "out-published")
     ("model", "n_published"), [("gpt2-small", 5), ("smollm2-135m", 0)]
 )
 def test_all_tables_are_written_with_a_record(model, n_published, tmp_path):
-    tables = {"weights": WEIGHTS, "roles": ROLES, "evidence": EFFECTS}
+    evidence = EFFECTS.assign(ci_low=0.0, ci_high=1.0, n=20, important=1)
+    roles = ROLES.assign(important=1, missing="", probability=1.0)
+    tables = {"weights": WEIGHTS, "roles": roles, "evidence": evidence}
     tables["composition"] = composition(k={(0, 1, 2, 0): 0.5}, match={})
     for name, table in tables.items():
         table.to_csv(tmp_path / f"{name}.csv", index=False)

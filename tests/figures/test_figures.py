@@ -88,7 +88,7 @@ def test_drawing_needs_no_torch():
 def test_a_missing_column_is_one_line(results_folder, tmp_path, monkeypatch):
     roles = pd.read_csv(results_folder / "roles.csv").drop(columns="role")
     roles.to_csv(tmp_path / "roles.csv", index=False)
-    with pytest.raises(SystemExit, match="error: column 'role' is missing"):
+    with pytest.raises(SystemExit, match=r"error: .*roles\.csv: column 'role' is m"):
         draw("role_map", tmp_path, tmp_path / "out" / "role_map.pdf")
     assert not (tmp_path / "out").exists()
 

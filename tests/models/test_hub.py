@@ -293,12 +293,13 @@ def test_what_a_repository_must_hold(missing, line, copy, hub, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_cached_file_that_is_damaged(served, hub, tmp_path):
+@pytest.mark.parametrize("name", [WEIGHTS, "tokenizer.json"])
+def test_a_cached_file_that_is_damaged(served, hub, tmp_path, name):
     hub.add("some/model", served["gpt2"])
-    [weights] = [f for f in fetch_snapshot(MODEL).files if f.name == WEIGHTS]
-    content = bytearray(weights.read_bytes())
+    [damaged] = [file for file in fetch_snapshot(MODEL).files if file.name == name]
+    content = bytearray(damaged.read_bytes())
     content[-1] ^= 1
-    weights.resolve().write_bytes(content)
+    damaged.resolve().write_bytes(content)
     with pytest.raises(ValueError, match=r"is damaged in the cache .* delete "):
         prepare_model("some/model", tmp_path / "out")
     assert not (tmp_path / "out" / "model.json").exists()

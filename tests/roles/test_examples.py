@@ -8,7 +8,7 @@ from head_patching.patching.runs import run_pairs
 from head_patching.roles.examples import (
     attention_examples,
     chosen_heads,
-    shortest_prompt,
+    typical_prompt,
 )
 from head_patching.tasks.ioi import ioi_pairs
 from tests.planted import planted_model
@@ -64,18 +64,32 @@ def examples():
     return model, pairs, attention_examples(model.tokenizer, pairs, batches, heads)
 
 
-def test_the_first_of_the_shortest_prompts_is_shown(examples):
-    _, pairs, table = examples
-    lengths = [len(pair.clean_tokens) for pair in pairs]
-    index = lengths.index(min(lengths))
-    assert shortest_prompt(pairs, range(len(pairs))) == index
+def prompt_of(table):
+    """The prompt in a table of attention, without its start token."""
     words = table.drop_duplicates("query_pos").sort_values("query_pos")["query_token"]
-    assert "".join(words[1:]).replace(" ", "") == pairs[index].clean.replace(" ", "")
+    return "".join(words[1:]).replace(" ", "")
+
+
+def test_the_prompt_of_average_attention_is_shown_unless_it_is_long(examples):
+    _, pairs, table = examples
+    lengths = {index: len(pair.clean_tokens) for index, pair in enumerate(pairs)}
+    first, typical, *others, longest = sorted(lengths, key=lengths.get)
+    asking, asked = list(pairs[0].positions)[-1:-3:-1]
+    # Two prompts attend as the average does; the others more or less by as much.
+    far = {typical: 0.0, longest: 0.0}
+    far |= {index: 0.3 * (-1) ** n for n, index in enumerate([first, *others])}
+    patterns = {}
+    for index, length in lengths.items():
+        patterns[index], at = torch.zeros(1, length, length), pairs[index].positions
+        patterns[index][0, at[asking], at[asked]] = 0.5 + far[index]
+    assert sum(far.values()) == 0
+    assert typical_prompt(pairs, patterns) == typical
+    assert prompt_of(table) in {pair.clean.replace(" ", "") for pair in pairs}
 
 
 def test_attention_is_the_model_s(examples):
     model, pairs, table = examples
-    pair = pairs[shortest_prompt(pairs, range(len(pairs)))]
+    [pair] = [p for p in pairs if p.clean.replace(" ", "") == prompt_of(table)]
     pattern = model.run(torch.tensor([pair.clean_tokens])).pattern[:, 0]
     for row in table.itertuples():
         expected = float(pattern[row.layer, row.head, row.query_pos, row.key_pos])
@@ -86,7 +100,7 @@ def test_attention_is_the_model_s(examples):
 
 def test_named_positions_are_marked(examples):
     _, pairs, table = examples
-    pair = pairs[shortest_prompt(pairs, range(len(pairs)))]
+    [pair] = [p for p in pairs if p.clean.replace(" ", "") == prompt_of(table)]
     named = table[table["position"] != ""]
     found = dict(zip(named["position"], named["query_pos"], strict=True))
     assert found == pair.positions

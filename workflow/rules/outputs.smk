@@ -123,6 +123,11 @@ RECORDS += expand(
 )
 RECORDS += ["results/validation/scores.run.json"]
 RECORDS += [f"{CHAPTER_MODEL}/{name}.run.json" for name in ("replication", "models")]
+RECORDS += [
+    f"{CHAPTER_MODEL}/ioi/{corruption}.other_bos/pairs.run.json"
+    for corruption in find_task("ioi").tracing.corruptions
+    if OTHER_BOS and corruption != config["tasks"]["ioi"]["corruption"]
+]
 RECORDS += expand(
     "{folder}/{result}.run.json",
     folder=OTHER_BOS,

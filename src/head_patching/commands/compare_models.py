@@ -34,6 +34,7 @@ def compare_models(
 
     Without any experiment the tables have no rows: one model alone is not compared.
     """
+    from head_patching.columns import COLUMNS
     from head_patching.reading import read_csv, read_record
     from head_patching.results import write_csv
     from head_patching.roles import model_comparison
@@ -53,8 +54,9 @@ def compare_models(
         experiments.append(
             model_comparison.Experiment(
                 config["name"], (config["n_layers"], config["n_heads"]), asked.task,
-                asked.prepend_bos, read_csv(answers), read_csv(patched),
-                read_csv(held),
+                asked.prepend_bos, read_csv(answers, COLUMNS["behaviour"]),
+                read_csv(patched, COLUMNS["effects"]),
+                read_csv(held, COLUMNS["roles"]),
             )
         )  # fmt: skip
     write_csv(out_roles, model_comparison.roles_in_depth(experiments))

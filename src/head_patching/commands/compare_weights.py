@@ -41,13 +41,16 @@ def compare_weights(
     ] = 6.0,
 ) -> None:
     """Compare what the weights say of heads with a task's effects and roles."""
+    from head_patching.columns import COLUMNS
     from head_patching.reading import read_csv
     from head_patching.results import write_csv
     from head_patching.roles.inspection import agreement
     from head_patching.roles.published import published_induction_heads
 
-    by_head, by_pair = read_csv(weights), read_csv(composition)
-    found, measured = read_csv(roles), read_csv(evidence)
+    by_head = read_csv(weights, COLUMNS["weights"])
+    by_pair = read_csv(composition, COLUMNS["composition"])
+    found = read_csv(roles, COLUMNS["roles"])
+    measured = read_csv(evidence, COLUMNS["evidence"])
     write_csv(out_roc, agreement.weight_roc(by_head, found))
     write_csv(out_pairs, agreement.weight_pairs(by_pair, found, resamples, seed))
     write_csv(out_edges, agreement.composition_edges(by_pair, found, edge))

@@ -26,11 +26,6 @@ Effects = Annotated[
 ]
 
 
-def writable_if_given(path: Path | None) -> Path | None:
-    """The path, when it can be written or is none."""
-    return path and require_writable(path)
-
-
 Out = Annotated[
     Path, typer.Option(metavar="FILE", help="File to write.", callback=require_writable)
 ]

@@ -18,10 +18,12 @@ def outline_circuit(
     out: Out,
 ) -> None:
     """Join roles and path effects: the nodes and edges of the circuit as found."""
+    from head_patching.columns import COLUMNS
     from head_patching.reading import read_csv
     from head_patching.results import write_csv
     from head_patching.roles.circuit import circuit
     from head_patching.tasks import find_task
 
-    tables = (read_csv(path) for path in (roles, role_criteria, evidence))
-    write_csv(out, circuit(find_task(task), *tables))
+    tables = {"roles": roles, "role_criteria": role_criteria, "evidence": evidence}
+    read = (read_csv(path, COLUMNS[name]) for name, path in tables.items())
+    write_csv(out, circuit(find_task(task), *read))

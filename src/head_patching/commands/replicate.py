@@ -50,6 +50,7 @@ def replicate(
     Of a model nobody described the tables have no rows, and nothing is read; the
     published heads are those of their own model.
     """
+    from head_patching.columns import COLUMNS
     from head_patching.reading import MEASURED, read_csv, read_dataset
     from head_patching.results import write_csv
     from head_patching.roles import published, replication
@@ -74,8 +75,9 @@ def replicate(
         settings.append(
             replication.Setting(
                 PromptPairs.read(prompts).prepend_bos, not settings,
-                read_csv(answers), criteria, read_csv(held),
-                read_csv(verdicts),
+                read_csv(answers, COLUMNS["behaviour"]), criteria,
+                read_csv(held, COLUMNS["roles"]),
+                read_csv(verdicts, COLUMNS["role_criteria"]),
             )
         )  # fmt: skip
     drawn = replication.Resampling(resamples, seed, level)

@@ -20,7 +20,8 @@ def show_attention(
     ],
     out: Out,
 ) -> None:
-    """Write the attention of the strongest head of each role on the shortest prompt."""
+    """Write the attention of the strongest head of each role on a typical prompt."""
+    from head_patching.columns import COLUMNS
     from head_patching.models.loading import load_tokenizer
     from head_patching.patching.cache import read_cache
     from head_patching.reading import read_csv
@@ -34,6 +35,8 @@ def show_attention(
         for path in cache
         for batch in read_cache(path, prompts)
     )
-    heads = chosen_heads(read_csv(roles), read_csv(evidence))
+    heads = chosen_heads(
+        read_csv(roles, COLUMNS["roles"]), read_csv(evidence, COLUMNS["evidence"])
+    )
     tokenizer = load_tokenizer(model_folder / "checkpoint")
     write_csv(out, attention_examples(tokenizer, prompts, batches, heads))

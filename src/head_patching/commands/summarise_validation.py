@@ -25,11 +25,13 @@ def summarise_validation(
     """Write precision and recall, confusions, and false roles of null models."""
     import pandas as pd
 
+    from head_patching.columns import COLUMNS
     from head_patching.reading import read_csv
     from head_patching.results import write_csv
     from head_patching.roles import scores
 
-    table = pd.concat([read_csv(path) for path in heads], ignore_index=True)
+    tables = [read_csv(path, COLUMNS["validation"]) for path in heads]
+    table = pd.concat(tables, ignore_index=True)
     scores.require_once(table)
     write_csv(out_confusion, scores.confusion(table))
     write_csv(out_null_models, scores.false_roles(table))

@@ -11,7 +11,6 @@ from head_patching.commands.options import (
     Threads,
     Threshold,
     use_threads,
-    writable_if_given,
 )
 
 if TYPE_CHECKING:
@@ -53,15 +52,11 @@ def validate(
     threads: Threads = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="CSV",
-            help="Planted and found, by head.",
-            callback=writable_if_given,
-        ),
+        typer.Option(metavar="CSV", help="Planted and found, by head."),
     ] = None,
     json: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The scores.", callback=writable_if_given),
+        typer.Option(metavar="FILE", help="The scores."),
     ] = None,
 ) -> None:
     """Score the roles found in models whose circuit is known."""

@@ -1,11 +1,15 @@
-"""Whether a checkpoint's weights are whole: undamaged, complete, of the right shape."""
+"""Whether a checkpoint is whole: undamaged, complete, of the right shapes."""
 
 import re
 from pathlib import Path
 
 from safetensors import safe_open
 
-from head_patching.reading import reading
+from head_patching.checksums import git_sha1_file, sha256_file
+from head_patching.reading import read_record, reading
+
+# Suffixes of weights, config and tokenizer; a checkpoint may hold a README besides.
+MADE_FROM = (".safetensors", ".json", ".txt", ".model")
 
 
 def require_weights(folder: Path) -> None:
@@ -67,10 +71,42 @@ def shapes_in(path: Path) -> dict[str, list[int]]:
         }
 
 
+def checksums_of(checkpoint: Path) -> dict[str, str]:
+    """The SHA-256 of each file that a model is made from, by name."""
+    return {
+        path.name: sha256_file(path)
+        for path in sorted(checkpoint.iterdir())
+        if path.is_file() and path.suffix in MADE_FROM
+    }
+
+
+def require_as_prepared(checkpoint: Path, with_weights: bool) -> None:
+    """Refuse files of a prepared model's checkpoint that are not those written.
+
+    Nothing is known of a checkpoint that is not prepared yet.
+    """
+    description = checkpoint.parent / "model.json"
+    if not description.is_file():
+        return
+    written = read_record(description).get("checkpoint", {})
+    for name, checksum in written.items():
+        path = checkpoint / name
+        if path.suffix == ".safetensors" and not with_weights:
+            continue
+        if not path.is_file() or sha256_file(path) != checksum:
+            state = "has changed" if path.is_file() else "is missing"
+            raise ValueError(
+                f"{path} {state} since the model was prepared: "
+                f"delete {description} and prepare the model again"
+            )
+
+
 def is_damaged(file: Path, sha256: str) -> bool:
     """Whether a file of the hub's cache differs from what the hub says it is.
 
-    The cache calls large files by their SHA-256; of others nothing is known.
+    The cache calls large files by their SHA-256 and small ones by git's hash.
     """
     name = file.readlink().name if file.is_symlink() else ""
+    if re.fullmatch(r"[0-9a-f]{40}", name):
+        return name != git_sha1_file(file)
     return bool(re.fullmatch(r"[0-9a-f]{64}", name)) and name != sha256

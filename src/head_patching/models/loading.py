@@ -31,7 +31,11 @@ from head_patching.models.checkpoints import (
 )
 from head_patching.models.checks import check_against_bridge
 from head_patching.models.devices import find_device, find_dtype
-from head_patching.models.integrity import require_weights
+from head_patching.models.integrity import (
+    checksums_of,
+    require_as_prepared,
+    require_weights,
+)
 from head_patching.models.planted.words import Words
 from head_patching.models.registry import FolderModel, find_source, short_name
 from head_patching.models.transformer import Model
@@ -94,7 +98,8 @@ def load_model(
 def require_finite(where: Path | str, tensors: dict[str, Tensor]) -> None:
     """Refuse weights that are NaN or infinite."""
     for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
+        # NaN and infinity reach the extremes: one pass, without an array of truths.
+        if tensor.numel() and not torch.stack(tensor.aminmax()).isfinite().all():
             raise ValueError(f"{where}: weight {name} holds NaN or infinite values")
 
 
@@ -105,6 +110,8 @@ def load_tokenizer(folder: Path) -> Any:
     ------
     FileNotFoundError
         When there is no such folder.
+    ValueError
+        When its files are not those that the model was prepared from.
     """
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -112,6 +119,7 @@ def load_tokenizer(folder: Path) -> Any:
             f"--out {folder.parent}`"
         )
     quiet_transformers()
+    require_as_prepared(folder, with_weights=False)
     if (folder / "tokenizer.json").is_file():
         # What AutoTokenizer comes to in the end, without importing every model first.
         from transformers import PreTrainedTokenizerFast
@@ -245,6 +253,7 @@ def prepare_model(
     record = {
         "config": asdict(config),
         "sha256": checksum,
+        "checkpoint": checksums_of(checkpoint),
         "provenance": provenance,
     }
     write_json(folder / "model.json", record)
@@ -273,8 +282,15 @@ def quiet_transformers() -> None:
 
 
 def load_bridge(checkpoint: Path | str) -> Any:
-    """TransformerLens's model of a checkpoint folder, in the folded convention."""
+    """TransformerLens's model of a checkpoint folder, in the folded convention.
+
+    Raises
+    ------
+    ValueError
+        When its files are not those that the model was prepared from.
+    """
     quiet_transformers()
+    require_as_prepared(Path(checkpoint), with_weights=True)
     from transformer_lens.model_bridge import TransformerBridge
     from transformers.utils import logging as transformers_logging
 

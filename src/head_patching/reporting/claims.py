@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from head_patching.reporting.sources import HEAD, Results
+from head_patching.columns import HEAD
+from head_patching.reporting.sources import Results
 
 # Settings that say how results are computed, not what is computed.
 WITHOUT_EFFECT = ("threads", "pairs_per_file", "shards")

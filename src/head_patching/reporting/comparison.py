@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from head_patching.columns import HEAD
 from head_patching.reporting.head_numbers import (
     Numbers,
     counted,
@@ -15,7 +16,7 @@ from head_patching.reporting.rounding import (
     join_names,
     math_mode,
 )
-from head_patching.reporting.sources import HEAD, Results
+from head_patching.reporting.sources import Results
 
 PREFIX_SCORE = "induction_score.25x4"
 DIRECT = "path.logits"

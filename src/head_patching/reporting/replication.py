@@ -7,6 +7,7 @@ described `replication/present` is false and values are dashes.
 
 import pandas as pd
 
+from head_patching.columns import HEAD
 from head_patching.reporting.head_numbers import Numbers, counted, flag, number_word
 from head_patching.reporting.rounding import (
     MISSING,
@@ -15,7 +16,7 @@ from head_patching.reporting.rounding import (
     join_names,
     math_mode,
 )
-from head_patching.reporting.sources import HEAD, Results
+from head_patching.reporting.sources import Results
 from head_patching.reporting.tabular import criterion_name
 
 SIDES = {"own": 1, "other": 0}

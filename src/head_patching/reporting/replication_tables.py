@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from head_patching.columns import HEAD
 from head_patching.reporting.replication import (
     ALL_ROLES,
     FOUND,
@@ -15,7 +16,7 @@ from head_patching.reporting.rounding import (
     head_name,
     math_mode,
 )
-from head_patching.reporting.sources import HEAD, Results
+from head_patching.reporting.sources import Results
 from head_patching.reporting.tabular import (
     condition_text,
     criterion_name,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from head_patching.columns import HEAD
 from head_patching.reporting.models import model_roles_table, models_table
 from head_patching.reporting.path_tables import (
     knock_out_table,
@@ -36,7 +37,7 @@ from head_patching.reporting.rounding import (
     math_mode,
     scientific,
 )
-from head_patching.reporting.sources import HEAD, NO_ROLE, Results
+from head_patching.reporting.sources import NO_ROLE, Results
 from head_patching.reporting.tabular import (
     breakable,
     cell,

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from head_patching.columns import HEAD
 from head_patching.reporting.role_tables import MOST_WITH_ROLE
 from head_patching.reporting.rounding import (
     MISSING,
@@ -10,7 +11,7 @@ from head_patching.reporting.rounding import (
     head_name,
     math_mode,
 )
-from head_patching.reporting.sources import HEAD, Results
+from head_patching.reporting.sources import Results
 from head_patching.reporting.tabular import (
     cell,
     interval_cell,

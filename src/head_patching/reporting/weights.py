@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from head_patching.columns import HEAD
 from head_patching.reporting.head_numbers import (
     Numbers,
     counted,
@@ -18,7 +19,7 @@ from head_patching.reporting.rounding import (
     head_name,
     math_mode,
 )
-from head_patching.reporting.sources import HEAD, Results
+from head_patching.reporting.sources import Results
 from head_patching.reporting.weight_tables import ROLES, weight_name
 
 PAIR_KINDS = ("k", "match", "match.mlp")

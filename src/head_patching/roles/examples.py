@@ -1,8 +1,12 @@
 """Attention of a few heads on one prompt, to be looked at."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 
 import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from head_patching.models.activations import Activations
 from head_patching.roles.classify import NO_ROLE, UNDECIDED
@@ -30,9 +34,24 @@ def chosen_heads(roles: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
     return order.head(N_HEADS)[["layer", "head", "role"]]
 
 
-def shortest_prompt(pairs: PromptPairs, indices: Sequence[int]) -> int:
-    """The first of the shortest prompts: its tokens fit beside a small drawing."""
-    return min(indices, key=lambda index: (len(pairs[index].clean_tokens), index))
+def typical_prompt(
+    pairs: PromptPairs, patterns: Mapping[int, Float[Tensor, "head query key"]]
+) -> int:
+    """A short prompt on which heads look where they do on average.
+
+    Of the shorter half, whose tokens fit beside a small drawing, the one whose
+    attention between the named positions is nearest to its mean over all prompts.
+    """
+    lengths = {index: len(pairs[index].clean_tokens) for index in patterns}
+    looks = {}
+    for index, pattern in patterns.items():
+        named = list(pairs[index].positions.values())
+        looks[index] = pattern[:, named][:, :, named]
+    mean = torch.stack([*looks.values()]).mean(dim=0)
+    short = [index for index in looks if lengths[index] <= median(lengths.values())]
+    return min(
+        short, key=lambda index: (round(float((looks[index] - mean).norm()), 5), index)
+    )
 
 
 def attention_examples(
@@ -41,27 +60,27 @@ def attention_examples(
     batches: Iterable[tuple[Sequence[int], Activations, Activations]],
     heads: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Attention of some heads on the shortest clean prompt.
+    """Attention of some heads on a clean prompt that is typical of them.
 
     Columns: layer, head, role, query_pos, key_pos, query_token, key_token, attention,
     position (the name of the query's position, if it has one).
     """
-    shortest = shortest_prompt(pairs, range(len(pairs)))
-    names = {place: name for name, place in pairs[shortest].positions.items()}
-    tokens = [tokenizer.decode([token]) for token in pairs[shortest].clean_tokens]
-    rows = []
-    for indices, clean, _ in batches:
-        if shortest not in indices:
-            continue
-        of_prompt = clean.pattern[:, list(indices).index(shortest)]
-        for head in heads.itertuples():
-            pattern = of_prompt[head.layer, head.head]
-            rows += [
-                (head.layer, head.head, head.role, query, key, tokens[query],
-                 tokens[key], float(pattern[query, key]), names.get(query, ""))
-                for query in range(len(tokens))
-                for key in range(query + 1)
-            ]  # fmt: skip
+    layers, numbers = heads["layer"].tolist(), heads["head"].tolist()
+    patterns = {
+        index: clean.pattern[layers, row, numbers]
+        for indices, clean, _ in batches
+        for row, index in enumerate(indices)
+    }
+    shown = typical_prompt(pairs, patterns)
+    names = {place: name for name, place in pairs[shown].positions.items()}
+    tokens = [tokenizer.decode([token]) for token in pairs[shown].clean_tokens]
+    rows = [
+        (head.layer, head.head, head.role, query, key, tokens[query], tokens[key],
+         float(pattern[query, key]), names.get(query, ""))
+        for head, pattern in zip(heads.itertuples(), patterns[shown], strict=True)
+        for query in range(len(tokens))
+        for key in range(query + 1)
+    ]  # fmt: skip
     columns = ["layer", "head", "role", "query_pos", "key_pos", "query_token"]
     columns += ["key_token", "attention", "position"]
     return pd.DataFrame(rows, columns=columns)
