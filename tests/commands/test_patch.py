@@ -38,6 +38,18 @@ def test_runs_are_computed_when_no_cache_is_given(patched):
     np.testing.assert_allclose(obtained.logit_diff, expected.logit_diff, atol=1e-5)
 
 
+def test_only_the_first_pairs_are_patched_with_and_without_a_cache(patched, tmp_path):
+    run, model, pairs = patched
+    write_cache(tmp_path / "000.safetensors", model, pairs, 0, len(pairs))
+    expected = HeadPatcher(model).run(pairs, "v").isel(pair=range(2))
+    for cache in ([], [tmp_path / "000.safetensors"]):
+        obtained = run(
+            "--patch-type", "v", "--direction", "denoising", "--n-pairs", 2, *cache
+        )
+        np.testing.assert_array_equal(obtained.pair, [0, 1])
+        np.testing.assert_allclose(obtained.logit_diff, expected.logit_diff, atol=1e-5)
+
+
 def test_positions_by_name_by_number_and_each(patched):
     run, model, pairs = patched
     output = ("--patch-type", "output", "--direction", "denoising")

@@ -139,6 +139,7 @@ COMMANDS: dict[str, Callable[[], Arguments]] = {
     "an unknown position": lambda: patched("--position", "EDN"),
     "a position beyond the prompt": lambda: patched("--position", "99"),
     "an unknown corruption": lambda: made_pairs("planted", "3", "s2_io"),
+    "more pairs to patch than there are": lambda: patched("--n-pairs", "6"),
     "zero pairs": lambda: made_pairs("planted", "0"),
     "more pairs than there are": lambda: made_pairs("planted", "1000000000"),
     "names of several tokens": lambda: made_pairs("model", "3"),
@@ -162,6 +163,9 @@ COMMANDS: dict[str, Callable[[], Arguments]] = {
     "a folder that is no prepared model": lambda: [
         word if word != "model" else "nowhere" for word in patched()
     ],
+    "a tokenizer cut short or changed": lambda: cut_then(
+        "model/checkpoint/tokenizer.json", made_pairs("model", "3")
+    ),
     "weights cut short or changed": lambda: cut_then(
         "model/weights.safetensors", cached()
     ),
@@ -188,6 +192,14 @@ COMMANDS: dict[str, Callable[[], Arguments]] = {
     "a table of an older version": table_of_an_older_version,
     "a file of a newer version": lambda: other_version(99),
     "a planted model counted twice": validation_twice,
+    "a table without a column": lambda: with_text(
+        "v.csv", "architecture,noise\ngpt2,0.1\n", summarised_validation("v.csv")
+    ),
+    "another output below a file": lambda: with_text(
+        "other",
+        "a file",
+        [*summarised_validation("none.csv"), "--out-confusion", "other/b.csv"],
+    ),
     "a file in the place of the results folder": blocked_folder,
 }
 

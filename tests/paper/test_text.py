@@ -37,6 +37,8 @@ def result_keys() -> set[str]:
     keys = used("result") | used("ifresult")
     for key in used("countedheads"):
         keys |= {f"{key}/n-words", f"{key}/one"}
+    for key in used("howmany"):
+        keys |= {f"{key}/n-words", f"{key}/found"}
     return keys
 
 
@@ -60,7 +62,7 @@ def test_no_number_is_typed_in_the_text():
     for pattern in (
         r"\\begin\{equation\}.*?\\end\{equation\}",
         r"\$[^$]*\$",
-        r"\\(?:result|countedheads|texttt|input|includegraphics)\{[^{}]*\}",
+        r"\\(?:result|countedheads|howmany|texttt|input|includegraphics)\{[^{}]*\}",
         r"\\texttt\{(?:[^{}]|\{\})*\}",
         r"\\ifresult\{[^{}]*\}",
         r"\\setlength\{[^{}]*\}\{[^{}]*\}",

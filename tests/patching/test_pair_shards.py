@@ -17,7 +17,7 @@ from tests.architectures import random_pairs
 
 # Four shapes; the pairs of one shape stand apart, in both files of the cache.
 LENGTHS = (7, 9, 7, 8, 7, 9, 11, 7, 8, 9, 7)
-PAIRS_PER_FILE = 6
+N_PAIRS, PAIRS_PER_FILE = len(LENGTHS), 6
 
 
 @pytest.fixture
@@ -31,11 +31,13 @@ def cached(prepared, tmp_path):
     return model, pairs, files
 
 
-def patch(cached, shard=None, **options):
-    """Patched runs of all pairs or of one shard, as they come back from a file."""
+def patch(cached, shard=None, n_patched=N_PAIRS, **options):
+    """Patched runs of the first pairs, or of a shard of them, read from a file."""
     model, pairs, files = cached
     stored = [batch for path in files for batch in stored_batches(path)]
-    pair_indices = shard and shard.pairs(stored, len(pairs))
+    pair_indices = range(n_patched)
+    if shard:
+        pair_indices = shard.pairs(stored, len(pairs), n_patched)
     batches = (
         batch
         for path in files
@@ -61,8 +63,9 @@ def written(dataset, path):
         ((3,), {"patch_type": "pattern", "positions": ["S2", "END"]}),
         ((2,), {"patch_type": "k", "positions": "each", "direction": "noising"}),
         ((2,), {"patch_type": "v", "metrics": ("kl", "probability")}),
+        ((2, 8), {"patch_type": "q", "n_patched": 5}),
     ],
-    ids=["all", "named", "each", "metrics"],
+    ids=["all", "named", "each", "metrics", "first"],
 )
 def test_shards_gathered_are_the_bytes_of_the_whole(cached, tmp_path, counts, options):
     expected = written(patch(cached, **options), tmp_path / "whole.nc")[0]
@@ -79,6 +82,13 @@ def test_a_shard_has_its_own_pairs_only(cached):
     chosen = patch(cached, patch_type="q").sel(pair=shard.pair)
     np.testing.assert_array_equal(shard.logit_diff, chosen.logit_diff)
     assert shard.attrs == whole.attrs | {"patch_type": "q", "shard": "2/3"}
+
+
+def test_the_first_pairs_are_patched_as_among_all(cached):
+    first, whole = patch(cached, n_patched=5), patch(cached)
+    assert first.pair.values.tolist() == [*range(5)]
+    np.testing.assert_allclose(first.logit_diff, whole.logit_diff[..., :5], atol=1e-5)
+    assert first.template.equals(whole.template[:5])
 
 
 def test_shards_need_the_whole_cache(cached):

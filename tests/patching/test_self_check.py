@@ -33,6 +33,15 @@ def test_right_effects_pass_and_a_wrong_one_is_named(prepared):
         summarise(frame, identity, tolerance=1e-4)
 
 
+def test_effects_of_some_pairs_are_compared_on_these(prepared):
+    model, bridge = prepared
+    pairs = random_pairs(seed=5)
+    some = HeadPatcher(model).run(pairs, "q").isel(pair=[1, 3])
+    frame = check_effects(bridge, pairs, some, n_heads=4, seed=0)
+    assert set(frame["pair"]) <= {1, 3}
+    assert summarise(frame, 0.0, tolerance=1e-4)["n_heads"] == 4
+
+
 @pytest.mark.parametrize("direction", ["denoising", "noising"])
 def test_a_wrong_effect_at_one_position_is_named(prepared, direction):
     model, bridge = prepared

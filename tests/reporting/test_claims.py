@@ -145,6 +145,8 @@ def test_every_number_of_summary_and_conclusion_is_claimed():
         read |= set(re.findall(r"\\(?:if)?result\{([^{}]+)\}", part))
         for key in re.findall(r"\\countedheads\{([^{}]+)\}", part):
             read |= {f"{key}/n-words", f"{key}/one"}
+        for key in re.findall(r"\\howmany\{([^{}]+)\}", part):
+            read |= {f"{key}/n-words", f"{key}/found"}
     assert read <= {key for claim in read_claims(CLAIMS) for key in claim.keys}
 
 

@@ -55,8 +55,8 @@ def test_top_heads_and_counts(few):
 
 def test_agreement_of_the_two_directions(few):
     numbers = build_numbers([few])
-    assert numbers["ioi/agreement/n-both"] == "1"
-    assert numbers["ioi/agreement/n-either"] == "3"
+    assert numbers["ioi/agreement/both/n"] == "1"
+    assert numbers["ioi/agreement/either/n"] == "3"
     assert numbers["ioi/agreement/only-denoising/heads"] == "L1H0"
     assert numbers["ioi/agreement/only-noising/heads"] == "L1H1"
     assert numbers["ioi/agreement/same-top-head"] == "false"

@@ -12,11 +12,9 @@ def traced_pairs(wildcards):
 def patched(wildcards):
     """The patched runs that roles are decided beside.
 
-    Roles themselves ask for none of them, so that outputs do for the other setting of
-    the begin-of-sequence token.
+    Outputs alone: what is within heads is patched to describe them, on too few pairs to
+    test what matters.
     """
-    if not wildcards.corruption.endswith(".other_bos"):
-        return PATCHED
     return [path for path in PATCHED if path.endswith("_output.nc")]
 
 
@@ -136,6 +134,17 @@ def cache(wildcards):
     """The cached activations of all pairs."""
     folder = "results/{model}/{task}/{corruption}/cache/".format(**wildcards)
     return [f"{folder}{number}.safetensors" for number in cache_numbers(wildcards)]
+
+
+def share_option(wildcards):
+    """`--n-pairs 15`, where not all pairs are patched: within heads.
+
+    Of one pair alone there would be no interval.
+    """
+    if wildcards.patch_type == "output":
+        return ""
+    n_pairs = config["tasks"][wildcards.task]["n_pairs"]
+    return f"--n-pairs {max(2, round(config['share_within_heads'] * n_pairs))}"
 
 
 def shard_option(wildcards):

@@ -44,6 +44,8 @@ rule patch_heads:
         f"logs/patch_heads/{{model}}_{{task}}_{{corruption}}_{RUN}.log",
     benchmark:
         f"logs/patch_heads/{{model}}_{{task}}_{{corruption}}_{RUN}.tsv"
+    # What takes long begins first, here and in other rules: small jobs fill the end.
+    priority: 2
     threads: config["threads"]
     resources:
         mem_mb=model_memory(2),
@@ -52,13 +54,14 @@ rule patch_heads:
         computing=COMPUTING,
         folder=subpath(input.model, parent=True),
         positions="",
+        share=share_option,
         shard=shard_option,
     message:
         "Patch {wildcards.patch_type} of every head, {wildcards.direction}"
     shell:
         "head-patching patch --model-folder {params.folder} --pairs {input.pairs}"
         " --patch-type {wildcards.patch_type} --direction {wildcards.direction}"
-        " {params.positions} {params.shard}"
+        " {params.positions} {params.share} {params.shard}"
         " {params.computing} --threads {threads} --out {output.patched} {input.cache} > {log} 2>&1"
 
 
@@ -74,6 +77,7 @@ use rule patch_heads as patch_positions with:
         computing=COMPUTING,
         folder=subpath(input.model, parent=True),
         positions=position_options,
+        share=share_option,
         shard=shard_option,
     message:
         "Patch {wildcards.patch_type} at named positions, {wildcards.direction}"
@@ -96,6 +100,7 @@ rule check_patching:
         "logs/check_patching/{model}_{task}_{corruption}.log",
     benchmark:
         "logs/check_patching/{model}_{task}_{corruption}.tsv"
+    priority: 1
     threads: 1
     resources:
         mem_mb=model_memory(4),

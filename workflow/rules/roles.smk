@@ -45,6 +45,7 @@ rule trace_paths:
         "logs/trace_paths/{model}_{task}_{corruption}.log",
     benchmark:
         "logs/trace_paths/{model}_{task}_{corruption}.tsv"
+    priority: 2
     threads: config["threads"]
     resources:
         mem_mb=model_memory(2),
@@ -287,6 +288,7 @@ rule validate_roles:
         "logs/validate_roles/{architecture}_{noise}.log",
     benchmark:
         "logs/validate_roles/{architecture}_{noise}.tsv"
+    priority: 2
     # Small models: threads would wait for each other. Several jobs run side by side.
     threads: 1
     resources:

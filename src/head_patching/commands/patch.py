@@ -57,6 +57,10 @@ def patch(
             help="Estimate all heads, confirm exactly only the strongest.",
         ),
     ] = False,
+    n_pairs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only the first so many pairs."),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -83,7 +87,11 @@ def patch(
         raise ValueError(
             f"--shard {part} cuts between the batches of the cache: expected its files"
         )
-    model, prompts = load_model(model_folder, device, dtype), PromptPairs.read(pairs)
+    drawn = PromptPairs.read(pairs)
+    if n_pairs is not None and n_pairs > len(drawn):
+        raise ValueError(f"--n-pairs {n_pairs}: {pairs} holds only {len(drawn)} pairs")
+    prompts = drawn.select(range(n_pairs or len(drawn)))
+    model = load_model(model_folder, device, dtype)
     if screen:
         from head_patching.patching.screening import screen_heads
 
@@ -99,8 +107,9 @@ def patch(
         return
     pair_indices = None
     if part:
-        batches = [batch for path in cache or () for batch in stored_batches(path)]
-        pair_indices = part.pairs(batches, len(prompts))
+        stored = [batch for path in cache or () for batch in stored_batches(path)]
+        pair_indices = part.pairs(stored, len(drawn), len(prompts))
+    wanted = range(len(prompts)) if pair_indices is None else pair_indices
     with progress(f"Patching {patch_type}, {direction}") as advance:
         dataset = HeadPatcher(model).run(
             prompts,
@@ -112,7 +121,7 @@ def patch(
             and (
                 batch
                 for path in cache
-                for batch in read_cache(path, prompts, model, pair_indices)
+                for batch in read_cache(path, drawn, model, wanted)
             ),
             pair_indices=pair_indices,
             on_progress=advance,

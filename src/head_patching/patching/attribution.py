@@ -175,7 +175,7 @@ def agreement(estimated: xr.Dataset, exact: xr.Dataset, top: int = 20) -> dict:
 
     Returns Pearson's and Spearman's correlation of mean changes of logit_diff, the
     share of the `top` exact heads among the `top` estimated ones, and the largest
-    single error (logit) with its head.
+    single error (logit) with its head; all over the pairs that were patched.
     """
     from scipy.stats import pearsonr, spearmanr
 
@@ -184,7 +184,8 @@ def agreement(estimated: xr.Dataset, exact: xr.Dataset, top: int = 20) -> dict:
         "corrupt_logit_diff" if direction == "denoising" else "clean_logit_diff"
     ]
     true = (exact.logit_diff - base).mean("pair").values
-    guess = (estimated.estimated_logit_diff - base).mean("pair").values
+    estimates = estimated.estimated_logit_diff.sel(pair=exact.pair)
+    guess = (estimates - base).mean("pair").values
     order = [np.argsort(-np.abs(x), axis=None)[:top] for x in (true, guess)]
     error = np.abs(guess - true)
     layer, head = np.unravel_index(error.argmax(), error.shape)

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def read_cache(
     """The batches of one file, memory-mapped, one at a time.
 
     `pairs` are the whole set of prompts and `model` the one that ran them, if at hand.
-    Of `pair_indices`, if given, a batch must hold one to be read.
+    Only `pair_indices` are read, if given.
 
     Raises
     ------
@@ -89,14 +90,21 @@ def read_cache(
         to another model or to other prompts.
     """
     manifest = read_manifest(path)
+    wanted = None if pair_indices is None else {*pair_indices}
+    held = chain.from_iterable(group["pairs"] for group in manifest["groups"])
+    if wanted is not None and wanted.isdisjoint(held):
+        return
     with reading(path, "a safetensors file", AGAIN):
         if sha256_file(path) != manifest["sha256"]:
             raise ValueError("its SHA-256 is not that in its manifest")
     require_same(path, manifest, pairs, model)
-    wanted = set(pair_indices or ())
     with safe_open(path, framework="pt") as file:
         for number, group in enumerate(manifest["groups"]):
-            if pair_indices is not None and not set(group["pairs"]) & wanted:
+            members = group["pairs"]
+            rows = range(len(members))
+            if wanted is not None:
+                rows = [row for row in rows if members[row] in wanted]
+            if not rows:
                 continue
             with reading(path, "a safetensors file", AGAIN):
                 clean, corrupt = (
@@ -110,7 +118,7 @@ def read_cache(
                 )
             if model is not None:
                 clean, corrupt = clean.to(model.W_E), corrupt.to(model.W_E)
-            yield PairBatch(group["pairs"], group["first"], clean, corrupt)
+            yield PairBatch(members, group["first"], clean, corrupt).select(rows)
 
 
 def stored_batches(path: Path | str) -> list[list[int]]:

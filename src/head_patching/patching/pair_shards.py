@@ -44,15 +44,21 @@ class Shard:
             )
         return cls(*map(int, found.groups()))
 
-    def pairs(self, batches: Sequence[Sequence[int]], n_pairs: int) -> list[int]:
-        """Its pairs; raises ValueError unless the batches hold each of all once."""
+    def pairs(
+        self, batches: Sequence[Sequence[int]], n_pairs: int, n_patched: int
+    ) -> list[int]:
+        """Its pairs, of those that are patched: the first `n_patched`.
+
+        Raises ValueError unless the batches hold each of all `n_pairs` once.
+        """
         held = sorted(chain.from_iterable(batches))
         if held != list(range(n_pairs)):
             raise ValueError(
                 f"the cached activations hold {len(held)} pairs, but not each of the "
                 f"{n_pairs} prompt pairs once: give all files of one cache"
             )
-        return cut(batches, self.count)[self.number - 1]
+        patched = [[pair for pair in batch if pair < n_patched] for batch in batches]
+        return cut(list(filter(None, patched)), self.count)[self.number - 1]
 
 
 def cut(batches: Sequence[Sequence[int]], count: int) -> list[list[int]]:

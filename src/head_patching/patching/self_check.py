@@ -23,6 +23,7 @@ from head_patching.tasks.pairs import PromptPairs
 N_PAIRS = 4
 
 ALL = "all"  # positions
+RUN = ["patch_type", "direction", "position"]
 
 
 def check_effects(
@@ -38,7 +39,9 @@ def check_effects(
     ones, of which the sample takes some each. Half the sample are the heads that moved
     logit_diff most, where an error would matter, the rest is drawn at random.
     """
-    indices = max(group_pairs(pairs).values(), key=len)[:N_PAIRS]
+    patched = pairs.select(effects.pair.values.tolist())  # perhaps the first ones alone
+    rows_of_group = max(group_pairs(patched).values(), key=len)[:N_PAIRS]
+    indices = effects.pair.values[rows_of_group].tolist()
     direction, patch_type = effects.attrs["direction"], effects.attrs["patch_type"]
     base = effects.corrupt_logit_diff
     if direction == "noising":
@@ -70,7 +73,7 @@ def check_effects(
                 "layer": layer,
                 "head": head,
                 "pair": pair,
-                "engine": float(engine[layer, head, place, pair]),
+                "engine": float(engine[layer, head, place].sel(pair=pair)),
                 "reference": float(reference[number, column]),
             }
             for number, (layer, head) in enumerate(heads)
@@ -155,6 +158,6 @@ def summarise(
         "tolerance": tolerance,
         "identity_max": identity,
         "n_heads": len(frame[["layer", "head"]].drop_duplicates()),
-        "n_pairs": len(frame.pair.unique()),
+        "n_pairs": int(frame.groupby(RUN).pair.nunique().max()),
         "n_comparisons": len(frame),
     }

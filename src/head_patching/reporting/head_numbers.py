@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from head_patching.columns import HEAD
 from head_patching.reporting.role_tables import MOST_UNDECIDED, MOST_WITH_ROLE
 from head_patching.reporting.rounding import (
     MISSING,
@@ -17,7 +18,6 @@ from head_patching.reporting.rounding import (
     math_mode,
 )
 from head_patching.reporting.sources import (
-    HEAD,
     NO_ROLE,
     ROLES,
     UNDECIDED,
@@ -38,8 +38,10 @@ def effect_numbers(results: Results) -> Numbers:
     """Top heads and counts of every direction and patch type."""
     kinds = sorted(set(results.effects["patch_type"]))
     confirmed = results.effects.get("confirmed", pd.Series([1]))
+    within = results.effects.query("patch_type != 'output'")
     numbers = {
         "grid/present": flag(len(kinds) > 1),
+        "grid/n-pairs": str(within["n_pairs"].max()) if len(within) else MISSING,
         "estimates/present": flag(bool((confirmed == 0).any())),
     }
     for direction in ("denoising", "noising"):
@@ -97,13 +99,15 @@ def agreement_numbers(results: Results) -> Numbers:
     sets = {name: side[side["important"] == 1].index for name, side in sides.items()}
     shared = sets["denoising"].intersection(sets["noising"])
     top_heads = [side.index[0] for side in sides.values()]
+    either = sides["denoising"].index
+    either = either[either.isin(sets["denoising"].union(sets["noising"]))]
     numbers = {
         "agreement/pearson": _correlation(*pair),
         "agreement/spearman": _correlation(pair[0].rank(), pair[1].rank()),
-        "agreement/n-both": str(len(shared)),
-        "agreement/n-either": str(len(sets["denoising"].union(sets["noising"]))),
         "agreement/same-top-head": flag(top_heads[0] == top_heads[1]),
     }
+    for name, heads in (("both", shared), ("either", either)):
+        numbers |= counted(f"agreement/{name}", heads.to_frame(index=False))
     for name, heads in sets.items():
         only = heads[~heads.isin(shared)]  # keeps the order: strongest first
         numbers |= counted(f"agreement/only-{name}", only.to_frame(index=False))
@@ -131,6 +135,10 @@ def role_numbers(results: Results) -> Numbers:
         sum(map(len, held.values())) > MOST_WITH_ROLE
     )
     numbers["roles/too-many-undecided"] = flag(n_undecided > MOST_UNDECIDED)
+    output = results.effects.query("patch_type == 'output' and important == 1")
+    important = set(zip(output["layer"], output["head"], strict=True))
+    heads = [head for head in order if head in important and held[head]]
+    numbers |= counted("roles/of-important", _frame(heads))
     sure = results.roles[results.roles["probability"] >= SURE]
     sure = set(zip(sure["layer"], sure["head"], strict=True))
     heads = [head for head in order if head in sure and held[head]]
@@ -162,7 +170,7 @@ def _layer_order(mean_layer: Mapping[str, float]) -> Numbers:
 
 
 def counted(key: str, heads: pd.DataFrame) -> Numbers:
-    r"""The keys with which a sentence counts and names heads: see `\countedheads`."""
+    r"""The keys with which `\countedheads` and `\howmany` count and name heads."""
     names = [
         head_name(*pair) for pair in zip(heads["layer"], heads["head"], strict=True)
     ]

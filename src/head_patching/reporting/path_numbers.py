@@ -6,9 +6,14 @@ from head_patching.reporting.head_numbers import (
     effect_text,
     flag,
     interval_text,
+    number_word,
     slug,
 )
-from head_patching.reporting.path_tables import KNOCKED_OUT, signals_among
+from head_patching.reporting.path_tables import (
+    KNOCKED_OUT,
+    MOST_SENDERS,
+    signals_among,
+)
 from head_patching.reporting.rounding import (
     MISSING,
     format_number,
@@ -51,6 +56,7 @@ def stability_numbers(results: Results) -> Numbers:
     jaccard = results.role_stability.set_index("role")["jaccard"]
     whole = float(jaccard[ALL_ROLES])
     return {
+        "evidence/most-senders": number_word(MOST_SENDERS),
         "roles/jaccard": math_mode(format_number(whole, 2)),
         "roles/stable": flag(whole >= 0.8),
         "roles/n-resamples": str(int(results.role_stability["n_resamples"].iloc[0])),

@@ -25,7 +25,11 @@ from head_patching.reporting.tabular import (
 KNOCKED_OUT = ("knocked_out.effect", "knocked_out.interaction")
 
 
-def paths_table(results: Results, most: int = 5) -> str:
+# Of each kind of path, in the table.
+MOST_SENDERS = 5
+
+
+def paths_table(results: Results, most: int = MOST_SENDERS) -> str:
     """The strongest important senders of each kind of path, with intervals."""
     by_head, rows, effects = results.roles_by_head(), [], []
     for criterion in paths_among(results.evidence["criterion"]):

@@ -15,6 +15,7 @@ from head_patching.reporting.tabular import interval_cell, tabular
 
 ARCHITECTURES = {"gpt2": "GPT-2", "llama": "Llama"}
 FIRST_TASK = "ioi"  # the others are named in the table
+NO_CIRCUIT = "all roles"  # what is left out of a model that has none
 MEASURES = ("precision", "recall")
 MODEL = ["architecture", "seed", "without"]
 
@@ -51,6 +52,8 @@ def validation_numbers(results: Results) -> Numbers:
     default = scores[scores["is_default"] == 1]
     silent, loudest = scores[scores["noise"] == 0], scores["noise"].max()
     analysed = nulls[nulls["refused"] == 0]
+    empty = nulls[nulls["without"] == NO_CIRCUIT]
+    n_empty_analysed = int((empty["refused"] == 0).sum())
     n_seeds = int(scores["n_models"].max())
     numbers = {
         "validation/circuits": f"{number_word(n_seeds)} circuit" + "s" * (n_seeds != 1),
@@ -61,6 +64,10 @@ def validation_numbers(results: Results) -> Numbers:
         "validation/n-cases": str(len(nulls)),
         "validation/n-refused": str(int(nulls["refused"].sum())),
         "validation/n-analysed": str(len(analysed)),
+        "validation/n-empty": str(len(empty)),
+        "validation/any-empty": flag(len(empty) > 0),
+        "validation/empty-analysed/n-words": number_word(n_empty_analysed),
+        "validation/empty-analysed/found": flag(n_empty_analysed > 0),
         "validation/n-false-roles": str(int(analysed["false_roles"].sum())),
         "validation/false-roles-per-model": format_number(
             analysed["false_roles"].mean(), 2

@@ -74,7 +74,7 @@ class Weights:
 def write_planted(planted: PlantedModel, words: Words, folder: Path | str) -> Path:
     """Write checkpoint, tokenizer and `truth.json`; returns the folder.
 
-    Nothing but scoring reads the truth.
+    Nothing that measures a model reads the truth.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,6 +114,17 @@ def build(
     planted: PlantedModel, words: Words, tokenizer: "PreTrainedTokenizerFast"
 ) -> "PreTrainedModel":
     """The model with all its weights."""
+    weights = all_weights(planted, words, tokenizer)
+    fill = {"gpt2": fill_gpt2, "llama": fill_llama}[planted.architecture]
+    with torch.no_grad():
+        model = fill(weights)
+    return model.eval()
+
+
+def all_weights(
+    planted: PlantedModel, words: Words, tokenizer: "PreTrainedTokenizerFast"
+) -> Weights:
+    """The weights of its embedding, heads, MLPs and unembedding."""
     residual = Residual(planted.seed)
     tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     codes = residual.token_codes(len(tokens))
@@ -125,17 +136,13 @@ def build(
             embedding[number] += residual["name"][:, 0]
         if word == START_TOKEN:
             embedding[number] += residual["start"][:, 0]
-    weights = Weights(
+    return Weights(
         embedding,
         residual.place_codes(N_CONTEXT) @ residual["place"].T,
         UNEMBEDDING * residual["output"] @ codes.T,
         all_heads(planted, residual),
         [noise_mlp(planted, residual, layer) for layer in range(N_LAYERS)],
     )
-    fill = {"gpt2": fill_gpt2, "llama": fill_llama}[planted.architecture]
-    with torch.no_grad():
-        model = fill(weights)
-    return model.eval()
 
 
 def all_heads(planted: PlantedModel, residual: Residual) -> list[list[HeadWeights]]:
@@ -232,8 +239,7 @@ def fill_llama(weights: Weights) -> "PreTrainedModel":
     size = GROUP_SIZE["llama"]
     blocks = zip(model.model.layers, weights.heads, weights.mlps, strict=True)
     for block, layer, mlp in blocks:
-        groups = [layer[first : first + size] for first in range(0, N_HEADS, size)]
-        sharing = [max(group, key=lambda head: head.planted) for group in groups]
+        sharing = key_value_heads(layer, size)
         put(block.self_attn.q_proj.weight, side_by_side(layer, "W_Q").T)
         put(block.self_attn.k_proj.weight, side_by_side(sharing, "W_K").T)
         put(block.self_attn.v_proj.weight, side_by_side(sharing, "W_V").T)
@@ -242,6 +248,12 @@ def fill_llama(weights: Weights) -> "PreTrainedModel":
         put(block.mlp.gate_proj.weight, mlp["gate"].T)
         put(block.mlp.down_proj.weight, mlp["out"].T)
     return model
+
+
+def key_value_heads(layer: Sequence[HeadWeights], size: int) -> list[HeadWeights]:
+    """Of each group of heads the one whose keys and values all of it use."""
+    groups = [layer[first : first + size] for first in range(0, N_HEADS, size)]
+    return [max(group, key=lambda head: head.planted) for group in groups]
 
 
 def side_by_side(heads: Collection[HeadWeights], name: str) -> np.ndarray:
