@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from figures.command import figure_command
 from figures.style import (
@@ -85,6 +86,7 @@ def effect_heatmap(
         ax.text(
             x, y, effect_name(row), ha=side, va="center_baseline", fontsize=5.5,
             color="black" if names_beside else color,
+            path_effects=[withStroke(linewidth=1, foreground="white")] * names_beside,
         )  # fmt: skip
     return ax
 

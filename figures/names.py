@@ -16,6 +16,7 @@ from matplotlib.patheffects import withStroke
 # In points, as all lengths here.
 GAPS = (2.0, 6.0, 12.0, 19.0, 27.0)  # from a point to its name, nearest first
 MARKER = 3.5  # half the size of a point
+BETWEEN = 2.0  # at least, between names
 ARROW_STEP = 2.0  # between places of an arrow that are kept free
 
 # Towards which side of its point a name stands, the best side first.
@@ -79,7 +80,7 @@ def name_points(
             for gap, box in spots
         ]
         gap, box = spots[int(np.argmin(costs))]
-        taken = np.vstack([taken, box])
+        taken = np.vstack([taken, box + BETWEEN * np.array([-1, 0, 1, 0])])
         leader = {"arrowstyle": "-", "linewidth": 0.4, "color": "#666666"}
         leader |= {"shrinkA": 0, "shrinkB": MARKER}
         ax.annotate(

@@ -69,7 +69,11 @@ def draw(evidence: pd.DataFrame, roles: pd.DataFrame) -> tuple[Figure, pd.DataFr
     for ax, (criterion, label) in zip(axes, EFFECTS.items(), strict=True):
         panel(rows[rows["criterion"] == criterion], ax=ax)
         ax.set_ylabel(label)
-    fig.legend(handles=role_handles(rows["role"]), loc="outside upper center", ncols=4)
+    fig.legend(
+        handles=role_handles(rows["role"], marker="o"),
+        loc="outside upper center",
+        ncols=4,
+    )
     for ax, criterion in zip(axes, EFFECTS, strict=True):
         shown = rows[rows["criterion"] == criterion]
         points = shown[["score_value", "effect"]].to_numpy()

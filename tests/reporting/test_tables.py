@@ -87,7 +87,7 @@ def test_roles_are_counted_and_named_strongest_first(results):
 def test_role_evidence_lists_what_was_met(results):
     rows = body(role_evidence_table(results))
     assert [row[1] for row in rows[:3]] == ["L24H4", "L21H7", "L26H1"]
-    assert rows[2][2] == "0.90"  # the probability
+    assert rows[2][2] == "0.900"  # the probability
     assert rows[2][3] == (
         r"attention END$\to$IO \ensuremath{0.55} \ensuremath{[0.52, 0.58]}; "
         r"negative copy score \ensuremath{0.87} \ensuremath{[0.84, 0.90]}; "

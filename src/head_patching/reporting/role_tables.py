@@ -80,7 +80,7 @@ def role_evidence_table(results: Results, most: int = MOST_WITH_ROLE) -> str:
                 for row in shown.itertuples()
             )
             key = (head.layer, head.head, role)
-            share = format_number(probability[key], 2)
+            share = format_number(probability[key], 3)
             line = [escape(role), head_name(head.layer, head.head), share, values]
             rows.append((strength, role, line))
     rows = sorted(sorted(rows)[:most], key=lambda row: (order.index(row[1]), row[0]))
