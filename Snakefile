@@ -92,7 +92,12 @@ onstart:
     begin_build()
 
 
+onerror:
+    end_build()
+
+
 onsuccess:
+    end_build()
     print("chapter  results/paper/chapter.pdf")
     print("figures  results/figures/")
     print("tables   results/tables/")

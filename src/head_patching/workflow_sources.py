@@ -69,7 +69,7 @@ def _imports(module: str, root: Path) -> tuple[str, ...]:
         return ()
     is_package = file.name == "__init__.py"
     names = set(_parents(module))
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
+    for node in _statements(ast.parse(file.read_text(encoding="utf-8"), str(file))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -80,6 +80,14 @@ def _imports(module: str, root: Path) -> tuple[str, ...]:
                 base = ".".join([*around, *([base] if base else [])])
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
     return tuple(sorted(name for name in names if name.split(".")[0] in PACKAGES))
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node; expressions, which hold none, are not entered."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+            yield from _statements(child)
 
 
 def _parents(module: str) -> Iterator[str]:

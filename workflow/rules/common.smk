@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import sys
+import threading
 from pathlib import Path
 
 from head_patching.build_lock import take_lock
@@ -100,6 +101,16 @@ def begin_build():
         sys.exit(f"error: {error}")
     except OSError as error:  # a full disk
         sys.exit(f"error: .snakemake: {error.strerror}")
+
+
+def end_build():
+    """Cancel Snakemake's timers, each of which would keep it from ending for a span.
+
+    See max-jobs-per-timespan in profiles/default.
+    """
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
 
 
 def sources(command):
