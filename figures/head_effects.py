@@ -42,18 +42,15 @@ def effect_heatmap(
     effects: pd.DataFrame,
     *,
     limit: float,
-    top: int = 10,
+    named: pd.DataFrame,
     names_beside: bool = False,
-    only_important: bool = False,
-    least: float = 0.0,
     ax: Axes | None = None,
 ) -> Axes:
-    """Heat map of one patch type and direction, its strongest heads named.
+    """Heat map of one patch type and direction, with the names of some of its rows.
 
     A dot marks a cell whose effect is an estimate.
     Colours run from -limit to +limit, so that panels of one figure can share them.
-    Names stand in the cells, or beside them where cells are too narrow for a name;
-    heads whose effect is smaller than `least` have none.
+    Names stand in the cells, or beside them where cells are too narrow for a name.
     """
     ax = plt.gca() if ax is None else ax
     grid = effect_grid(effects)
@@ -72,8 +69,6 @@ def effect_heatmap(
     if "confirmed" in effects:
         estimates = effects[effects["confirmed"] == 0]
         ax.scatter(estimates["head"], estimates["layer"], s=1, color="#666666")
-    shown = effects[effects["important"] == 1] if only_important else effects
-    named = strongest(shown[shown["effect"].abs() >= least], top)
     places = {head: (*head[::-1], "center") for head in heads_of(named)}
     if names_beside:
         places = places_beside(list(places), n_heads)
@@ -148,7 +143,7 @@ def draw(effects: pd.DataFrame, top: int = 10) -> tuple[Figure, pd.DataFrame]:
     )
     for ax, direction in zip(axes[0], directions, strict=True):
         panel = shown[shown["direction"] == direction]
-        effect_heatmap(panel, limit=limit, top=top, ax=ax)
+        effect_heatmap(panel, limit=limit, named=strongest(panel, top), ax=ax)
         ax.set_title(DIRECTION_TITLES[direction])
     for ax in axes[0, 1:]:
         ax.set_ylabel("")

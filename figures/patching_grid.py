@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
-from figures.head_effects import effect_heatmap
+from figures.head_effects import effect_heatmap, strongest
 from figures.style import DIRECTION_MARKERS, TEXT_WIDTH, effect_bar
 
 PATCH_TYPES = ("output", "q", "k", "v", "pattern")
@@ -35,12 +35,13 @@ def draw(effects: pd.DataFrame, top: int = 3) -> tuple[Figure, pd.DataFrame]:
         for ax, kind in zip(line, kinds, strict=True):
             chosen = (shown["direction"] == direction) & (shown["patch_type"] == kind)
             if chosen.any():
+                panel = shown[chosen]
+                visible = panel[panel["effect"].abs() >= VISIBLE * limit]
                 effect_heatmap(
-                    shown[chosen],
+                    panel,
                     limit=limit,
-                    top=top,
+                    named=strongest(visible, top),
                     names_beside=True,
-                    least=VISIBLE * limit,
                     ax=ax,
                 )
             ax.set(xlabel="", ylabel="")

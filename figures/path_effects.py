@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
-from figures.head_effects import effect_heatmap
+from figures.head_effects import effect_heatmap, strongest
 from figures.style import TEXT_WIDTH, effect_bar
 from head_patching.reporting.tabular import path_target, paths_among
 
@@ -34,9 +34,8 @@ def draw(evidence: pd.DataFrame, top: int = 4) -> tuple[Figure, pd.DataFrame]:
     for ax, criterion in zip(axes, paths, strict=True):
         title = fill(path_target(criterion), 17 if len(paths) > 3 else 40)
         panel = shown[shown["criterion"] == criterion]
-        effect_heatmap(
-            panel, limit=limit, top=top, only_important=True, names_beside=True, ax=ax
-        )
+        named = strongest(panel[panel["important"] == 1], top)
+        effect_heatmap(panel, limit=limit, named=named, names_beside=True, ax=ax)
         if panel["effect"].isna().all():
             title += "\n(no receivers)"
         ax.set_title(title)

@@ -13,7 +13,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from head_patching.models.loading import load_bridge, load_model, prepare_model
+from head_patching.models.bridge import load_bridge
+from head_patching.models.loading import load_model, prepare_model
 from head_patching.tasks.pairs import PromptPair, PromptPairs
 
 D_VOCAB = 53

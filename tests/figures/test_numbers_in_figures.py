@@ -82,7 +82,8 @@ def test_equal_effects_are_ordered_by_layer_and_head():
 
 def test_layer_0_lies_at_the_bottom_and_colours_are_symmetric():
     panel = FOUR[FOUR["direction"] == "denoising"]
-    ax = head_effects.effect_heatmap(panel, limit=0.4, top=1, ax=plt.subplot())
+    named = head_effects.strongest(panel, 1)
+    ax = head_effects.effect_heatmap(panel, limit=0.4, named=named, ax=plt.subplot())
     mesh = ax.collections[0]
     assert mesh.norm.vmin == -mesh.norm.vmax == -0.4
     assert ax.get_ylim()[0] < ax.get_ylim()[1]

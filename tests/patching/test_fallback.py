@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from head_patching.models.loading import load_bridge, load_model, prepare_model
+from head_patching.models.bridge import load_bridge
+from head_patching.models.loading import load_model, prepare_model
 from head_patching.patching.experiment import HeadPatcher
 from tests.architectures import D_VOCAB, random_pairs, word_tokenizer
 from tests.patching.test_sweep import reference_logit_diff

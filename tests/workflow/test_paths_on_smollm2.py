@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from head_patching.models.loading import load_bridge, load_model
+from head_patching.models.bridge import load_bridge
+from head_patching.models.loading import load_model
 from head_patching.patching.path_sweep import Receivers
 from head_patching.patching.paths import path_effects
 from head_patching.tasks.ioi import ioi_pairs

@@ -55,6 +55,10 @@ PATCHED = expand(
     patch_type=config["patch_types"],
 )
 
+# Beside these roles are decided: what is within heads is patched to describe them, on too
+# few pairs to test what matters.
+OUTPUTS = [path for path in PATCHED if path.endswith("_output.nc")]
+
 # The same, position by position.
 POSITIONS = expand(
     "results/{{model}}/{{task}}/{{corruption}}/positions/{direction}_output.nc",

@@ -9,15 +9,6 @@ def traced_pairs(wildcards):
     return [f"{folder}/{corruption}{bos}/pairs.jsonl" for corruption in corruptions]
 
 
-def patched(wildcards):
-    """The patched runs that roles are decided beside.
-
-    Outputs alone: what is within heads is patched to describe them, on too few pairs to
-    test what matters.
-    """
-    return [path for path in PATCHED if path.endswith("_output.nc")]
-
-
 def criteria(wildcards):
     """The table of what a task's roles ask of a head, if it has one."""
     path = f"config/roles/{wildcards.task}.yaml"

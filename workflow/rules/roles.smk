@@ -73,7 +73,7 @@ rule classify_roles:
     input:
         evidence="results/{model}/{task}/{corruption}/evidence.nc",
         paths="results/{model}/{task}/{corruption}/paths.nc",
-        patched=patched,
+        patched=OUTPUTS,
         criteria=criteria,
         sources=sources("classify-roles"),
     output:

@@ -51,7 +51,8 @@ def benchmark(
     from rich.console import Console
 
     from head_patching.lookup import find
-    from head_patching.models.loading import load_bridge, load_model
+    from head_patching.models.bridge import load_bridge
+    from head_patching.models.loading import load_model
     from head_patching.models.prepared import prepared_folder
     from head_patching.patching import benchmark as timing
     from head_patching.patching.contenders import (

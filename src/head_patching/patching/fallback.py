@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from head_patching.metrics import answer_probability, kl_from_clean, logit_diff
-from head_patching.models.loading import load_bridge
+from head_patching.models.bridge import load_bridge
 from head_patching.models.transformer import Model
 from head_patching.patching.reference import reference_logits, run_tokens
 from head_patching.patching.runs import group_pairs

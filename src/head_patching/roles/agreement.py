@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from head_patching.roles.classify import HEAD, NO_ROLE, UNDECIDED
+from head_patching.columns import HEAD
+from head_patching.roles.classify import NO_ROLE, UNDECIDED
 
 Heads = Sequence[tuple[int, int]]
 

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
+from head_patching.columns import HEAD
 from head_patching.roles.criteria import Criterion, verdicts
 
 UNDECIDED = "undecided"
 NO_ROLE = "no role"
-HEAD = ["layer", "head"]
 MEASURED = ["value", "ci_low", "ci_high", "q_value"]
 
 
