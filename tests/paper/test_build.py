@@ -105,7 +105,7 @@ def test_the_text_stays_true_under_other_results(
     for said in (
         "there is no set of heads for the weights to tell apart",
         "cannot be correlated with any criterion",
-        "There is no pair of a previous token head and an induction head",
+        "there is no pair of a previous token head and an induction head",
         "No pair stands out by keys",
         "report two heads as induction heads (L11H3 and L20H1)",
         "no heads matter for sufficiency",
