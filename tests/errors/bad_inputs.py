@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 VALUES = [None, True, -1, 0, 3, 10**20, 0.5, float("nan"), "", "x", "1e-4", "../up"]
@@ -72,8 +72,8 @@ def each_is_refused(
     )  # fmt: skip
     @given(inputs)
     def refuse(value: object) -> None:
-        if len(found) < n_inputs:
-            assume(refused(value))
+        # The same input must end in the same way however often it is drawn.
+        if len(found) < n_inputs and refused(value):
             found.add(repr(value))
 
     refuse()

@@ -23,7 +23,7 @@ def patching_commands(*settings: str) -> list[str]:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ((), {"ioi": "15", "induction": "8"}),
+        ((), {"ioi": "10", "induction": "5"}),
         (("share_within_heads=0.01",), {"ioi": "2", "induction": "2"}),
         (("share_within_heads=1", "shards=2"), {"ioi": "30", "induction": "16"}),
     ],

@@ -19,8 +19,9 @@ Label = str | int | None  # a position's name or number; None: all positions at 
 ROWS_PER_SHARE = 6000
 ROWS_PER_SHARE_ON_GPU = 200_000
 
-# A batch with fewer shares is cut by heads too, lest a lane have nothing to do.
-MIN_SHARES = 2
+# A batch with fewer shares is cut by heads too, lest a lane have nothing to do: unless it
+# has so few rows that its products would become small.
+MIN_SHARES, ROWS_WORTH_CUTTING = 2, 1000
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,10 @@ def shares(
         for position, rows in rows_by_position(pairs, batch, label)
         for start in range(0, len(rows), step)
     ]
+    worth_cutting = len(batch.indices) * rows_per_pair >= ROWS_WORTH_CUTTING
     n_groups = max(
         math.ceil(rows_per_pair / most),
-        MIN_SHARES if len(parts) < MIN_SHARES else 1,
+        MIN_SHARES if len(parts) < MIN_SHARES and worth_cutting else 1,
     )
     groups = [heads[number::n_groups] for number in range(n_groups)]
     whole = len(batch.indices) * len(labels) * len(heads)
