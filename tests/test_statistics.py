@@ -15,6 +15,7 @@ from head_patching.statistics import (
     resampled_group_counts,
     sign_flip_p,
     sign_flip_p_normal,
+    widened,
 )
 
 TEMPLATES = np.repeat(["a", "b", "c", "d"], 3)
@@ -278,3 +279,16 @@ def test_exact_test_agrees_with_scipy():
 def test_wrong_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_share_on_which_all_prompts_agree_has_an_interval(value):
+    """With n groups the exact one-sided bound at a tail of 2.5 %: 0.025 ** (1 / n)."""
+    _, low, high = widened((value, value, value), 10, 0.95)
+    far = 0.025**0.1
+    assert (low, high) == pytest.approx((far, 1) if value else (0, 1 - far))
+    assert widened((0.5, 0.5, 0.5), 10, 0.95) == (0.5, 0.5, 0.5)
+    assert widened((value, 0.0, 1.0), 10, 0.95) == (value, 0.0, 1.0)
+    assert stats.binom.pmf(10, 10, far) == pytest.approx(0.025)
+    one_group = widened((value, np.nan, np.nan), 1, 0.95)
+    assert np.isnan(one_group[1:]).all()

@@ -19,8 +19,8 @@ COLUMNS = {
     "scores": ["task", "architecture", "noise", "role", "tp", "fp", "fn", "is_default"]
     + ["precision", "precision_low", "precision_high", "n_models"]
     + ["recall", "recall_low", "recall_high"],
-    "null_models": ["architecture", "seed", "without", "refused", "false_roles"]
-    + ["task"],
+    "null_models": ["architecture", "seed", "without", "refused", "task"]
+    + ["false_roles", "heads"],
     "overlap": ["first", "second", "direction", "n_first", "n_second", "shared"]
     + ["jaccard", "ci_low", "ci_high", "expected", "p_value", "heads"],
     "repetition": ["distance", "copies", "metric", "mean", "ci_low", "ci_high"]

@@ -14,6 +14,8 @@ import numpy as np
 import scipy
 from jaxtyping import Bool, Float, Int
 
+Interval = tuple[float, float, float]  # value, low, high
+
 CELLS_AT_ONCE = 2**22  # of the array [.., resample]: 32 MB of float64
 
 
@@ -93,6 +95,29 @@ def bootstrap_ratio(
             ratios = rows[part] @ counts.T / denominators  # [row resample]
             low[part], high[part] = np.quantile(ratios, tails, axis=1)
     return estimate.reshape(axes), low.reshape(axes), high.reshape(axes)
+
+
+def proportion_interval(n_right: int, n: int, level: float) -> tuple[float, float]:
+    """The exact interval of a proportion (Clopper & Pearson, Biometrika 26, 1934)."""
+    interval = scipy.stats.binomtest(n_right, n).proportion_ci(level)
+    return float(interval.low), float(interval.high)
+
+
+def widened(interval: Interval, n_groups: int, level: float) -> Interval:
+    """A share's interval, or Clopper-Pearson's over groups where all of them agree.
+
+    A share of exactly 0 or 1 in every group leaves the bootstrap without any width, as
+    if no other prompt could be answered otherwise.
+
+    Parameters
+    ----------
+    interval
+        The share, low and high. NaN ends, those of a single group, stay.
+    """
+    share, low, high = interval
+    if low != high or share not in (0.0, 1.0):
+        return interval
+    return share, *proportion_interval(round(share * n_groups), n_groups, level)
 
 
 def resampled_group_counts(

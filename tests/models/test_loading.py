@@ -10,11 +10,11 @@ from safetensors.torch import load_file, save_file
 from head_patching.checksums import sha256_file
 from head_patching.models.loading import (
     load_model,
-    load_tokenizer,
     new_folder,
     prepare_model,
 )
 from head_patching.models.planted.circuit import DEFAULT_NOISE
+from head_patching.models.tokenizer import load_tokenizer
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.tasks import find_task
 from head_patching.tasks.vocabulary import WORDS

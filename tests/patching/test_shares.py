@@ -14,8 +14,8 @@ from tests.architectures import random_pairs
 def test_few_rows_stay_together(prepared, n_heads, n_shares):
     """Two pairs of five positions after the first difference: ten rows a head.
 
-    So 100 heads are a thousand rows, which two lanes share by heads. With 800 heads each
-    pair has 4000 of the 6000 rows of a share, with 1300 it has more than there are.
+    So 100 heads are a thousand rows, which two lanes share by heads. With 800 heads
+    each pair has 4000 of the 6000 rows of a share, with 1300 it has more than those.
     """
     assert ROWS_WORTH_CUTTING == 1000
     model, _ = prepared
@@ -25,6 +25,8 @@ def test_few_rows_stay_together(prepared, n_heads, n_shares):
     assert batch.clean.n_positions - batch.first == 5
     cut = shares(pairs, batch, [None], heads)
     assert len(cut) == n_shares
-    patched = [(pair, head) for s in cut for pair in s.batch.indices for head in s.heads]
+    patched = [
+        (pair, head) for s in cut for pair in s.batch.indices for head in s.heads
+    ]
     assert sorted(patched) == [(pair, head) for pair in (0, 1) for head in heads]
     np.testing.assert_allclose(sum(share.work for share in cut), 1)

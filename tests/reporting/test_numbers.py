@@ -53,6 +53,14 @@ def test_top_heads_and_counts(few):
     assert numbers["ioi/denoising/output/concentration"] == "67"
 
 
+def test_the_estimate_that_finds_fewest(results):
+    """0.95 of 20 in denoising, 0.4 of 20 in noising."""
+    numbers = build_numbers([results])
+    assert numbers["ioi/estimates/fewest"] == "8"
+    assert numbers["ioi/estimates/fewest-of"] == "outputs in noising"
+    assert numbers["ioi/estimates/some-missed"] == "true"
+
+
 def test_agreement_of_the_two_directions(few):
     numbers = build_numbers([few])
     assert numbers["ioi/agreement/both/n"] == "1"

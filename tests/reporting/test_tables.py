@@ -1,11 +1,13 @@
 """Tables: order of rows, signs, dashes, and LaTeX that is only a tabular."""
 
 import dataclasses
+import math
 import re
 
 import pandas as pd
 import pytest
 
+from head_patching.reporting.role_tables import why_missed
 from head_patching.reporting.tables import (
     SHARED_TABLES,
     TASK_TABLES,
@@ -207,3 +209,23 @@ def test_all_tables_are_written_the_same_twice(results, tmp_path):
     assert first == second
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == sorted(f"{name}.tex" for name in TABLES)
+
+
+def test_why_a_demand_was_missed():
+    """Large but not told from zero, not measured, or (no reason given) too small."""
+    rows = [
+        ("mover", "path", "effect >=", 0.02, 0.03, 0),
+        ("mover", "attention", ">=", 0.2, 0.1, 0),
+        ("mover", "copies", ">=", 0.5, math.nan, 0),
+        ("negative", "path", "effect <=", -0.02, 0.03, 0),
+        ("negative", "gain", "effect <=", -0.02, -0.03, 0),
+        ("other", "path", "effect >=", 0.02, 0.03, 1),
+    ]
+    names = ["role", "criterion", "comparison", "threshold", "value", "verdict"]
+    assert why_missed(pd.DataFrame(rows, columns=names)) == {
+        ("mover", "path"): "not told from zero",
+        ("mover", "attention"): "",
+        ("mover", "copies"): "not measured",
+        ("negative", "path"): "",
+        ("negative", "gain"): "not told from zero",
+    }

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from head_patching.models.planted.circuit import draw_circuit
 from head_patching.patching.runs import run_pairs
@@ -19,7 +18,6 @@ from head_patching.roles.replication import (
     replication,
     role_agreement,
     role_disagreements,
-    widened,
 )
 from head_patching.statistics import bootstrap_mean
 from head_patching.tasks import find_task
@@ -99,17 +97,6 @@ def test_both_settings_are_named():
     assert table[["prepend_bos", "own"]].to_numpy().tolist() == [[0, 1], [1, 0]]
     assert table["value"].tolist() == [0.75, 1.0]
     assert table["agrees"].tolist() == [0, 1]
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0])
-def test_a_share_on_which_all_prompts_agree_has_an_interval(value):
-    """With n groups the exact one-sided bound at a tail of 2.5 %: 0.025 ** (1 / n)."""
-    _, low, high = widened((value, value, value), 10, 0.95)
-    far = 0.025**0.1
-    assert (low, high) == pytest.approx((far, 1) if value else (0, 1 - far))
-    assert widened((0.5, 0.5, 0.5), 10, 0.95) == (0.5, 0.5, 0.5)
-    assert widened((value, 0.0, 1.0), 10, 0.95) == (value, 0.0, 1.0)
-    assert stats.binom.pmf(10, 10, far) == pytest.approx(0.025)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def make_pairs(
     ] = PrependBos.AUTO,
 ) -> None:
     """Write prompt pairs of a task, each prompt checked in the model's tokens."""
-    from head_patching.models.loading import load_tokenizer
+    from head_patching.models.tokenizer import load_tokenizer
     from head_patching.tasks import find_task
 
     build = find_task(task).build

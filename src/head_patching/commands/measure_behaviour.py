@@ -74,12 +74,13 @@ def summarise(
     """Means with intervals, over all pairs and for each template.
 
     Over all pairs, templates are resampled; within a template, its pairs are. One
-    pair alone has no interval.
+    pair alone has no interval, and where the model is right or wrong in every group,
+    that of the accuracy is an exact one.
     """
     import numpy as np
     import pandas as pd
 
-    from head_patching.statistics import bootstrap_mean
+    from head_patching.statistics import bootstrap_mean, widened
 
     templates = np.array([pair.template for pair in pairs])
     single = np.arange(len(pairs))
@@ -89,9 +90,16 @@ def summarise(
     rows = []
     for group, (chosen, labels) in groups.items():
         for (run, metric), values in measured.items():
-            interval = bootstrap_mean(
-                values[chosen], labels[chosen], resamples, seed, level
+            interval = tuple(
+                map(
+                    float,
+                    bootstrap_mean(
+                        values[chosen], labels[chosen], resamples, seed, level
+                    ),
+                )
             )
-            rows.append((group, run, metric, *map(float, interval), chosen.sum()))
+            if metric == "accuracy":
+                interval = widened(interval, len(set(labels[chosen])), level)
+            rows.append((group, run, metric, *interval, chosen.sum()))
     columns = ["group", "run", "metric", "mean", "ci_low", "ci_high", "n_pairs"]
     return pd.DataFrame(rows, columns=columns)

@@ -22,7 +22,7 @@ def show_attention(
 ) -> None:
     """Write the attention of the strongest head of each role on a typical prompt."""
     from head_patching.columns import COLUMNS
-    from head_patching.models.loading import load_tokenizer
+    from head_patching.models.tokenizer import load_tokenizer
     from head_patching.patching.cache import read_cache
     from head_patching.reading import read_csv
     from head_patching.results import write_csv

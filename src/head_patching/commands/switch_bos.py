@@ -5,7 +5,7 @@ from head_patching.commands.options import ModelFolder, Out, Pairs
 
 def switch_bos(model_folder: ModelFolder, pairs: Pairs, out: Out) -> None:
     """Write the same pairs, with a begin-of-sequence token if they have none."""
-    from head_patching.models.loading import load_tokenizer
+    from head_patching.models.tokenizer import load_tokenizer
     from head_patching.tasks import find_task
     from head_patching.tasks.pairs import PromptPairs
 

@@ -1,8 +1,5 @@
 """TransformerLens's model of a checkpoint, and what is read off it."""
 
-import logging
-import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +7,8 @@ import torch
 from torch import Tensor
 
 from head_patching.models.integrity import require_as_prepared
+from head_patching.models.tokenizer import quiet_transformers
 from head_patching.models.weights import ModelConfig
-
-
-def quiet_transformers() -> None:
-    """Silence what importing transformers prints about optional packages."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    warnings.filterwarnings("ignore", module="transformer_lens")
-    logging.getLogger("transformers").setLevel(logging.ERROR)
 
 
 def load_bridge(checkpoint: Path | str) -> Any:

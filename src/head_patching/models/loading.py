@@ -23,7 +23,6 @@ from head_patching.checksums import sha256_file
 from head_patching.models.bridge import (
     config_of,
     load_bridge,
-    quiet_transformers,
     tensors_of,
 )
 from head_patching.models.checkpoints import (
@@ -36,11 +35,11 @@ from head_patching.models.checks import check_against_bridge
 from head_patching.models.devices import find_device, find_dtype
 from head_patching.models.integrity import (
     checksums_of,
-    require_as_prepared,
     require_weights,
 )
 from head_patching.models.planted.words import Words
 from head_patching.models.registry import FolderModel, find_source, short_name
+from head_patching.models.tokenizer import load_tokenizer, quiet_transformers
 from head_patching.models.transformer import Model
 from head_patching.models.weights import LayerWeights, ModelConfig
 from head_patching.reading import read_record, reading
@@ -104,37 +103,6 @@ def require_finite(where: Path | str, tensors: dict[str, Tensor]) -> None:
         # NaN and infinity reach the extremes: one pass, without an array of truths.
         if tensor.numel() and not torch.stack(tensor.aminmax()).isfinite().all():
             raise ValueError(f"{where}: weight {name} holds NaN or infinite values")
-
-
-def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a checkpoint folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such folder.
-    ValueError
-        When its files are not those that the model was prepared from.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder} does not exist: run `head-patching prepare-model --model NAME "
-            f"--out {folder.parent}`"
-        )
-    quiet_transformers()
-    require_as_prepared(folder, with_weights=False)
-    if (folder / "tokenizer.json").is_file():
-        # What AutoTokenizer comes to in the end, without importing every model first.
-        from transformers import PreTrainedTokenizerFast
-
-        return PreTrainedTokenizerFast.from_pretrained(
-            str(folder), local_files_only=True
-        )
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(
-        str(folder), local_files_only=True, trust_remote_code=False
-    )
 
 
 def require_tokenizer(checkpoint: Path, config: ModelConfig) -> None:

@@ -19,8 +19,9 @@ from head_patching.patching.runs import group_pairs, run_batch
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
 
-# Pairs on which the sampled heads are compared, of one prompt length.
-N_PAIRS = 4
+# Pairs on which the sampled heads are compared, of one prompt length: each goes through
+# the slow reference once for every head and run.
+N_PAIRS = 2
 
 ALL = "all"  # positions
 RUN = ["patch_type", "direction", "position"]

@@ -19,8 +19,8 @@ Label = str | int | None  # a position's name or number; None: all positions at 
 ROWS_PER_SHARE = 6000
 ROWS_PER_SHARE_ON_GPU = 200_000
 
-# A batch with fewer shares is cut by heads too, lest a lane have nothing to do: unless it
-# has so few rows that its products would become small.
+# A batch with fewer shares is cut by heads too, lest a lane have nothing to do: unless
+# it has so few rows that its products would become small.
 MIN_SHARES, ROWS_WORTH_CUTTING = 2, 1000
 
 

@@ -59,6 +59,20 @@ def effect_numbers(results: Results) -> Numbers:
     return numbers
 
 
+def estimate_numbers(results: Results) -> Numbers:
+    """Where attribution patching finds fewest of the strongest heads, and how many."""
+    table = results.attribution.sort_values(["patch_type", "direction"])
+    fewest = table.loc[table["top_shared"].idxmin()]
+    kind = fewest["patch_type"]
+    kind = f"{kind}s" if kind in ("output", "pattern") else math_mode(kind)
+    return {
+        "estimates/top": str(fewest["top"]),
+        "estimates/fewest": str(round(fewest["top_shared"] * fewest["top"])),
+        "estimates/fewest-of": f"{kind} in {fewest['direction']}",
+        "estimates/some-missed": flag(fewest["top_shared"] < 1),
+    }
+
+
 def _ranked_numbers(ranked: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Numbers of one direction and patch type, strongest head first."""
     important = ranked[ranked["important"] == 1]

@@ -1,6 +1,7 @@
 """Tables of roles: which heads have them, by which measurements, asked by whom."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -99,12 +100,14 @@ def undecided_table(results: Results, most: int = MOST_UNDECIDED) -> str:
     """
     undecided = results.roles[results.roles["role"] == UNDECIDED]
     missing = undecided.set_index(["layer", "head"])["missing"].to_dict()
+    tested = dict(list(results.role_criteria.groupby(["layer", "head"])))
     rows = []
     for head in results.effects_of("denoising").itertuples():
         key = (head.layer, head.head)
         if key in missing and len(rows) < most:
             shown = shown_text(results, *key)
-            rows.append([head_name(*key), shown, missing_text(missing[key])])
+            why = why_missed(tested.get(key, results.role_criteria.head(0)))
+            rows.append([head_name(*key), shown, missing_text(missing[key], why)])
     if not rows:
         rows = [["none", MISSING, MISSING]]
     columns = ["Head", "Measured", "Nearest roles: not met"]
@@ -130,18 +133,42 @@ def shown_text(results: Results, layer: int, head: int) -> str:
     return "; ".join(parts) or MISSING
 
 
-def missing_text(missing: str) -> str:
+def why_missed(tested: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """By role and criterion, why one head misses it, where the size is not the reason.
+
+    Of several demands on one criterion the first that is missed counts.
+    """
+    reasons: dict[tuple[str, str], str] = {}
+    for row in tested[tested["verdict"] == 0].itertuples():
+        beyond = row.value - row.threshold
+        if row.comparison.endswith("<="):
+            beyond = -beyond
+        reason = ""
+        if math.isnan(row.value):
+            reason = "not measured"
+        elif row.comparison.startswith("effect") and beyond >= 0:
+            reason = "not told from zero"
+        reasons.setdefault((row.role, row.criterion), reason)
+    return reasons
+
+
+def missing_text(missing: str, why: Mapping[tuple[str, str], str]) -> str:
     """What `roles.csv` says is missing, in the words of the text, as LaTeX.
 
     Examples
     --------
-    >>> missing_text("name mover: direct_effect, copy_score; induction: x_y")
-    'name mover: direct effect, copy score; induction: x y'
+    >>> why = {("name mover", "copy_score"): "not measured"}
+    >>> missing_text("name mover: direct_effect, copy_score; induction: x_y", why)
+    'name mover: direct effect, copy score (not measured); induction: x y'
     """
     roles = []
     for part in missing.split("; "):
         role, _, criteria = part.rpartition(": ")
-        named = ", ".join(criterion_name(name) for name in criteria.split(", "))
+        reasons = {name: why.get((role, name)) for name in criteria.split(", ")}
+        named = ", ".join(
+            criterion_name(name) + (f" ({reason})" if reason else "")
+            for name, reason in reasons.items()
+        )
         roles.append(f"{escape(role)}: {named}" if role else named)
     return "; ".join(roles)
 

@@ -1,5 +1,7 @@
 """The validation on planted models: its table and its numbers."""
 
+from collections import Counter
+
 import pandas as pd
 
 from head_patching.reporting.head_numbers import Numbers, flag, number_word
@@ -46,6 +48,31 @@ def validation_table(results: Results) -> str:
     return tabular(pd.DataFrame(rows, columns=columns), "@{}llrrrll@{}")
 
 
+def false_roles_text(cases: pd.DataFrame) -> str:
+    """Which roles nobody planted were found, how often, and in models without what.
+
+    Examples
+    --------
+    >>> heads = ["L7H5 name mover, L7H6 name mover", "L1H2 induction", ""]
+    >>> without = ["name mover", "name mover", "induction"]
+    >>> false_roles_text(pd.DataFrame({"without": without, "heads": heads}))
+    'two times name mover and one time induction in models without name mover'
+    """
+    shown = []
+    for without, of_model in cases.groupby("without"):
+        named = [text for text in of_model["heads"].fillna("") if text]
+        found = Counter(
+            head.partition(" ")[2] for text in named for head in text.split(", ")
+        )
+        times = [
+            f"{number_word(count)} time{'s' * (count > 1)} {role}"
+            for role, count in found.items()
+        ]
+        if times:
+            shown.append(f"{' and '.join(times)} in models without {without}")
+    return "; ".join(shown)
+
+
 def validation_numbers(results: Results) -> Numbers:
     """How often roles are right, at the default noise, without noise, and at most."""
     scores, nulls = results.scores, results.null_models
@@ -69,6 +96,8 @@ def validation_numbers(results: Results) -> Numbers:
         "validation/empty-analysed/n-words": number_word(n_empty_analysed),
         "validation/empty-analysed/found": flag(n_empty_analysed > 0),
         "validation/n-false-roles": str(int(analysed["false_roles"].sum())),
+        "validation/false-roles": escape(false_roles_text(analysed)),
+        "validation/any-false": flag(analysed["false_roles"].sum() > 0),
         "validation/false-roles-per-model": format_number(
             analysed["false_roles"].mean(), 2
         ),

@@ -89,6 +89,7 @@ def pair_numbers(results: Results, kind: str) -> Numbers:
     return {
         f"{key}/tested": flag(pd.notna(p_value)),
         f"{key}/n-pairs": str(int(row["n_pairs"])),
+        f"{key}/one": flag(row["n_pairs"] == 1),
         f"{key}/difference": math_mode(format_number(row["difference"], 3, sign=True)),
         f"{key}/more-than-others": flag(p_value < 0.05),
     } | p_numbers(key, p_value)

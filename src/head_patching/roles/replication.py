@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy
 
 from head_patching.roles.agreement import (
     Heads,
@@ -23,18 +22,16 @@ from head_patching.roles.agreement import (
 )
 from head_patching.roles.measured import Measured
 from head_patching.roles.published import ALL_HEADS
-from head_patching.statistics import bootstrap_mean
+from head_patching.statistics import Interval, bootstrap_mean, widened
 
-# Shares of answers or names, which all prompts may agree on.
-SHARES = ("accuracy", "copy_score", "negative_copy_score")
+# Shares of names, which all prompts may agree on.
+SHARES = ("copy_score", "negative_copy_score")
 COLUMNS = ["criterion", "role", "heads", "n_heads", "comparison", "published"]
 COLUMNS += ["section", "prepend_bos", "own", "value", "ci_low", "ci_high", "agrees"]
 AGREEMENT = ["prepend_bos", "own", "role", "published", "found", "both"]
 AGREEMENT += ["precision", "recall", "kappa", "kappa_low", "kappa_high"]
 DISAGREEMENTS = ["prepend_bos", "own", "layer", "head", "role", "side", "criterion"]
 DISAGREEMENTS += ["value", "ci_low", "ci_high", "comparison", "threshold", "verdict"]
-
-Interval = tuple[float, float, float]  # value, low, high
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def measured(
 ) -> Interval:
     """Our value with its interval; NaN for a role of no heads."""
     if not role:
-        return of_behaviour(setting.behaviour, criterion, drawn.level)
+        return of_behaviour(setting.behaviour, criterion)
     if criterion not in setting.evidence:
         raise ValueError(
             f"{criterion!r} is published, but was not measured; there are: "
@@ -123,7 +120,7 @@ def measured(
     return of_heads(setting.evidence[criterion], heads, drawn)
 
 
-def of_behaviour(behaviour: pd.DataFrame, metric: str, level: float) -> Interval:
+def of_behaviour(behaviour: pd.DataFrame, metric: str) -> Interval:
     """A metric of the clean run over all pairs, as `behaviour.csv` has it."""
     clean = behaviour[(behaviour["run"] == "clean") & (behaviour["metric"] == metric)]
     if clean.empty:
@@ -132,9 +129,7 @@ def of_behaviour(behaviour: pd.DataFrame, metric: str, level: float) -> Interval
             f"{', '.join(sorted(behaviour['metric'].unique()))}"
         )
     row = clean[clean["group"] == "all"].iloc[0]
-    interval = float(row["mean"]), float(row["ci_low"]), float(row["ci_high"])
-    n_groups = clean["group"].nunique() - 1
-    return widened(interval, n_groups, level) if metric in SHARES else interval
+    return float(row["mean"]), float(row["ci_low"]), float(row["ci_high"])
 
 
 def of_heads(measured: Measured, heads: Heads, drawn: Resampling) -> Interval:
@@ -150,19 +145,6 @@ def of_heads(measured: Measured, heads: Heads, drawn: Resampling) -> Interval:
     interval, n_groups = (value, low, high), len(np.unique(measured.groups))
     is_share = measured.criterion in SHARES
     return widened(interval, n_groups, drawn.level) if is_share else interval
-
-
-def widened(interval: Interval, n_groups: int, level: float) -> Interval:
-    """The interval, or Clopper-Pearson's over groups where all of them agree.
-
-    A share of exactly 0 or 1 on every prompt leaves the bootstrap without any width,
-    as if no other prompt could be answered otherwise.
-    """
-    value, low, high = interval
-    if low != high or value not in (0.0, 1.0) or n_groups < 1:
-        return interval
-    ends = scipy.stats.binomtest(round(value * n_groups), n_groups).proportion_ci(level)
-    return value, float(ends.low), float(ends.high)
 
 
 def agrees(comparison: str, published: float, low: float, high: float) -> float:

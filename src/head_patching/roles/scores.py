@@ -5,10 +5,10 @@ All take the rows of `roles.validation.validate_model`, of any number of models.
 
 import numpy as np
 import pandas as pd
-import scipy
 
 from head_patching.models.planted.circuit import DEFAULT_NOISE, ROLES
 from head_patching.roles.classify import NO_ROLE, UNDECIDED
+from head_patching.statistics import proportion_interval
 
 NOT_PLANTED = "none"  # a head that is not in the circuit
 NOTHING, ALL_ROLES = "nothing", "all roles"  # left out of the circuit
@@ -84,11 +84,11 @@ def proportion(name: str, right: int, wrong: int, level: float) -> dict[str, flo
     """right / (right + wrong) with its interval; empty when there is neither."""
     if right + wrong == 0:
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"), np.nan)
-    interval = scipy.stats.binomtest(right, right + wrong).proportion_ci(level)
+    low, high = proportion_interval(right, right + wrong, level)
     return {
         name: right / (right + wrong),
-        f"{name}_low": interval.low,
-        f"{name}_high": interval.high,
+        f"{name}_low": low,
+        f"{name}_high": high,
     }
 
 
