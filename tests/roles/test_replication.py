@@ -19,7 +19,7 @@ from head_patching.roles.replication import (
     role_agreement,
     role_disagreements,
 )
-from head_patching.statistics import bootstrap_mean
+from head_patching.statistics import bootstrap_mean, widened
 from head_patching.tasks import find_task
 from tests.planted import planted_model
 from tests.roles.test_agreement import roles
@@ -38,11 +38,14 @@ def published(*rows):
 
 
 def behaviour(accuracy=0.75, n_groups=3):
-    """behaviour.csv: logit_diff 2 [1, 3], and an accuracy; corrupt is the opposite."""
+    """behaviour.csv: logit_diff 2 [1, 3], and an accuracy; corrupt is the opposite.
+
+    That of all prompts has the interval of the file, 0.025 ** (1 / 3) for three groups.
+    """
     rows = []
     for group in ("all", *"abcdefghij"[:n_groups]):
         for run, sign in (("clean", 1), ("corrupt", -1)):
-            spread = 0.0 if accuracy == 1 else 0.1
+            spread = 1 - 0.025 ** (1 / n_groups) if accuracy == 1 else 0.1
             rows += [
                 (group, run, "logit_diff", 2.0 * sign, sign - 0.0, 3.0 * sign),
                 (group, run, "accuracy", accuracy, accuracy - spread, accuracy),
@@ -174,6 +177,7 @@ def planted():
         ends = bootstrap_mean(right, pairs.templates, 200, 0)
         groups = ["all", *sorted(set(pairs.templates))]
         answers = pd.DataFrame({"group": groups, "run": "clean", "metric": "accuracy"})
+        ends = widened(tuple(map(float, ends)), len(groups) - 1, 0.95)
         answers[["mean", "ci_low", "ci_high"]] = np.array(ends)
         evidence = {each.criterion: each for each in found.measured}
         made = Setting(bos, bos, answers, evidence, found.roles, found.role_criteria)
