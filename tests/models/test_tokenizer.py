@@ -1,4 +1,4 @@
-"""The tokenizer comes without the rest of the model, and without what that needs."""
+"""The tokenizer comes without what the rest of the model needs."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ def folder(tmp_path):
     return checkpoint
 
 
-def test_reading_a_tokenizer_imports_neither_torch_nor_models(folder):
+def test_reading_a_tokenizer_does_not_import_torch(folder):
     code = (
         "import sys\n"
         "from pathlib import Path\n"

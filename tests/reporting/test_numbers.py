@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -59,6 +60,17 @@ def test_the_estimate_that_finds_fewest(results):
     assert numbers["ioi/estimates/fewest"] == "8"
     assert numbers["ioi/estimates/fewest-of"] == "outputs in noising"
     assert numbers["ioi/estimates/some-missed"] == "true"
+
+
+def test_roles_that_nobody_planted(results):
+    """One induction head where induction heads were left out; or none at all."""
+    numbers = build_numbers([results])
+    said = "one time induction in models without induction"
+    assert numbers["validation/false-roles"] == said
+    nulls = results.null_models.assign(false_roles=0, heads=np.nan)
+    numbers = build_numbers([dataclasses.replace(results, null_models=nulls)])
+    assert numbers["validation/false-roles"] == ""
+    assert numbers["validation/any-false"] == "false"
 
 
 def test_agreement_of_the_two_directions(few):

@@ -128,7 +128,7 @@ def cache(wildcards):
 
 
 def share_option(wildcards):
-    """`--n-pairs 15`, where not all pairs are patched: within heads.
+    """`--n-pairs 10`, where not all pairs are patched: within heads.
 
     Of one pair alone there would be no interval.
     """

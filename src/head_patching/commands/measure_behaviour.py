@@ -74,7 +74,7 @@ def summarise(
     """Means with intervals, over all pairs and for each template.
 
     Over all pairs, templates are resampled; within a template, its pairs are. One
-    pair alone has no interval, and where the model is right or wrong in every group,
+    pair alone has no interval, and where the model is right, or wrong, on every prompt,
     that of the accuracy is an exact one.
     """
     import numpy as np

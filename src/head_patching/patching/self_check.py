@@ -20,8 +20,9 @@ from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
 
 # Pairs on which the sampled heads are compared, of one prompt length: each goes through
-# the slow reference once for every head and run.
-N_PAIRS = 2
+# the slow reference once for every head and run. And those whose heads are patched with
+# their own outputs, by the engine alone.
+N_PAIRS, N_IDENTITY_PAIRS = 2, 4
 
 ALL = "all"  # positions
 RUN = ["patch_type", "direction", "position"]
@@ -121,7 +122,7 @@ def identity_change(model: Model, pairs: PromptPairs) -> float:
     heads of `check_effects` show that it does not simply do nothing.
     """
     (_, first), members = next(iter(group_pairs(pairs).items()))
-    batch = run_batch(model, pairs, members[:N_PAIRS], first)
+    batch = run_batch(model, pairs, members[:N_IDENTITY_PAIRS], first)
     own, config = batch.clean, model.config
     heads = [[head] for head in np.ndindex(config.n_layers, config.n_heads)]
     answers = answer_tokens(model, pairs, batch.indices)

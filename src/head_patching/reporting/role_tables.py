@@ -134,7 +134,7 @@ def shown_text(results: Results, layer: int, head: int) -> str:
 
 
 def why_missed(tested: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """By role and criterion, why one head misses it, where the size is not the reason.
+    """By role and criterion, why one head misses it; empty where it is the size.
 
     Of several demands on one criterion the first that is missed counts.
     """
@@ -146,7 +146,7 @@ def why_missed(tested: pd.DataFrame) -> dict[tuple[str, str], str]:
         reason = ""
         if math.isnan(row.value):
             reason = "not measured"
-        elif row.comparison.startswith("effect") and beyond >= 0:
+        elif row.comparison.startswith("effect") and beyond > 0:
             reason = "not told from zero"
         reasons.setdefault((row.role, row.criterion), reason)
     return reasons

@@ -60,7 +60,7 @@ def false_roles_text(cases: pd.DataFrame) -> str:
     """
     shown = []
     for without, of_model in cases.groupby("without"):
-        named = [text for text in of_model["heads"].fillna("") if text]
+        named = [text for text in of_model["heads"].dropna() if text]
         found = Counter(
             head.partition(" ")[2] for text in named for head in text.split(", ")
         )
@@ -69,7 +69,8 @@ def false_roles_text(cases: pd.DataFrame) -> str:
             for role, count in found.items()
         ]
         if times:
-            shown.append(f"{' and '.join(times)} in models without {without}")
+            lacking = "any circuit" if without == NO_CIRCUIT else without
+            shown.append(f"{' and '.join(times)} in models without {lacking}")
     return "; ".join(shown)
 
 
