@@ -90,16 +90,11 @@ def summarise(
     rows = []
     for group, (chosen, labels) in groups.items():
         for (run, metric), values in measured.items():
-            interval = tuple(
-                map(
-                    float,
-                    bootstrap_mean(
-                        values[chosen], labels[chosen], resamples, seed, level
-                    ),
-                )
-            )
+            of_group, units = values[chosen], labels[chosen]
+            ends = bootstrap_mean(of_group, units, resamples, seed, level)
+            mean, low, high = map(float, ends)
             if metric == "accuracy":
-                interval = widened(interval, len(set(labels[chosen])), level)
-            rows.append((group, run, metric, *interval, chosen.sum()))
+                mean, low, high = widened((mean, low, high), len(set(units)), level)
+            rows.append((group, run, metric, mean, low, high, chosen.sum()))
     columns = ["group", "run", "metric", "mean", "ci_low", "ci_high", "n_pairs"]
     return pd.DataFrame(rows, columns=columns)

@@ -20,9 +20,11 @@ from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
 
 # Pairs on which the sampled heads are compared, of one prompt length: each goes through
-# the slow reference once for every head and run. And those whose heads are patched with
-# their own outputs, by the engine alone.
-N_PAIRS, N_IDENTITY_PAIRS = 2, 4
+# the slow reference once for every head and run.
+N_PAIRS = 2
+
+# Pairs whose heads are patched with their own outputs, by the engine alone.
+N_IDENTITY_PAIRS = 4
 
 ALL = "all"  # positions
 RUN = ["patch_type", "direction", "position"]
