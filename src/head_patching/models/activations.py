@@ -1,20 +1,24 @@
 """Activations: what one forward pass leaves for later steps."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
+
+# What has the layer as its first axis and the prompt as its second.
+BY_LAYER = ("resid_pre", "q", "k", "v", "pattern", "z")
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What one forward pass over equal-length prompts leaves for later steps.
+    """What forward passes leave for later steps, of prompts that end together.
 
     `q` and `k` are taken after the rotary embedding; `final_logits` are the logits at
-    END, the last position.
+    END, the last position. Prompts shorter than others have `padding` before them: as
+    many positions that no query may attend to (None: all are of equal length).
     """
 
     resid_pre: Float[Tensor, "layer batch position d_model"]
@@ -24,37 +28,50 @@ class Activations:
     pattern: Float[Tensor, "layer batch head query_pos key_pos"]
     z: Float[Tensor, "layer batch position head d_head"]
     final_logits: Float[Tensor, "batch d_vocab"]
+    padding: Int[Tensor, " batch"] | None = None
 
     def __len__(self) -> int:
         return self.final_logits.shape[0]
 
     @property
     def n_positions(self) -> int:
-        """Tokens per prompt."""
+        """Tokens per prompt, padding included."""
         return self.resid_pre.shape[2]
+
+    def places(self, position: int) -> int | Int[Tensor, " batch"]:
+        """Where a position stands in the prompts, without their padding."""
+        return position if self.padding is None else position - self.padding
 
     def select(self, rows: slice | list[int]) -> "Activations":
         """The activations of some prompts of the batch, in the given order."""
         logits = self.final_logits[rows]
+        padding = None if self.padding is None else self.padding[rows]
         parts = {name: tensor[:, rows] for name, tensor in self.by_layer()}
-        return Activations(**parts, final_logits=logits)
+        return Activations(**parts, final_logits=logits, padding=padding)
+
+    def after(self, padding: int) -> "Activations":
+        """The same runs, whose prompts all have so much padding, without it."""
+        parts = {name: tensor[:, :, padding:] for name, tensor in self.by_layer()}
+        parts["pattern"] = self.pattern[..., padding:, padding:]
+        return Activations(**parts, final_logits=self.final_logits)
 
     def to(self, like: Tensor) -> "Activations":
         """The same values, where another tensor is and of its precision."""
+        logits = self.final_logits.to(like)
+        padding = None if self.padding is None else self.padding.to(like.device)
         parts = {name: tensor.to(like) for name, tensor in self.by_layer()}
-        return Activations(**parts, final_logits=self.final_logits.to(like))
+        return Activations(**parts, final_logits=logits, padding=padding)
 
     def detached(self) -> "Activations":
         """The same values, without the graph that led to them."""
         logits = self.final_logits.detach()
         parts = {name: tensor.detach() for name, tensor in self.by_layer()}
-        return Activations(**parts, final_logits=logits)
+        return Activations(**parts, final_logits=logits, padding=self.padding)
 
     def by_layer(self) -> Iterator[tuple[str, Tensor]]:
         """Name and tensor of everything whose first axis is the layer."""
-        for entry in fields(self):
-            if entry.name != "final_logits":
-                yield entry.name, getattr(self, entry.name)
+        for name in BY_LAYER:
+            yield name, getattr(self, name)
 
 
 def following(before: Activations, later: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -107,8 +107,8 @@ def normalise(
 
 def rotate(
     x: Float[Tensor, "... position heads d_head"],
-    cos: Float[Tensor, "position rotary_dim"] | None,
-    sin: Float[Tensor, "position rotary_dim"] | None,
+    cos: Float[Tensor, "*batch position rotary_dim"] | None,
+    sin: Float[Tensor, "*batch position rotary_dim"] | None,
 ) -> Float[Tensor, "... position heads d_head"]:
     """Queries or keys turned by their position (Su et al. 2021, arXiv 2104.09864).
 
@@ -119,7 +119,9 @@ def rotate(
         return x
     half = cos.shape[-1] // 2
     first, second, rest = x.tensor_split((half, 2 * half), dim=-1)
-    (cos_1, cos_2), (sin_1, sin_2) = (t[:, None].chunk(2, dim=-1) for t in (cos, sin))
+    (cos_1, cos_2), (sin_1, sin_2) = (
+        table.unsqueeze(-2).chunk(2, dim=-1) for table in (cos, sin)
+    )
     turned_first = (first * cos_1).addcmul_(second, sin_1, value=-1)
     turned_second = (second * cos_2).addcmul_(first, sin_2)
     return torch.cat((turned_first, turned_second, rest), dim=-1)
@@ -129,11 +131,11 @@ def project_qkv(
     x: Float[Tensor, "... position d_model"],
     layer: LayerWeights,
     model: Model,
-    start: int = 0,
+    start: int | Int[Tensor, " batch"] = 0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values [... position heads d_head] of a normalised input.
 
-    `start` is the place of its first position in the prompt.
+    `start` is the place of its first position in the prompt, or in each of them.
     """
     config = layer.config
     flat = functional.linear(x, layer.W_QKV.T, layer.b_QKV)
@@ -145,13 +147,29 @@ def project_qkv(
 
 
 def rotary_tables(
-    model: Model, first: int, count: int
+    model: Model, first: int | Int[Tensor, " batch"], count: int
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Cosines and sines of `count` positions from `first` on (None if not rotary)."""
+    """Cosines and sines of `count` positions from `first` on (None if not rotary).
+
+    Where prompts begin at different places, each has tables of its own.
+    """
     if model.rotary_cos is None or model.rotary_sin is None:
         return None, None
-    rows = slice(first, first + count)
+    rows = places_from(first, count)
     return model.rotary_cos[rows], model.rotary_sin[rows]
+
+
+def places_from(
+    first: int | Int[Tensor, " batch"], count: int
+) -> slice | Int[Tensor, "batch position"]:
+    """Places in the prompt, or in each prompt, of `count` positions.
+
+    Padding, at negative places, is taken for the first.
+    """
+    if isinstance(first, int):
+        return slice(first, first + count)
+    steps = torch.arange(count, device=first.device)
+    return (first[:, None] + steps).clamp(min=0)
 
 
 def per_query_head(
@@ -164,12 +182,20 @@ def per_query_head(
 def attention_pattern(
     q: Float[Tensor, "batch query_pos head d_head"],
     k: Float[Tensor, "batch key_pos head d_head"],
+    padding: Int[Tensor, " batch"] | None = None,
 ) -> Float[Tensor, "batch head query_pos key_pos"]:
-    """Causal attention; the last query stands at the last key."""
+    """Causal attention; the last query stands at the last key.
+
+    No position of a prompt attends to its `padding`, which attends to itself alone.
+    """
     scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / q.shape[-1] ** 0.5
     n_query, n_key = scores.shape[-2:]
     allowed = torch.ones(n_query, n_key, dtype=torch.bool, device=q.device)
     allowed = allowed.tril(n_key - n_query)
+    if padding is not None:
+        readable = torch.arange(n_key, device=q.device) >= padding[:, None]
+        itself = allowed & ~allowed.tril(n_key - n_query - 1)
+        allowed = (allowed & readable[:, None, None]) | itself
     return scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1)
 
 
@@ -204,10 +230,12 @@ def mlp_write(
 
 
 def embed(
-    model: Model, tokens: Int[Tensor, "batch position"], start: int = 0
+    model: Model,
+    tokens: Int[Tensor, "batch position"],
+    start: int | Int[Tensor, " batch"] = 0,
 ) -> Float[Tensor, "batch position d_model"]:
-    """The residual stream before the first layer, from position `start` on."""
-    stop = start + tokens.shape[1]
+    """The residual stream before the first layer; `start`: place of the first token."""
+    stop = tokens.shape[1] + (start if isinstance(start, int) else int(start.max()))
     if stop > model.config.n_ctx:
         raise ValueError(
             f"prompts have {stop} tokens; {model.config.name} takes at most "
@@ -220,7 +248,7 @@ def embed(
         )
     resid = model.W_E[tokens]
     if model.W_pos is not None:
-        resid = resid + model.W_pos[start:stop]
+        resid = resid + model.W_pos[places_from(start, tokens.shape[1])]
     return resid
 
 
@@ -236,6 +264,7 @@ def forward(
     tokens: Int[Tensor, "batch position"],
     added: Float[Tensor, "layer batch position d_model"] | None = None,
     before: Activations | None = None,
+    padding: Int[Tensor, " batch"] | None = None,
 ) -> Activations:
     """One forward pass, keeping what later steps read.
 
@@ -245,11 +274,15 @@ def forward(
 
     `before` is the run of the same prompts' earlier tokens, if `tokens` are only those
     that follow; the activations returned are then of all positions.
+
+    `padding` says how many of each prompt's first tokens are none of its own.
     """
     kept: dict[str, list[Tensor]] = {
         name: [] for name in ("resid_pre", "q", "k", "v", "pattern", "z")
     }
-    start = 0 if before is None else before.n_positions
+    start: int | Tensor = 0 if before is None else before.n_positions
+    if padding is not None:
+        start = -padding
     # Unbound once: the gradient of indexing would fill the whole tensor at each layer.
     extra = [None] * len(model.layers) if added is None else added.unbind()
     resid = embed(model, tokens, start)
@@ -261,7 +294,7 @@ def forward(
                 torch.cat((earlier[index], own), dim=1)
                 for earlier, own in ((before.k, k), (before.v, v))
             )
-        pattern = attention_pattern(q, per_query_head(k, model.config))
+        pattern = attention_pattern(q, per_query_head(k, model.config), padding)
         z = head_outputs(pattern, per_query_head(v, model.config))
         for name, tensor in zip(kept, (resid, q, k, v, pattern, z), strict=True):
             kept[name].append(tensor)
@@ -276,4 +309,5 @@ def forward(
     stacked = {name: torch.stack(tensors) for name, tensors in kept.items()}
     if before is not None:
         stacked = following(before, stacked)
-    return Activations(**stacked, final_logits=unembed(model, resid[:, -1]))
+    logits = unembed(model, resid[:, -1])
+    return Activations(**stacked, final_logits=logits, padding=padding)

@@ -146,7 +146,8 @@ def run_with_gradient(
         runs = run_both(model, clean, corrupt, first, added)
         answers = answer, wrong_answer
         sum(logit_diff(run.final_logits, *answers).sum() for run in runs).backward()
-    batch = PairBatch(list(indices), first, *(run.detached() for run in runs))
+    firsts = [first] * len(indices)
+    batch = PairBatch(list(indices), firsts, *(run.detached() for run in runs))
     batch.require_finite(model)
     return batch, torch.stack(added.grad.chunk(2, dim=1)).mean(dim=0)
 

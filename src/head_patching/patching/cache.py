@@ -8,7 +8,6 @@ JSON manifest beside it. Pairs are grouped by shape (`runs`); a group's tensors 
 import hashlib
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from safetensors.torch import save_file
 
 from head_patching.checksums import sha256_file
 from head_patching.memory import require_memory
-from head_patching.models.activations import Activations
+from head_patching.models.activations import BY_LAYER, Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.runs import PairBatch, run_pairs
 from head_patching.reading import read_record, reading
@@ -26,7 +25,7 @@ from head_patching.results import atomic, write_json
 from head_patching.tasks.pairs import PromptPairs
 
 AGAIN = "cache the activations again (delete it and run snakemake)"
-NAMES = tuple(entry.name for entry in fields(Activations))
+NAMES = (*BY_LAYER, "final_logits")
 
 
 def write_cache(
@@ -118,7 +117,8 @@ def read_cache(
                 )
             if model is not None:
                 clean, corrupt = clean.to(model.W_E), corrupt.to(model.W_E)
-            yield PairBatch(members, group["first"], clean, corrupt).select(rows)
+            firsts = [group["first"]] * len(members)
+            yield PairBatch(members, firsts, clean, corrupt).select(rows)
 
 
 def stored_batches(path: Path | str) -> list[list[int]]:

@@ -76,10 +76,10 @@ def patched_outputs(
     v = per_query_head(part("v", patch_type == "v"), config)
     q = part("q", patch_type == "q")[:, first:]
     k = per_query_head(part("k", patch_type == "k"), config)
-    pattern = attention_pattern(q, k)
+    pattern = attention_pattern(q, k, base.padding)
     if patch_type == "pattern":
         other_k = per_query_head(source.k[layer], config)
-        other = attention_pattern(source.q[layer][:, first:], other_k)
+        other = attention_pattern(source.q[layer][:, first:], other_k, base.padding)
         if positions is not None:
             rows = positions[:, None, first:, None]
             other = torch.where(rows, other, pattern)

@@ -8,7 +8,7 @@ patched on top. Both at one position, the one that name movers write at.
 `tests/patching/test_knock_out.py` compares every head with hooks on all of them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -23,13 +23,11 @@ from head_patching.patching.experiment import (
 )
 from head_patching.patching.head_sets import Head, check_sets, sweep_sets
 from head_patching.patching.lanes import lanes, one_at_a_time
-from head_patching.patching.paths import check_position, own_positions
-from head_patching.patching.runs import PairBatch, each_pair_once, run_pairs
+from head_patching.patching.paths import check_position
+from head_patching.patching.runs import PairBatch, each_pair_once, run_together
+from head_patching.patching.shares import most_rows, only_at, rows_by_position
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
-
-# A set is a row or two of each product, patched at one position: many go together.
-SETS_AT_ONCE = 256
 
 
 def knock_out(
@@ -71,21 +69,20 @@ def knock_out(
     sets = [list(knocked_out), *([*knocked_out, head] for head in others)]
     sets += [[head] for head in model.config.heads]
     if batches is None:
-        batches = run_pairs(model, pairs, HeadPatcher(model).pairs_per_batch(pairs))
+        batches = run_together(model, pairs, HeadPatcher(model).pairs_per_batch(pairs))
     values = np.empty((len(sets), len(pairs)), np.float32)
     report = one_at_a_time(on_progress)
+
+    def patch(part: tuple[PairBatch, int, slice]) -> None:
+        batch, at, chosen = part
+        found = noise_sets(model, pairs, batch, sets[chosen], at)
+        values[chosen, batch.indices] = found
+        report(found.size / values.size)
+
     with torch.inference_mode(), lanes() as run_lanes:
         for batch in each_pair_once(pairs, batches):
             read_unpatched(model, pairs, batch, alone)
-            part = len(batch.indices) / len(pairs) / len(sets)
-
-            def patch(start: int, batch: PairBatch = batch, part: float = part) -> None:
-                chosen = sets[start : start + SETS_AT_ONCE]
-                found = noise_sets(model, pairs, batch, chosen, position)
-                values[start : start + len(chosen), batch.indices] = found
-                report(part * len(chosen))
-
-            run_lanes(patch, range(0, len(sets), SETS_AT_ONCE))
+            run_lanes(patch, parts(pairs, batch, position, len(sets)))
     layers, heads = np.array(others).T
     joint[layers, heads] = values[1 : len(others) + 1]
     alone.logit_diff.values[:] = values[len(others) + 1 :].reshape(joint.shape)
@@ -95,17 +92,30 @@ def knock_out(
     )
 
 
+def parts(
+    pairs: PromptPairs, batch: PairBatch, position: str, n_sets: int
+) -> Iterator[tuple[PairBatch, int, slice]]:
+    """Pairs with the position at the same place, that place, and some of the sets."""
+    for at, rows in rows_by_position(pairs, batch, position).items():
+        alike = batch.select(rows)
+        rows_per_set = len(rows) * (batch.clean.n_positions - at)
+        step = max(1, most_rows(batch) // rows_per_set)
+        for start in range(0, n_sets, step):
+            yield alike, at, slice(start, min(start + step, n_sets))
+
+
 def noise_sets(
     model: Model,
     pairs: PromptPairs,
     batch: PairBatch,
     head_sets: Sequence[Sequence[Head]],
-    position: str,
+    position: int,
 ) -> Float[np.ndarray, "set batch"]:
     """logit_diff of clean runs with each set put to the corrupt output there."""
-    mask = own_positions(pairs, batch, position)
-    first = int(mask.int().argmax(dim=1).min())
-    final = sweep_sets(model, batch.clean, batch.corrupt.z, head_sets, first, mask)
+    final = sweep_sets(
+        model, batch.clean, batch.corrupt.z, head_sets, position,
+        only_at(batch, position),
+    )  # fmt: skip
     answers = answer_tokens(model, pairs, batch.indices)
     logits = batch.clean.final_logits
     read = read_out(model, final, *answers, logits, ("logit_diff",))

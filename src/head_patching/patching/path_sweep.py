@@ -244,7 +244,8 @@ def inputs_arriving(
 ) -> Float[Tensor, "sender batch place head d_head"]:
     """The q, k or v of some heads of a layer, as computed from what arrived there."""
     x = normalise(base.resid_pre[layer][:, read_at] + change, model.config)
-    projected = project_qkv(x, model.layers[layer], model, read_at.start)
+    start = base.places(read_at.start)
+    projected = project_qkv(x, model.layers[layer], model, start)
     by_name = dict(zip(INPUTS, projected, strict=True))
     return by_name[part][..., rows_of(model.config, heads)[part], :]
 
@@ -266,8 +267,10 @@ def receiver_deltas(
     own = {name: getattr(base, name)[layer][:, :, rows[name]] for name in INPUTS}
 
     def outputs(inputs: Mapping[str, Tensor]) -> Tensor:
-        q = inputs["q"][:, read_at.start :]
-        return head_outputs(attention_pattern(q, inputs["k"]), inputs["v"])
+        q, padding = inputs["q"][:, read_at.start :], base.padding
+        if padding is not None:
+            padding = padding.repeat(len(q) // len(base))
+        return head_outputs(attention_pattern(q, inputs["k"], padding), inputs["v"])
 
     changes = []
     for senders in blocks(len(values), own["k"][:, :, 0, 0].numel(), model.device):

@@ -38,7 +38,7 @@ from head_patching.patching.head_sets import Head, check_sets
 from head_patching.patching.lanes import lanes, one_at_a_time
 from head_patching.patching.path_sweep import MLPS, Receivers, sweep_paths
 from head_patching.patching.propagate import final_residual
-from head_patching.patching.runs import PairBatch, each_pair_once, run_pairs
+from head_patching.patching.runs import PairBatch, each_pair_once, run_together
 from head_patching.patching.shares import Label, Share, shares
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
@@ -113,7 +113,7 @@ def path_effects(
         "mlps": mlps,
     }
     if batches is None:
-        batches = run_pairs(model, pairs, HeadPatcher(model).pairs_per_batch(pairs))
+        batches = run_together(model, pairs, HeadPatcher(model).pairs_per_batch(pairs))
     report = one_at_a_time(on_progress)
     with torch.inference_mode(), lanes() as run_lanes:
         for batch in each_pair_once(pairs, batches):
@@ -175,8 +175,8 @@ def own_positions(
     if label is None:
         return None
     own = [
-        pairs[index].positions[label] if isinstance(label, str) else label
-        for index in batch.indices
+        padding + (pairs[index].positions[label] if isinstance(label, str) else label)
+        for index, padding in zip(batch.indices, batch.padding, strict=True)
     ]
     device = batch.clean.z.device
     places = torch.arange(batch.clean.n_positions, device=device)

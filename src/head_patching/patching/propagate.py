@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -114,7 +114,7 @@ def propagate(
     Parameters
     ----------
     base
-        The unpatched run of equal-length prompts.
+        The unpatched run of prompts whose padding ends before `first`.
     first
         The first position that any patch changes; `suffix` axes start there.
     joining
@@ -157,11 +157,12 @@ class Crossing:
 
     model: Model
     layer: LayerWeights
-    first: int
     queries: slice
+    place: int | Int[Tensor, " batch"]  # of the suffix, in each prompt
     written: Float[Tensor, "batch query d_model"]
     base_k: Float[Tensor, "batch_kv_head d_head key"]
     base_v: Float[Tensor, "batch_kv_head key d_head"]
+    hidden: Bool[Tensor, "batch key"] | None  # keys that are padding
 
     @classmethod
     def of(
@@ -182,7 +183,12 @@ class Crossing:
             kv[index, :, :first].transpose(1, 2).flatten(0, 1)
             for kv in (base.k, base.v)
         )
-        return cls(model, layer, first, queries, written, k.transpose(1, 2), v)
+        hidden = None
+        if base.padding is not None:
+            places = torch.arange(first, device=model.device)
+            hidden = places < base.padding[:, None]
+        place = base.places(first)
+        return cls(model, layer, queries, place, written, k.transpose(1, 2), v, hidden)
 
     def of_travellers(
         self,
@@ -245,7 +251,7 @@ class Crossing:
         flat = functional.linear(x, self.layer.W_QKV.T, self.layer.b_QKV)
         heads = flat.unflatten(-1, (-1, config.d_head))
         qk, v = heads.split((config.n_heads + n_kv, n_kv), dim=3)
-        turned = rotate(qk, *rotary_tables(self.model, self.first, x.shape[2]))
+        turned = rotate(qk, *rotary_tables(self.model, self.place, x.shape[2]))
         q, k = turned.split((config.n_heads, n_kv), dim=3)
         return q, k, v
 
@@ -266,6 +272,7 @@ class Crossing:
         n_items, batch, n_own, n_kv, d_head = k.shape
         q = q[:, :, self.queries]
         n_query, n_heads = q.shape[2:4]
+        n_before = base_k.shape[2]
         group = n_heads // n_kv
 
         # [prompt x kv_head, item, query x group, d_head]
@@ -276,11 +283,14 @@ class Crossing:
             for own in (k, v)
         )
         shared = torch.bmm(q.flatten(1, 2), base_k)
+        if self.hidden is not None:
+            by_prompt = shared.view(batch, n_kv, -1, n_before)
+            by_prompt.masked_fill_(self.hidden[:, None, None], float("-inf"))
         own = q @ k.transpose(2, 3)
         own += causal_bias(n_query, n_own, group, own)
-        scores = torch.cat((shared.view(*q.shape[:3], self.first), own), dim=3)
+        scores = torch.cat((shared.view(*q.shape[:3], n_before), own), dim=3)
         pattern = scores.mul_(d_head**-0.5).softmax(dim=3)
-        shared, own = pattern.split((self.first, n_own), dim=3)
+        shared, own = pattern.split((n_before, n_own), dim=3)
         z = (own @ v).flatten(1, 2).baddbmm_(shared.flatten(1, 2), base_v)
 
         z = z.view(batch, n_kv, n_items, n_query, group, d_head)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool
@@ -47,14 +47,27 @@ class Share:
         return max(self.position or 0, self.batch.first)
 
     @property
+    def rows_per_pair(self) -> int:
+        """Patched rows (head x position) of each pair."""
+        return len(self.heads) * (self.batch.clean.n_positions - self.first)
+
+    @property
     def mask(self) -> Bool[Tensor, "batch position"] | None:
         """Where heads are patched (None: everywhere)."""
-        if self.position is None:
-            return None
-        shape = len(self.batch.indices), self.batch.clean.n_positions
-        mask = torch.zeros(shape, dtype=torch.bool, device=self.batch.clean.z.device)
-        mask[:, self.position] = True
-        return mask
+        return None if self.position is None else only_at(self.batch, self.position)
+
+
+def only_at(batch: PairBatch, position: int) -> Bool[Tensor, "batch position"]:
+    """True at one position of every pair."""
+    mask = torch.zeros_like(batch.clean.resid_pre[0, :, :, 0], dtype=torch.bool)
+    mask[:, position] = True
+    return mask
+
+
+def most_rows(batch: PairBatch) -> int:
+    """Patched rows of one share, on the device that holds the batch."""
+    on_cpu = batch.clean.z.device.type == "cpu"
+    return ROWS_PER_SHARE if on_cpu else ROWS_PER_SHARE_ON_GPU
 
 
 def shares(
@@ -67,51 +80,71 @@ def shares(
 
     The cut does not depend on the number of threads, nor do the results then.
     """
-    rows_per_pair = len(heads) * (batch.clean.n_positions - batch.first)
-    on_cpu = batch.clean.z.device.type == "cpu"
-    most = ROWS_PER_SHARE if on_cpu else ROWS_PER_SHARE_ON_GPU
-    step = max(1, most // max(1, rows_per_pair))
-    parts = [
-        (column, position, rows[start : start + step])
+    most, whole = most_rows(batch), len(batch.indices) * len(labels)
+    alike = [
+        Share(batch.select(rows), heads, position, column, len(rows) / whole)
         for column, label in enumerate(labels)
-        for position, rows in rows_by_position(pairs, batch, label)
-        for start in range(0, len(rows), step)
+        for position, rows in together(pairs, batch, label)
     ]
-    worth_cutting = len(batch.indices) * rows_per_pair >= ROWS_WORTH_CUTTING
-    n_groups = max(
-        math.ceil(rows_per_pair / most),
-        MIN_SHARES if len(parts) < MIN_SHARES and worth_cutting else 1,
-    )
-    groups = [heads[number::n_groups] for number in range(n_groups)]
-    whole = len(batch.indices) * len(labels) * len(heads)
-    return [
-        Share(
-            batch.select(rows),
-            group,
-            position,
-            column,
-            len(rows) * len(group) / whole,
-        )
-        for column, position, rows in parts
-        for group in groups
-        if group
-    ]
+    parts = [part for share in alike for part in cut_by_pairs(share, most)]
+    fewest = MIN_SHARES if len(parts) < MIN_SHARES else 1
+    return [part for share in parts for part in cut_by_heads(share, most, fewest)]
+
+
+def together(
+    pairs: PromptPairs, batch: PairBatch, label: Label
+) -> Iterator[tuple[int | None, list[int]]]:
+    """The position patched (None: all), and the rows that travel from the same on."""
+    if label is not None:
+        yield from rows_by_position(pairs, batch, label).items()
+        return
+    for rows in rows_by_first(batch).values():
+        yield None, rows
 
 
 def rows_by_position(
-    pairs: PromptPairs, batch: PairBatch, label: Label
-) -> Iterator[tuple[int | None, list[int]]]:
+    pairs: PromptPairs, batch: PairBatch, label: str | int
+) -> dict[int, list[int]]:
     """Rows of the batch by the position patched; pairs without it are left out.
 
     Each row is patched at its own pair's position only, never at the union of the
     batch's positions.
     """
-    if label is None:
-        yield None, list(range(len(batch.indices)))
-        return
     rows: dict[int, list[int]] = {}
     for row, index in enumerate(batch.indices):
         position = pairs[index].positions[label] if isinstance(label, str) else label
         if position < len(pairs[index].clean_tokens):
-            rows.setdefault(position, []).append(row)
-    yield from rows.items()
+            rows.setdefault(position + batch.padding[row], []).append(row)
+    return rows
+
+
+def rows_by_first(batch: PairBatch) -> dict[int, list[int]]:
+    """Rows of the batch by the position at which their two runs begin to differ."""
+    rows: dict[int, list[int]] = {}
+    for row, first in enumerate(batch.firsts):
+        rows.setdefault(first, []).append(row)
+    return rows
+
+
+def cut_by_pairs(share: Share, most: int) -> Iterator[Share]:
+    """The share in parts of equally many pairs and `most` rows, or of one pair each."""
+    n_pairs = len(share.batch.indices)
+    n_parts = max(1, math.ceil(n_pairs * share.rows_per_pair / most))
+    step = math.ceil(n_pairs / n_parts)
+    for start in range(0, n_pairs, step):
+        rows = range(start, min(start + step, n_pairs))
+        work = share.work * len(rows) / n_pairs
+        yield replace(share, batch=share.batch.select(rows), work=work)
+
+
+def cut_by_heads(share: Share, most: int, fewest: int) -> Iterator[Share]:
+    """The share in parts of `most` rows of a pair; in `fewest` if that is worth it."""
+    n_rows = len(share.batch.indices) * share.rows_per_pair
+    n_parts = max(
+        math.ceil(share.rows_per_pair / most),
+        fewest if n_rows >= ROWS_WORTH_CUTTING else 1,
+    )
+    for number in range(min(n_parts, len(share.heads))):
+        heads = share.heads[number::n_parts]
+        work = share.work * len(heads) / len(share.heads)
+        yield replace(share, heads=heads, work=work)

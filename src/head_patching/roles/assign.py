@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.patching.runs import run_pairs
+from head_patching.patching.runs import by_length, run_together
 from head_patching.roles.demands import Demands
 from head_patching.roles.evidence import evidence_on_pairs
 from head_patching.roles.measured import Measured
@@ -39,7 +39,8 @@ def assign_roles(
     at_once = HeadPatcher(model).pairs_per_batch(prompts)
     batches = (
         (batch.indices, batch.clean, batch.corrupt)
-        for batch in trace.batches or run_pairs(model, prompts, at_once)
+        for together in trace.batches or run_together(model, prompts, at_once)
+        for batch in by_length(together)
     )
     on_step("attention, direct effects, copying")
     measured = [*evidence_on_pairs(model, prompts, batches), *on_tokens]

@@ -36,7 +36,7 @@ from head_patching.patching.head_sets import Head
 from head_patching.patching.knock_out import knock_out
 from head_patching.patching.path_sweep import Receivers
 from head_patching.patching.paths import path_effects
-from head_patching.patching.runs import PairBatch, run_pairs
+from head_patching.patching.runs import PairBatch, run_together
 from head_patching.roles.demands import Demands
 from head_patching.roles.measured import Measured, effect
 from head_patching.tasks import PromptPairs, Tracing, find_task
@@ -140,7 +140,7 @@ def tracer(model: Model, pairs: Mapping[str, PromptPairs]) -> Tracer:
     patcher, batches, of_steps = HeadPatcher(model), None, pairs[tracing.corruption]
     at_once = patcher.pairs_per_batch(of_steps)
     if len(of_steps) <= at_once:
-        batches = list(run_pairs(model, of_steps, at_once))
+        batches = list(run_together(model, of_steps, at_once))
     unpatched = patcher.run(of_steps, direction="noising", heads=[], batches=batches)
     _, scale = effect_contributions(unpatched)
     return Tracer(
