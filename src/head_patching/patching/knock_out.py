@@ -23,8 +23,9 @@ from head_patching.patching.experiment import (
 )
 from head_patching.patching.head_sets import Head, check_sets, sweep_sets
 from head_patching.patching.lanes import lanes, one_at_a_time
+from head_patching.patching.padded import run_together
 from head_patching.patching.paths import check_position
-from head_patching.patching.runs import PairBatch, each_pair_once, run_together
+from head_patching.patching.runs import PairBatch, each_pair_once
 from head_patching.patching.shares import most_rows, only_at, rows_by_position
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs

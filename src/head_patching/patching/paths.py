@@ -36,9 +36,10 @@ from head_patching.patching.experiment import (
 )
 from head_patching.patching.head_sets import Head, check_sets
 from head_patching.patching.lanes import lanes, one_at_a_time
+from head_patching.patching.padded import run_together
 from head_patching.patching.path_sweep import MLPS, Receivers, sweep_paths
 from head_patching.patching.propagate import final_residual
-from head_patching.patching.runs import PairBatch, each_pair_once, run_together
+from head_patching.patching.runs import PairBatch, each_pair_once
 from head_patching.patching.shares import Label, Share, shares
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs

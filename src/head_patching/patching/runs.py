@@ -1,13 +1,11 @@
-"""The clean and the corrupt run of prompt pairs, in batches.
+"""The clean and the corrupt run of prompt pairs, in batches of equal shape.
 
-Pairs are run by (token length, first difference): what the two prompts of a pair share
-at their beginning is run once. Where few positions of each prompt are patched, pairs of
-all lengths are run together.
+Pairs are grouped by (token length, first difference). What the two prompts of a pair
+share at their beginning is run once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,9 +15,6 @@ from torch import Tensor
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model, forward
 from head_patching.tasks.pairs import PromptPair, PromptPairs, first_difference
-
-# A token that is in every vocabulary; nothing attends to it.
-PADDING = 0
 
 
 @dataclass(frozen=True)
@@ -93,70 +88,6 @@ def run_pairs(
         yield run_batch(model, pairs, indices, first)
 
 
-def run_together(
-    model: Model, pairs: PromptPairs, pairs_per_batch: int
-) -> Iterator[PairBatch]:
-    """Both runs of every pair, in few batches, each of prompts of any length.
-
-    Prompts of one length each are few, and products small: here the shorter ones have
-    padding before them. `tests/patching/test_runs.py` proves the runs equal to those of
-    `run_pairs`.
-    """
-    alike = [index for group in group_pairs(pairs).values() for index in group]
-    for start in range(0, len(alike), pairs_per_batch):
-        yield run_padded(model, pairs, alike[start : start + pairs_per_batch])
-
-
-def run_padded(model: Model, pairs: PromptPairs, indices: Sequence[int]) -> PairBatch:
-    """Both runs of some pairs, of any length; raises as `run_batch` does."""
-    chosen = [pairs[index] for index in indices]
-    longest = max(len(pair.clean_tokens) for pair in chosen)
-    missing = [longest - len(pair.clean_tokens) for pair in chosen]
-    tokens = [
-        (*[PADDING] * count, *prompt)
-        for prompts in (
-            [pair.clean_tokens for pair in chosen],
-            [pair.corrupt_tokens for pair in chosen],
-        )
-        for prompt, count in zip(prompts, missing, strict=True)
-    ]
-    padding = torch.tensor(missing, device=model.device)
-    with torch.no_grad():
-        both = forward(
-            model, torch.tensor(tokens, device=model.device), padding=padding.repeat(2)
-        )
-    firsts = [
-        first_difference(pair) + count
-        for pair, count in zip(chosen, missing, strict=True)
-    ]
-    n = len(chosen)
-    clean, corrupt = both.select(slice(0, n)), both.select(slice(n, 2 * n))
-    batch = PairBatch(
-        list(indices), firsts, clean, alike_before(firsts, clean, corrupt)
-    )
-    batch.require_finite(model)
-    return batch
-
-
-def alike_before(
-    firsts: Sequence[int], clean: Activations, corrupt: Activations
-) -> Activations:
-    """The corrupt run with the clean one's values before the first difference.
-
-    Rounding depends on where in a batch a prompt stands; a patch there adds nothing.
-    """
-    places = torch.arange(clean.n_positions, device=clean.z.device)
-    before = places < torch.tensor(firsts, device=places.device)[:, None]
-
-    def shared(name: str, tensor: Tensor) -> Tensor:
-        where = before[:, None, :] if name == "pattern" else before
-        where = where.reshape(*where.shape, *[1] * (tensor.ndim - 1 - where.ndim))
-        return torch.where(where, getattr(clean, name), tensor)
-
-    parts = {name: shared(name, tensor) for name, tensor in corrupt.by_layer()}
-    return replace(corrupt, **parts)
-
-
 def run_batch(
     model: Model, pairs: PromptPairs, indices: Sequence[int], first: int
 ) -> PairBatch:
@@ -173,15 +104,6 @@ def run_batch(
     batch = PairBatch(list(indices), [first] * len(chosen), clean, corrupt)
     batch.require_finite(model)
     return batch
-
-
-def by_length(batch: PairBatch) -> Iterator[PairBatch]:
-    """The batch by the lengths of its prompts: without padding, and without copies."""
-    for padding, rows in groupby(range(len(batch.indices)), batch.padding.__getitem__):
-        some = batch.select(list(rows))
-        clean, corrupt = (run.after(padding) for run in (some.clean, some.corrupt))
-        firsts = [first - padding for first in some.firsts]
-        yield PairBatch(some.indices, firsts, clean, corrupt)
 
 
 def each_pair_once(

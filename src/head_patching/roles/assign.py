@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.patching.runs import by_length, run_together
+from head_patching.patching.padded import by_length, run_together
 from head_patching.roles.demands import Demands
 from head_patching.roles.evidence import evidence_on_pairs
 from head_patching.roles.measured import Measured

@@ -34,9 +34,10 @@ from head_patching.models.transformer import Model
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.head_sets import Head
 from head_patching.patching.knock_out import knock_out
+from head_patching.patching.padded import run_together
 from head_patching.patching.path_sweep import Receivers
 from head_patching.patching.paths import path_effects
-from head_patching.patching.runs import PairBatch, run_together
+from head_patching.patching.runs import PairBatch
 from head_patching.roles.demands import Demands
 from head_patching.roles.measured import Measured, effect
 from head_patching.tasks import PromptPairs, Tracing, find_task
