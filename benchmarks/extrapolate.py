@@ -43,8 +43,8 @@ def shape(
     return ModelConfig(
         name=name, architecture="", n_layers=layers, n_heads=heads,
         n_key_value_heads=kv_heads, d_model=width, d_head=width // heads, d_mlp=mlp,
-        d_vocab=vocab, n_ctx=0, normalization="", eps=0, act_fn="", gated_mlp=gated,
-        parallel_attn_mlp=parallel,
+        d_vocab=vocab, n_ctx=N_TOKENS, normalization="RMS", eps=1e-5, act_fn="silu",
+        gated_mlp=gated, parallel_attn_mlp=parallel,
     )  # fmt: skip
 
 
@@ -130,8 +130,8 @@ def extrapolation(measured: pd.DataFrame) -> pd.DataFrame:
                     "weights (GiB)": number(weights / GIB),
                     "pairs": f"{n_pairs:,}",
                     "PFLOP": number(work / 1e15),
-                    "hours on 16 cores": number(work / processor / 3600),
-                    "hours on an H200": number(work / gpu / 3600),
+                    "on 16 cores": span(work / processor),
+                    "on an H200": span(work / gpu),
                     "memory of a job (GiB)": number((copies * weights + besides) / GIB),
                     "cache (GiB)": number(cached / GIB),
                 }
@@ -142,6 +142,14 @@ def extrapolation(measured: pd.DataFrame) -> pd.DataFrame:
 def number(value: float) -> str:
     """Two digits that count."""
     return f"{float(f'{value:.2g}'):,g}"
+
+
+def span(seconds: float) -> str:
+    """A time, in the largest unit that it has two of."""
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{number(seconds / size)} {unit}"
+    return f"{number(seconds)} s"
 
 
 def main() -> None:
