@@ -135,6 +135,7 @@ rule estimate_effects:
         "logs/estimate_effects/{model}_{task}_{corruption}.log",
     benchmark:
         "logs/estimate_effects/{model}_{task}_{corruption}.tsv"
+    priority: 1
     threads: config["threads"]
     resources:
         mem_mb=model_memory(2),
