@@ -51,8 +51,10 @@ def tiny_model(
             b_QKV=bias(n_qkv),
             W_O=weight(4, 4, 16),
             b_O=bias(16),
-            W_in=weight(16, 48 if gated else 24),
-            b_in=bias(48 if gated else 24),
+            W_gate=weight(16, 24) if gated else None,
+            b_gate=bias(24) if gated else None,
+            W_in=weight(16, 24),
+            b_in=bias(24),
             W_out=weight(24, 16),
             b_out=bias(16),
         )

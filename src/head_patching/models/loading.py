@@ -140,10 +140,9 @@ def build_model(config: ModelConfig, tensors: dict[str, Tensor]) -> Model:
 
 
 def fuse_layer(config: ModelConfig, part: dict[str, Tensor]) -> LayerWeights:
-    """One layer's weights with the matrices that read the same input side by side."""
+    """One layer's weights, with those of queries, keys and values side by side."""
     reading = [part[name].transpose(0, 1).flatten(1) for name in ("W_Q", "W_K", "W_V")]
     biases = [part[name].flatten() for name in ("b_Q", "b_K", "b_V") if name in part]
-    entering = [part[name] for name in ("W_gate", "W_in") if name in part]
     for name in ("W_O", "W_in", "W_out"):
         if name not in part:
             raise ValueError(
@@ -153,15 +152,16 @@ def fuse_layer(config: ModelConfig, part: dict[str, Tensor]) -> LayerWeights:
     n_qkv = config.n_heads + 2 * config.n_key_value_heads
     if sum(len(part[name]) for name in ("W_Q", "W_K", "W_V")) != n_qkv:
         raise ValueError(f"its weights are not of {config.n_heads} heads")
-    b_in = [part[name] for name in ("b_gate", "b_in") if name in part]
     return LayerWeights(
         config=config,
         W_QKV=torch.cat(reading, dim=1).contiguous(),
         b_QKV=torch.cat(biases) if biases else None,
         W_O=part["W_O"].contiguous(),
         b_O=part.get("b_O"),
-        W_in=torch.cat(entering, dim=1).contiguous(),
-        b_in=torch.cat(b_in) if b_in else None,
+        W_gate=part["W_gate"].contiguous() if "W_gate" in part else None,
+        b_gate=part.get("b_gate"),
+        W_in=part["W_in"].contiguous(),
+        b_in=part.get("b_in"),
         W_out=part["W_out"].contiguous(),
         b_out=part.get("b_out"),
     )

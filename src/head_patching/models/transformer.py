@@ -218,14 +218,12 @@ def mlp_write(
     x: Float[Tensor, "... d_model"], layer: LayerWeights
 ) -> Float[Tensor, "... d_model"]:
     """What the MLP writes, given its normalised input."""
-    config = layer.config
-    hidden = functional.linear(x, layer.W_in.T, layer.b_in)
-    activation = ACTIVATION_FUNCTIONS[config.act_fn]
-    if config.gated_mlp:
-        gate, up = hidden.chunk(2, dim=-1)
-        hidden = activation(gate).mul_(up)
+    activation = ACTIVATION_FUNCTIONS[layer.config.act_fn]
+    if layer.W_gate is not None:
+        gate = activation(functional.linear(x, layer.W_gate.T, layer.b_gate))
+        hidden = gate.mul_(functional.linear(x, layer.W_in.T, layer.b_in))
     else:
-        hidden = activation(hidden)
+        hidden = activation(functional.linear(x, layer.W_in.T, layer.b_in))
     return functional.linear(hidden, layer.W_out.T, layer.b_out)
 
 

@@ -59,10 +59,11 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """One layer; the matrices that read the same input lie side by side.
+    """One layer; the heads' matrices that read the same input lie side by side.
 
     Fused matrices make one large product where two or three small ones would be; the
-    properties give the parts under their usual names, as views.
+    properties give the parts under their usual names, as views. A gated MLP's two stay
+    apart: what both write together would outgrow the processor's cache.
     """
 
     config: ModelConfig
@@ -70,8 +71,10 @@ class LayerWeights:
     b_QKV: Float[Tensor, " qkv"] | None
     W_O: Float[Tensor, "head d_head d_model"]
     b_O: Float[Tensor, " d_model"] | None
-    W_in: Float[Tensor, "d_model d_mlp_in"]  # gate first, then up, when gated
-    b_in: Float[Tensor, " d_mlp_in"] | None
+    W_gate: Float[Tensor, "d_model d_mlp"] | None
+    b_gate: Float[Tensor, " d_mlp"] | None
+    W_in: Float[Tensor, "d_model d_mlp"]
+    b_in: Float[Tensor, " d_mlp"] | None
     W_out: Float[Tensor, "d_mlp d_model"]
     b_out: Float[Tensor, " d_model"] | None
 

@@ -31,7 +31,7 @@ def test_shapes_and_weights_are_the_same(both):
     ours, theirs = (asdict(each.config) | {"name": ""} for each in both)
     assert ours == theirs
     for layer, expected in zip(model.layers, prepared.layers, strict=True):
-        for name in ("W_QKV", "W_O", "W_in", "W_out"):
+        for name in ("W_QKV", "W_O", "W_gate", "W_in", "W_out"):
             weights = getattr(layer, name), getattr(expected, name)
             assert_close(*weights, atol=1e-6, rtol=0)
         for name in ("b_QKV", "b_O", "b_in", "b_out"):  # no bias, or nothing but zeros

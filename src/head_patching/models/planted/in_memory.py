@@ -81,15 +81,13 @@ def layer_weights(config: ModelConfig, weights: Weights, index: int) -> LayerWei
     of_parts = (("W_Q", heads), ("W_K", sharing), ("W_V", sharing))
     reading = np.concatenate([side_by_side(of, name) for name, of in of_parts], axis=1)
     writing = np.stack([head.W_O for head in heads])
-    entering = mlp["in"]
-    if config.gated_mlp:
-        entering = np.concatenate((mlp["gate"], mlp["in"]), axis=1)
-    leaving = mlp["out"]
+    entering, leaving = mlp["in"], mlp["out"]
     if config.normalization == "LN":
         reading, entering = centred(reading, 0), centred(entering, 0)
         writing, leaving = centred(writing, 2), centred(leaving, 1)
     return LayerWeights(
         config=config, W_QKV=tensor(reading), b_QKV=None, W_O=tensor(writing), b_O=None,
+        W_gate=tensor(mlp["gate"]) if config.gated_mlp else None, b_gate=None,
         W_in=tensor(entering), b_in=None, W_out=tensor(leaving), b_out=None,
     )  # fmt: skip
 
