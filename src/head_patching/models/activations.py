@@ -1,7 +1,7 @@
 """Activations: what one forward pass leaves for later steps."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -66,7 +66,7 @@ class Activations:
         """The same values, without the graph that led to them."""
         logits = self.final_logits.detach()
         parts = {name: tensor.detach() for name, tensor in self.by_layer()}
-        return Activations(**parts, final_logits=logits, padding=self.padding)
+        return replace(self, **parts, final_logits=logits)
 
     def by_layer(self) -> Iterator[tuple[str, Tensor]]:
         """Name and tensor of everything whose first axis is the layer."""

@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from head_patching.models.activations import Activations, following
+from head_patching.models.activations import BY_LAYER, Activations, following
 from head_patching.models.weights import LayerWeights, ModelConfig, moved
 
 
@@ -275,9 +275,7 @@ def forward(
 
     `padding` says how many of each prompt's first tokens are none of its own.
     """
-    kept: dict[str, list[Tensor]] = {
-        name: [] for name in ("resid_pre", "q", "k", "v", "pattern", "z")
-    }
+    kept: dict[str, list[Tensor]] = {name: [] for name in BY_LAYER}
     start: int | Tensor = 0 if before is None else before.n_positions
     if padding is not None:
         start = -padding

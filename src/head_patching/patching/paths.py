@@ -40,7 +40,7 @@ from head_patching.patching.padded import run_together
 from head_patching.patching.path_sweep import MLPS, Receivers, sweep_paths
 from head_patching.patching.propagate import final_residual
 from head_patching.patching.runs import PairBatch, each_pair_once
-from head_patching.patching.shares import Label, Share, shares
+from head_patching.patching.shares import Label, Share, positions_of, shares
 from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
 
@@ -175,13 +175,8 @@ def own_positions(
     """Each prompt's own position of a name or number, as a mask (None: everywhere)."""
     if label is None:
         return None
-    own = [
-        padding + (pairs[index].positions[label] if isinstance(label, str) else label)
-        for index, padding in zip(batch.indices, batch.padding, strict=True)
-    ]
-    device = batch.clean.z.device
-    places = torch.arange(batch.clean.n_positions, device=device)
-    return places == torch.tensor(own, device=device)[:, None]
+    own = torch.tensor(positions_of(pairs, batch, label), device=batch.clean.z.device)
+    return torch.arange(batch.clean.n_positions, device=own.device) == own[:, None]
 
 
 def fill_in_unpatched(batch: PairBatch, results: xr.Dataset) -> None:

@@ -98,7 +98,7 @@ def together(
     if label is not None:
         yield from rows_by_position(pairs, batch, label).items()
         return
-    for rows in rows_by_first(batch).values():
+    for rows in rows_of_each(batch.firsts).values():
         yield None, rows
 
 
@@ -110,19 +110,26 @@ def rows_by_position(
     Each row is patched at its own pair's position only, never at the union of the
     batch's positions.
     """
-    rows: dict[int, list[int]] = {}
-    for row, index in enumerate(batch.indices):
-        position = pairs[index].positions[label] if isinstance(label, str) else label
-        if position < len(pairs[index].clean_tokens):
-            rows.setdefault(position + batch.padding[row], []).append(row)
-    return rows
+    by_position = rows_of_each(positions_of(pairs, batch, label))
+    count = batch.clean.n_positions
+    return {
+        position: rows for position, rows in by_position.items() if position < count
+    }
 
 
-def rows_by_first(batch: PairBatch) -> dict[int, list[int]]:
-    """Rows of the batch by the position at which their two runs begin to differ."""
+def positions_of(pairs: PromptPairs, batch: PairBatch, label: str | int) -> list[int]:
+    """Where in the batch each pair has a position of that name or number."""
+    return [
+        padding + (pairs[index].positions[label] if isinstance(label, str) else label)
+        for index, padding in zip(batch.indices, batch.padding, strict=True)
+    ]
+
+
+def rows_of_each(positions: Sequence[int]) -> dict[int, list[int]]:
+    """Rows by their position, in the order in which positions first occur."""
     rows: dict[int, list[int]] = {}
-    for row, first in enumerate(batch.firsts):
-        rows.setdefault(first, []).append(row)
+    for row, position in enumerate(positions):
+        rows.setdefault(position, []).append(row)
     return rows
 
 
