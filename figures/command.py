@@ -13,9 +13,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from figures.style import figure_style, save_figure
-from head_patching.columns import COLUMNS
-from head_patching.provenance import relative, run_record, write_record
-from head_patching.reading import read_csv
+from head_patching.files.columns import COLUMNS
+from head_patching.files.provenance import relative, run_record, write_record
+from head_patching.files.reading import read_csv
 
 
 def figure_command(

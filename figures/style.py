@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
+from head_patching.files.writing import atomic, write_csv
 from head_patching.reporting.rounding import head_name
-from head_patching.results import atomic, write_csv
 
 TEXT_WIDTH = 6.0  # inches; \textwidth of paper/standalone.tex
 PNG_DPI = 200

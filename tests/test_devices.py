@@ -19,7 +19,7 @@ from head_patching.roles.evidence import measure_evidence
 from head_patching.tasks import find_task
 from tests.architectures import prepared as prepared
 from tests.architectures import random_pairs
-from tests.planted import planted_model
+from tests.planted_models import planted_model
 
 # Float32 rounding, in units of logit_diff: what the self-check allows, too.
 TOLERANCE = 1e-4

@@ -11,7 +11,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from head_patching import provenance
 from head_patching.commands.archive import archive
 from head_patching.commands.benchmark import benchmark
 from head_patching.commands.build_numbers import build_numbers
@@ -47,8 +46,9 @@ from head_patching.commands.typeset import typeset
 from head_patching.commands.update_reference import update_reference
 from head_patching.commands.validate import validate
 from head_patching.commands.verify import verify
+from head_patching.files import provenance
+from head_patching.files.writable import require_writable
 from head_patching.memory import was_refused
-from head_patching.writable import require_writable
 
 
 # Typer carries its own copy of click: a context's type is private, hence `Any` below.

@@ -5,9 +5,9 @@ from typer.testing import CliRunner
 
 from head_patching.cli import app
 from head_patching.models.loading import load_model, prepare_model
-from head_patching.models.planted.checkpoint import PlantedModel, write_planted
+from head_patching.planted.checkpoint import PlantedModel, write_planted
 from head_patching.roles.inspection.tables import inspect
-from tests.planted import WORDS
+from tests.planted_models import WORDS
 
 
 def test_both_tables_are_written_with_a_record(tmp_path):

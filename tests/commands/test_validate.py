@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from head_patching.cli import app
 from head_patching.commands.validate import noise_level, seed_numbers
-from head_patching.models.planted.circuit import ROLES, draw_circuit
+from head_patching.planted.circuit import ROLES, draw_circuit
 
 CRITERIA = Path(__file__).parents[2] / "config" / "roles"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from head_patching.files.writing import write_csv, write_dataset, write_json
 from head_patching.models.loading import load_model, prepare_model
-from head_patching.models.planted.checkpoint import PlantedModel, Words, write_planted
 from head_patching.patching.cache import write_cache
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.results import write_csv, write_dataset, write_json
+from head_patching.planted.checkpoint import PlantedModel, Words, write_planted
 from head_patching.tasks.ioi_templates import NAMES, prompt_words
 from tests.architectures import random_pairs, save_checkpoint
 from tests.models.conftest import hub  # noqa: F401

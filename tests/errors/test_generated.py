@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from head_patching import cli
-from head_patching.configuration import check_config, check_tasks
+from head_patching.building.configuration import check_config, check_tasks
+from head_patching.files.reading import read_csv, read_dataset, read_record
+from head_patching.files.writing import write_csv, write_dataset, write_json
 from head_patching.models.loading import load_model, prepare_model
 from head_patching.patching.cache import manifest_path, read_cache, write_cache
-from head_patching.reading import read_csv, read_dataset, read_record
-from head_patching.results import write_csv, write_dataset, write_json
 from head_patching.roles.criteria import read_criteria
 from head_patching.tasks import find_task
 from head_patching.tasks.pairs import PromptPairs

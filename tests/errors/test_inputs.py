@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 from safetensors.torch import load_file, save_file
 
+from head_patching.files.provenance import write_record
+from head_patching.files.writing import write_csv, write_dataset
 from head_patching.models.devices import find_device
-from head_patching.provenance import write_record
-from head_patching.results import write_csv, write_dataset
 from tests.architectures import random_pairs
 from tests.errors.command_lines import (
     Arguments,

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from head_patching import memory
-from head_patching.results import write_dataset
+from head_patching.files.writing import write_dataset
 from tests.errors.command_lines import (
     DOCUMENT,
     cached,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from head_patching.configuration import check_config, check_tasks
+from head_patching.building.configuration import check_config, check_tasks
 from head_patching.models.registry import short_names
 from head_patching.tasks import find_task
 

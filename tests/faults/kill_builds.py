@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from head_patching.project import project_files
+from head_patching.building.project import project_files
 
 ROOT = Path(__file__).parents[2]
 BUILD = [sys.executable, "-m", "snakemake", "--cores", "2"]

@@ -7,17 +7,17 @@ import pytest
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from head_patching.checksums import sha256_file
+from head_patching.files.checksums import sha256_file
 from head_patching.models.loading import (
     load_model,
     new_folder,
     prepare_model,
 )
-from head_patching.models.planted.circuit import DEFAULT_NOISE
 from head_patching.models.tokenizer import load_tokenizer
 from head_patching.patching.experiment import HeadPatcher
+from head_patching.planted import construct
+from head_patching.planted.circuit import DEFAULT_NOISE
 from head_patching.tasks import find_task
-from head_patching.tasks.vocabulary import WORDS
 from tests.architectures import save_checkpoint, word_tokenizer
 
 
@@ -123,9 +123,9 @@ def test_nothing_is_left_when_the_disk_is_full(tmp_path):
 
 @pytest.mark.parametrize("name", ["planted-gpt2", "planted-llama"])
 def test_a_registered_planted_model(name, tmp_path):
-    with pytest.raises(ValueError, match="needs the words"):
+    with pytest.raises(ValueError, match="is constructed"):
         prepare_model(name, tmp_path / "none")
-    record = prepare_model(name, tmp_path / "out", WORDS)
+    record = prepare_model(name, tmp_path / "out", construct)
     truth = json.loads((tmp_path / "out/checkpoint/truth.json").read_text())
     assert truth["noise"] == DEFAULT_NOISE
     made = f"by seed {truth['seed']}, noise 0.1"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from head_patching.models.planted.checkpoint import word_tokenizer
-from tests.planted import WORDS
+from head_patching.planted.checkpoint import word_tokenizer
+from tests.planted_models import WORDS
 
 pytestmark = pytest.mark.slow
 

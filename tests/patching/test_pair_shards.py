@@ -8,11 +8,11 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from head_patching.files.reading import read_dataset
+from head_patching.files.writing import write_dataset
 from head_patching.patching.cache import read_cache, stored_batches, write_cache
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.pair_shards import Shard, cut, gather
-from head_patching.reading import read_dataset
-from head_patching.results import write_dataset
 from tests.architectures import random_pairs
 
 # Four shapes; the pairs of one shape stand apart, in both files of the cache.

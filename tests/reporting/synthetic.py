@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from head_patching.pairs_file import to_lines
-from head_patching.results import write_json
+from head_patching.files.pairs_file import to_lines
+from head_patching.files.writing import write_json
 from head_patching.roles.circuit import circuit
 from head_patching.tasks import find_task
 from tests.reporting.synthetic_models import write_models

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from head_patching.provenance import flat
-from head_patching.reading import read_record
+from head_patching.files.provenance import flat
+from head_patching.files.reading import read_record
 from head_patching.reporting.claims import (
     Claim,
     effects_by_head,

@@ -11,7 +11,7 @@ from head_patching.roles.examples import (
     typical_prompt,
 )
 from head_patching.tasks.ioi import ioi_pairs
-from tests.planted import planted_model
+from tests.planted_models import planted_model
 
 
 def evidence(strengths):

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from head_patching.files.reading import read_dataset
+from head_patching.files.writing import write_dataset
 from head_patching.metrics import TaskNotDone
-from head_patching.reading import read_dataset
-from head_patching.results import write_dataset
 from head_patching.roles.measured import (
     Measured,
     Statistics,

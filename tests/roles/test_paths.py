@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from head_patching.metrics import TaskNotDone
-from head_patching.models.planted.circuit import draw_circuit
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.runs import run_pairs
+from head_patching.planted.circuit import draw_circuit
 from head_patching.roles.classify import Importance
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.demands import Demands
@@ -18,7 +18,7 @@ from head_patching.roles.evidence import measure_evidence
 from head_patching.roles.paths import trace_paths, tracer
 from head_patching.tasks import find_task
 from head_patching.tasks.ioi import ioi_pairs
-from tests.planted import planted_model
+from tests.planted_models import planted_model
 
 CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml")
 IMPORTANCE = Importance(0.02, 0.05)

@@ -15,7 +15,7 @@ from head_patching.roles.repetition import (
     repetition,
 )
 from head_patching.tasks.ioi_templates import NAMES
-from tests.planted import planted_model
+from tests.planted_models import planted_model
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama"])

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from head_patching.models.planted.circuit import draw_circuit
 from head_patching.patching.runs import run_pairs
+from head_patching.planted.circuit import draw_circuit
 from head_patching.roles.assign import assign_roles
 from head_patching.roles.evidence import evidence_on_tokens
 from head_patching.roles.measured import average
@@ -21,7 +21,7 @@ from head_patching.roles.replication import (
 )
 from head_patching.statistics import bootstrap_mean, widened
 from head_patching.tasks import find_task
-from tests.planted import planted_model
+from tests.planted_models import planted_model
 from tests.roles.test_agreement import roles
 from tests.roles.test_validation import DEMANDS
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from head_patching.models.planted.circuit import DEFAULT_NOISE
+from head_patching.planted.circuit import DEFAULT_NOISE
 from head_patching.roles.scores import (
     as_record,
     confusion,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from head_patching.models.planted.checkpoint import PlantedModel
-from head_patching.models.planted.circuit import ROLES, draw_circuit
+from head_patching.planted.checkpoint import PlantedModel
+from head_patching.planted.circuit import ROLES, draw_circuit
 from head_patching.roles.classify import Importance
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.demands import Demands

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from head_patching.project import project_files
+from head_patching.building.project import project_files
 
 # Rules that make nothing themselves.
 TARGETS = ("figures", "tables", "paper")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from head_patching.models.planted.checkpoint import PlantedModel, write_planted
+from head_patching.planted.checkpoint import PlantedModel, write_planted
 from head_patching.tasks.vocabulary import WORDS
 from tests.hub import serving
 

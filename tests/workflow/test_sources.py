@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from head_patching.workflow_sources import module_sources
+from head_patching.building.workflow_sources import module_sources
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(

@@ -9,15 +9,15 @@ import sys
 import threading
 from pathlib import Path
 
-from head_patching.build_lock import take_lock
-from head_patching.configuration import check_config, check_noise, check_tasks
-from head_patching.models.planted.circuit import DEFAULT_NOISE
+from head_patching.building.build_lock import take_lock
+from head_patching.building.configuration import check_config, check_noise, check_tasks
+from head_patching.planted.circuit import DEFAULT_NOISE
 from head_patching.models.registry import FolderModel, find_source, short_names
-from head_patching.project import project_files
+from head_patching.building.project import project_files
 from head_patching.roles.published import published_heads
 from head_patching.tasks import find_task
-from head_patching.workflow_sources import module_sources
-from head_patching.writable import require_writable
+from head_patching.building.workflow_sources import module_sources
+from head_patching.files.writable import require_writable
 
 # A plan makes a million objects, hardly any of them garbage: looking through them as often
 # as Python does takes a tenth of its time.

@@ -7,7 +7,7 @@ from head_patching.commands.options import Out
 
 def archive(out: Out) -> None:
     """Pack sources, results and chapter, with a description, for a deposit."""
-    from head_patching.archive import write_archive
+    from head_patching.building.archive import write_archive
 
     names = write_archive(Path(), out)
     size = out.stat().st_size / 2**20

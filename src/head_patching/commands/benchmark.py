@@ -50,6 +50,7 @@ def benchmark(
     """Time TransformerLens's patching and the engine in turn, on the same prompts."""
     from rich.console import Console
 
+    from head_patching.files.writing import write_json
     from head_patching.lookup import find
     from head_patching.models.bridge import load_bridge
     from head_patching.models.loading import load_model
@@ -62,13 +63,12 @@ def benchmark(
         with_shots,
     )
     from head_patching.patching.deltas import PATCH_TYPES
-    from head_patching.results import write_json
+    from head_patching.planted import construct
     from head_patching.tasks.pairs import first_difference
-    from head_patching.tasks.vocabulary import WORDS
 
     use_threads(threads)
     find("patch type", patch_type, dict.fromkeys(PATCH_TYPES))
-    folder = prepared_folder(model, WORDS)
+    folder = prepared_folder(model, construct)
     loaded = load_model(folder)
     pairs = equal_pairs(loaded.tokenizer, n_pairs, corruption)
     pairs = with_shots(pairs, loaded.tokenizer, shots) if shots else pairs

@@ -25,8 +25,8 @@ def build_numbers(
     ],
 ) -> None:
     """Write every number of the text as a LaTeX macro, and where it comes from."""
+    from head_patching.files.writing import write_csv
     from head_patching.reporting import numbers
-    from head_patching.results import write_csv
 
     results = read_experiments(experiment, model_folder, validation, provenance)
     found = numbers.sourced_numbers(results)

@@ -33,11 +33,11 @@ def check_patching(
     """Compare a sample of heads with TransformerLens; fail if one differs."""
     import pandas as pd
 
+    from head_patching.files.reading import PATCHED, read_dataset
+    from head_patching.files.writing import write_csv, write_json
     from head_patching.models.bridge import load_bridge
     from head_patching.models.loading import load_model
     from head_patching.patching import self_check
-    from head_patching.reading import PATCHED, read_dataset
-    from head_patching.results import write_csv, write_json
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)

@@ -48,8 +48,8 @@ def classify_roles(
     level: Level = 0.95,
 ) -> None:
     """Give each head the roles whose criteria it meets, and write every verdict."""
-    from head_patching.reading import MEASURED, PATCHED, read_dataset
-    from head_patching.results import write_csv
+    from head_patching.files.reading import MEASURED, PATCHED, read_dataset
+    from head_patching.files.writing import write_csv
     from head_patching.roles import stability
     from head_patching.roles.classify import (
         Importance,

@@ -34,9 +34,9 @@ def compare_models(
 
     Without any experiment the tables have no rows: one model alone is not compared.
     """
-    from head_patching.columns import COLUMNS
-    from head_patching.reading import read_csv, read_record
-    from head_patching.results import write_csv
+    from head_patching.files.columns import COLUMNS
+    from head_patching.files.reading import read_csv, read_record
+    from head_patching.files.writing import write_csv
     from head_patching.roles import model_comparison
     from head_patching.tasks.pairs import PromptPairs
 

@@ -22,9 +22,9 @@ def compare_roles(
     level: Level = 0.95,
 ) -> None:
     """Compare roles with those that Wang et al. 2022 give to heads of GPT-2 small."""
-    from head_patching.columns import COLUMNS
-    from head_patching.reading import read_csv
-    from head_patching.results import write_csv
+    from head_patching.files.columns import COLUMNS
+    from head_patching.files.reading import read_csv
+    from head_patching.files.writing import write_csv
     from head_patching.roles import agreement, published
 
     found = read_csv(roles, COLUMNS["roles"])

@@ -30,8 +30,8 @@ def compare_tasks(
     level: Level = 0.95,
 ) -> None:
     """Compare the heads that are important in different tasks, by output patching."""
-    from head_patching.reading import PATCHED, read_dataset
-    from head_patching.results import write_csv
+    from head_patching.files.reading import PATCHED, read_dataset
+    from head_patching.files.writing import write_csv
     from head_patching.roles.classify import Importance
     from head_patching.roles.measured import patching_effect
     from head_patching.roles.overlap import overlaps

@@ -41,9 +41,9 @@ def compare_weights(
     ] = 6.0,
 ) -> None:
     """Compare what the weights say of heads with a task's effects and roles."""
-    from head_patching.columns import COLUMNS
-    from head_patching.reading import read_csv
-    from head_patching.results import write_csv
+    from head_patching.files.columns import COLUMNS
+    from head_patching.files.reading import read_csv
+    from head_patching.files.writing import write_csv
     from head_patching.roles.inspection import agreement
     from head_patching.roles.published import published_induction_heads
 

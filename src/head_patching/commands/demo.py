@@ -47,16 +47,16 @@ def demo(
     from head_patching.models.loading import load_model
     from head_patching.models.prepared import prepared_folder
     from head_patching.patching.experiment import HeadPatcher
+    from head_patching.planted import construct
     from head_patching.reporting.terminal import (
         print_head_results,
         print_heatmap_ascii,
     )
     from head_patching.tasks.ioi import IOIDataset
-    from head_patching.tasks.vocabulary import WORDS
 
     use_threads(threads)
     console = Console(highlight=False, markup=False)
-    loaded = load_model(prepared_folder(model, WORDS), device)
+    loaded = load_model(prepared_folder(model, construct), device)
     shape = loaded.config
     n_heads = shape.n_layers * shape.n_heads
     console.print(

@@ -28,10 +28,10 @@ def estimate_effects(
     """Estimate patched runs by two gradients, and say how far off each estimate is."""
     import pandas as pd
 
+    from head_patching.files.reading import PATCHED, read_dataset
+    from head_patching.files.writing import write_csv
     from head_patching.models.loading import load_model
     from head_patching.patching import attribution
-    from head_patching.reading import PATCHED, read_dataset
-    from head_patching.results import write_csv
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)

@@ -25,8 +25,8 @@ def inspect_weights(
     threads: Threads = 0,
 ) -> None:
     """Measure copying, matching and composition of heads from the weights alone."""
+    from head_patching.files.writing import write_csv
     from head_patching.models.loading import load_model
-    from head_patching.results import write_csv
     from head_patching.roles.inspection.qk import DISTANCES
     from head_patching.roles.inspection.tables import inspect
 

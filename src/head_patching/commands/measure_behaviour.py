@@ -32,7 +32,7 @@ def measure_behaviour(
 
     In the corrupt run, too, the answer is that of the clean prompt.
     """
-    from head_patching.results import write_csv
+    from head_patching.files.writing import write_csv
     from head_patching.tasks.pairs import PromptPairs
 
     read = PromptPairs.read(pairs)

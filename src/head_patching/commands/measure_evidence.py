@@ -23,9 +23,9 @@ def measure_evidence(
     threads: Threads = 0,
 ) -> None:
     """Measure attention, direct effect, copying and induction scores of every head."""
+    from head_patching.files.writing import write_dataset
     from head_patching.models.loading import load_model
     from head_patching.patching.cache import read_cache
-    from head_patching.results import write_dataset
     from head_patching.roles import evidence
     from head_patching.roles.measured import to_dataset
     from head_patching.tasks.pairs import PromptPairs

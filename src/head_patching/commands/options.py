@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from head_patching.writable import require_writable
+from head_patching.files.writable import require_writable
 
 ModelFolder = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Prepared model (prepare-model).")

@@ -18,9 +18,9 @@ def outline_circuit(
     out: Out,
 ) -> None:
     """Join roles and path effects: the nodes and edges of the circuit as found."""
-    from head_patching.columns import COLUMNS
-    from head_patching.reading import read_csv
-    from head_patching.results import write_csv
+    from head_patching.files.columns import COLUMNS
+    from head_patching.files.reading import read_csv
+    from head_patching.files.writing import write_csv
     from head_patching.roles.circuit import circuit
     from head_patching.tasks import find_task
 

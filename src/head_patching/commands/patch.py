@@ -74,11 +74,11 @@ def patch(
     threads: Threads = 0,
 ) -> None:
     """Patch every head in turn and write what each pair's run then says."""
+    from head_patching.files.writing import write_dataset
     from head_patching.models.loading import load_model
     from head_patching.patching.cache import read_cache, stored_batches
     from head_patching.patching.experiment import HeadPatcher
     from head_patching.patching.pair_shards import SHARD, Shard
-    from head_patching.results import write_dataset
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)

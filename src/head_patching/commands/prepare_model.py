@@ -17,7 +17,7 @@ def prepare_model(
 ) -> None:
     """Fetch, fold and check a model, and write it into a folder."""
     from head_patching.models import loading
-    from head_patching.tasks.vocabulary import WORDS
+    from head_patching.planted import construct
 
     use_threads(threads)
-    loading.prepare_model(model, out, WORDS)
+    loading.prepare_model(model, out, construct)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from head_patching import provenance
 from head_patching.commands.options import Out
+from head_patching.files import provenance
 
 
 def record_provenance(
@@ -28,7 +28,7 @@ def record_provenance(
     out: Out,
 ) -> None:
     """Collect where the results come from, for the chapter's provenance table."""
-    from head_patching.results import write_json
+    from head_patching.files.writing import write_json
 
     given = {"settings": json.loads(settings), "rules": json.loads(rules)}
     for name, value in given.items():

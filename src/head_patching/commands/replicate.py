@@ -50,9 +50,9 @@ def replicate(
     Of a model nobody described the tables have no rows, and nothing is read; the
     published heads are those of their own model.
     """
-    from head_patching.columns import COLUMNS
-    from head_patching.reading import MEASURED, read_csv, read_dataset
-    from head_patching.results import write_csv
+    from head_patching.files.columns import COLUMNS
+    from head_patching.files.reading import MEASURED, read_csv, read_dataset
+    from head_patching.files.writing import write_csv
     from head_patching.roles import published, replication
     from head_patching.roles.measured import from_dataset
     from head_patching.tasks.pairs import PromptPairs

@@ -21,11 +21,11 @@ def show_attention(
     out: Out,
 ) -> None:
     """Write the attention of the strongest head of each role on a typical prompt."""
-    from head_patching.columns import COLUMNS
+    from head_patching.files.columns import COLUMNS
+    from head_patching.files.reading import read_csv
+    from head_patching.files.writing import write_csv
     from head_patching.models.tokenizer import load_tokenizer
     from head_patching.patching.cache import read_cache
-    from head_patching.reading import read_csv
-    from head_patching.results import write_csv
     from head_patching.roles.examples import attention_examples, chosen_heads
     from head_patching.tasks import PromptPairs
 

@@ -33,8 +33,8 @@ def summarise_effects(
     """Write the effect of every head, with its interval and whether it is important."""
     import pandas as pd
 
-    from head_patching.reading import PATCHED, read_dataset
-    from head_patching.results import write_csv
+    from head_patching.files.reading import PATCHED, read_dataset
+    from head_patching.files.writing import write_csv
 
     tables = [
         effects(read_dataset(path, PATCHED), resamples, sign_flips, seed, level)

@@ -25,9 +25,9 @@ def summarise_validation(
     """Write precision and recall, confusions, and false roles of null models."""
     import pandas as pd
 
-    from head_patching.columns import COLUMNS
-    from head_patching.reading import read_csv
-    from head_patching.results import write_csv
+    from head_patching.files.columns import COLUMNS
+    from head_patching.files.reading import read_csv
+    from head_patching.files.writing import write_csv
     from head_patching.roles import scores
 
     tables = [read_csv(path, COLUMNS["validation"]) for path in heads]

@@ -22,6 +22,6 @@ def typeset(
     ] = None,
 ) -> None:
     """Typeset the chapter; undefined references and citations are errors."""
-    from head_patching import typesetting
+    from head_patching.building import typesetting
 
     typesetting.typeset(main, out, epoch=epoch, search=[main.parent], keep=keep)

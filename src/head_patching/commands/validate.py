@@ -64,10 +64,10 @@ def validate(
     from rich.console import Console
 
     from head_patching.commands.progress import progress
+    from head_patching.files.writing import write_csv, write_json
     from head_patching.lookup import find
-    from head_patching.models.planted.checkpoint import PlantedModel
-    from head_patching.models.planted.circuit import ARCHITECTURES, DEFAULT_NOISE
-    from head_patching.results import write_csv, write_json
+    from head_patching.planted.checkpoint import PlantedModel
+    from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE
     from head_patching.roles import scores, validation
     from head_patching.roles.classify import Importance
     from head_patching.roles.criteria import read_criteria

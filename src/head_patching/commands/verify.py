@@ -28,15 +28,15 @@ def verify(
     """Compare the chapter's claims with the reference; exit 0 only if all hold."""
     from rich.console import Console
 
-    from head_patching.reading import (
+    from head_patching.files.reading import (
         noting_changed_files,
         read_csv,
         read_record,
         read_words,
     )
+    from head_patching.files.writing import write_csv
     from head_patching.reporting import claims
     from head_patching.reporting.numbers import numbers_table, sourced_numbers
-    from head_patching.results import write_csv
 
     # A changed result is to be judged by the claims it breaks, and named as well.
     with noting_changed_files() as changed:

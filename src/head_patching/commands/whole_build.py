@@ -24,7 +24,7 @@ def read_build(folder: Path) -> "list[Results]":
     ValueError
         When the folder holds no finished build.
     """
-    from head_patching.reading import AGAIN, read_record
+    from head_patching.files.reading import AGAIN, read_record
 
     provenance = folder / "provenance.json"
     if not provenance.is_file():

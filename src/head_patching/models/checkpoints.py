@@ -9,16 +9,15 @@ import importlib.metadata
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from head_patching.checksums import sha256_file
+from head_patching.files.checksums import sha256_file
 from head_patching.models.architectures import read_object, require_architecture
 from head_patching.models.checkpoint_files import CONFIG, INDEX, model_files
 from head_patching.models.hub import fetch_snapshot
 from head_patching.models.integrity import is_damaged
-from head_patching.models.planted.circuit import DEFAULT_NOISE
-from head_patching.models.planted.words import Words
 from head_patching.models.registry import (
     FolderModel,
     HubModel,
@@ -26,6 +25,9 @@ from head_patching.models.registry import (
     Source,
     WheelModel,
 )
+
+# Writes the checkpoint of a planted model into a folder.
+Construct = Callable[[PlantedWeights, Path], None]
 
 # Files in which a repository can name Python of its own.
 HAVE_CODE = (CONFIG, "tokenizer_config.json")
@@ -70,19 +72,19 @@ def locate_in_folder(folder: Path) -> tuple[Path, ...]:
 
 
 def write_checkpoint(
-    source: Source, origin: Origin, folder: Path, words: Words | None
+    source: Source, origin: Origin, folder: Path, construct: Construct | None
 ) -> dict[str, str]:
     """Put a model into a folder; returns the checksums of the files that decide it.
 
     Parameters
     ----------
-    words
-        What the tokenizer of a constructed model knows.
+    construct
+        Writes the checkpoint of a planted model (`planted.construct`).
 
     Raises
     ------
     ValueError
-        When a cached file is not what the hub says it is, or words are missing.
+        When a cached file is not what the hub says it is, or `construct` is missing.
     """
     sums = {file.name: sha256_file(file) for file in origin.files}
     if isinstance(source, HubModel):
@@ -96,7 +98,12 @@ def write_checkpoint(
     if isinstance(source, WheelModel):
         dequantise(origin.files[0], source.title, folder)
     elif isinstance(source, PlantedWeights):
-        construct(source, words, folder)
+        if construct is None:
+            raise ValueError(
+                f"{source.title} is constructed: give head_patching.planted.construct "
+                "as `construct`"
+            )
+        construct(source, folder)
         files = locate_in_folder(folder)
         sums = {file.name: sha256_file(file) for file in files}
     else:
@@ -104,18 +111,6 @@ def write_checkpoint(
             copy_without_code(file, folder / file.name)
         complete_tokenizer(folder)
     return sums
-
-
-def construct(source: PlantedWeights, words: Words | None, folder: Path) -> None:
-    """Write a planted model, with the truth about it."""
-    from head_patching.models.planted.checkpoint import PlantedModel, write_planted
-
-    if words is None:
-        raise ValueError(
-            f"{source.title} needs the words of its tokenizer: give "
-            "head_patching.tasks.vocabulary.WORDS as `words`"
-        )
-    write_planted(PlantedModel(source.architecture, source.seed), words, folder)
 
 
 def copy_without_code(file: Path, copy: Path) -> None:
@@ -195,6 +190,6 @@ def origin_of(source: Source) -> str:
     if isinstance(source, PlantedWeights):
         return (
             f"constructed: a circuit planted in the {source.architecture} architecture "
-            f"by seed {source.seed}, noise {DEFAULT_NOISE:g}"
+            f"by seed {source.seed}, noise {source.noise:g}"
         )
     return f"Hugging Face repository {source.repository}"

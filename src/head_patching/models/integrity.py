@@ -5,8 +5,8 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from head_patching.checksums import git_sha1_file, sha256_file
-from head_patching.reading import read_record, reading
+from head_patching.files.checksums import git_sha1_file, sha256_file
+from head_patching.files.reading import read_record, reading
 
 # Suffixes of weights, config and tokenizer; a checkpoint may hold a README besides.
 MADE_FROM = (".safetensors", ".json", ".txt", ".model")

@@ -19,13 +19,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from head_patching.checksums import sha256_file
+from head_patching.files.checksums import sha256_file
+from head_patching.files.reading import read_record, reading
+from head_patching.files.writing import atomic, naming_a_full_disk, write_json
 from head_patching.models.bridge import (
     config_of,
     load_bridge,
     tensors_of,
 )
 from head_patching.models.checkpoints import (
+    Construct,
     license_of,
     locate,
     origin_of,
@@ -37,13 +40,10 @@ from head_patching.models.integrity import (
     checksums_of,
     require_weights,
 )
-from head_patching.models.planted.words import Words
 from head_patching.models.registry import FolderModel, find_source, short_name
 from head_patching.models.tokenizer import load_tokenizer, quiet_transformers
 from head_patching.models.transformer import Model
 from head_patching.models.weights import LayerWeights, ModelConfig
-from head_patching.reading import read_record, reading
-from head_patching.results import atomic, naming_a_full_disk, write_json
 
 AGAIN = "delete it and prepare the model again"
 CONVENTIONS = {
@@ -168,7 +168,7 @@ def fuse_layer(config: ModelConfig, part: dict[str, Tensor]) -> LayerWeights:
 
 
 def prepare_model(
-    name: str, folder: Path | str, words: Words | None = None
+    name: str, folder: Path | str, construct: Construct | None = None
 ) -> dict[str, Any]:
     """Fetch, fold, check and write one model; returns what `model.json` holds.
 
@@ -176,8 +176,9 @@ def prepare_model(
 
     Parameters
     ----------
-    words
-        What the tokenizer of a registered planted model knows; no other needs them.
+    construct
+        Writes the checkpoint of a registered planted model; give
+        `head_patching.planted.construct`. No other model needs it.
 
     Raises
     ------
@@ -197,7 +198,7 @@ def prepare_model(
     (folder / "model.json").unlink(missing_ok=True)
     in_place = isinstance(source, FolderModel) and source.folder.resolve()
     with nullcontext() if in_place == checkpoint.resolve() else new_folder(checkpoint):
-        files = write_checkpoint(source, origin, checkpoint, words)
+        files = write_checkpoint(source, origin, checkpoint, construct)
         require_weights(checkpoint)
         bridge = load_bridge(checkpoint)
         config = config_of(bridge, source.title)

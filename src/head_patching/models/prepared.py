@@ -4,12 +4,12 @@ import hashlib
 import os
 from pathlib import Path
 
+from head_patching.models.checkpoints import Construct
 from head_patching.models.loading import prepare_model
-from head_patching.models.planted.words import Words
 from head_patching.models.registry import FolderModel, find_source, short_name
 
 
-def prepared_folder(name: str, words: Words | None = None) -> Path:
+def prepared_folder(name: str, construct: Construct | None = None) -> Path:
     """The folder of a prepared model, for `load_model`; prepared now if need be.
 
     The workflow's own copy under `results/` is used when it is there, else one in the
@@ -17,8 +17,9 @@ def prepared_folder(name: str, words: Words | None = None) -> Path:
 
     Parameters
     ----------
-    words
-        What the tokenizer of a registered planted model knows; no other needs them.
+    construct
+        Writes the checkpoint of a registered planted model; give
+        `head_patching.planted.construct`. No other model needs it.
 
     Raises
     ------
@@ -42,5 +43,5 @@ def prepared_folder(name: str, words: Words | None = None) -> Path:
     for folder in (*places, cached):
         if (folder / "model.json").is_file():
             return folder
-    prepare_model(name, cached, words)
+    prepare_model(name, cached, construct)
     return cached

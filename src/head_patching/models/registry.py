@@ -49,6 +49,7 @@ class PlantedWeights:
 
     architecture: str
     seed: int
+    noise: float
     title: str
 
 
@@ -73,8 +74,8 @@ MODELS: dict[str, Source] = {
         revision="50f5173d932e8e61f858120bcb800b97af589f46",
         license="Apache-2.0",
     ),
-    "planted-gpt2": PlantedWeights("gpt2", seed=0, title="Planted GPT-2"),
-    "planted-llama": PlantedWeights("llama", seed=0, title="Planted Llama"),
+    "planted-gpt2": PlantedWeights("gpt2", seed=0, noise=0.1, title="Planted GPT-2"),
+    "planted-llama": PlantedWeights("llama", seed=0, noise=0.1, title="Planted Llama"),
 }
 
 

@@ -15,13 +15,13 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from head_patching.checksums import sha256_file
+from head_patching.files.checksums import sha256_file
+from head_patching.files.reading import read_record, reading
+from head_patching.files.writing import atomic, write_json
 from head_patching.memory import require_memory
 from head_patching.models.activations import BY_LAYER, Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.runs import PairBatch, run_pairs
-from head_patching.reading import read_record, reading
-from head_patching.results import atomic, write_json
 from head_patching.tasks.pairs import PromptPairs
 
 AGAIN = "cache the activations again (delete it and run snakemake)"

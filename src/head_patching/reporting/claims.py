@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from head_patching.columns import HEAD
+from head_patching.files.columns import HEAD
 from head_patching.reporting.sources import Results
 
 # Settings that say how results are computed, not what is computed.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from head_patching.columns import HEAD
+from head_patching.files.columns import HEAD
 from head_patching.reporting.role_tables import MOST_UNDECIDED, MOST_WITH_ROLE
 from head_patching.reporting.rounding import (
     MISSING,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from head_patching.files.writing import atomic
 from head_patching.reporting.comparison import (
     elsewhere_numbers,
     overlap_numbers,
@@ -43,7 +44,6 @@ from head_patching.reporting.sourced import Sourced, sourced
 from head_patching.reporting.sources import Results
 from head_patching.reporting.validation import validation_numbers
 from head_patching.reporting.weights import weight_numbers
-from head_patching.results import atomic
 
 CORRUPTIONS = ("s2_io_flip", "s2_random", "abc", "s1_io_flip", "renamed") + (
     "b1_replaced", "a1_replaced", "moved", "unrelated",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from head_patching.provenance import OUTPUTS
+from head_patching.files.provenance import OUTPUTS
 
 OUTPUT_OPTIONS = tuple(f"--{name}" for name in OUTPUTS)
 WILDCARD = r"\{[^{}]*\}"
@@ -37,7 +37,7 @@ def origins(
     Parameters
     ----------
     provenance
-        What `head_patching.provenance.collect` gave.
+        What `head_patching.files.provenance.collect` gave.
 
     Raises
     ------

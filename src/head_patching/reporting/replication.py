@@ -7,7 +7,7 @@ described `replication/present` is false and values are dashes.
 
 import pandas as pd
 
-from head_patching.columns import HEAD
+from head_patching.files.columns import HEAD
 from head_patching.reporting.head_numbers import Numbers, counted, flag, number_word
 from head_patching.reporting.rounding import (
     MISSING,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from head_patching.columns import HEAD
+from head_patching.files.columns import HEAD
 from head_patching.reporting.replication import (
     ALL_ROLES,
     FOUND,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from head_patching.columns import COLUMNS, HEAD
-from head_patching.pairs_file import read_records
-from head_patching.reading import read_csv, read_record, require_recorded
+from head_patching.files.columns import COLUMNS, HEAD
+from head_patching.files.pairs_file import read_records
+from head_patching.files.reading import read_csv, read_record, require_recorded
 
 # The roles that the text speaks of, in the order in which they are listed: that of the
 # circuit, from the answer backwards. Other roles in the results are listed after them.
@@ -168,7 +168,7 @@ def read_results(
     scores, null_models
         The validation on planted models.
     provenance
-        What `head_patching.provenance.collect` gave, as JSON.
+        What `head_patching.files.provenance.collect` gave, as JSON.
 
     Raises
     ------

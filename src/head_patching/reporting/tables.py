@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from head_patching.columns import HEAD
+from head_patching.files.columns import HEAD
+from head_patching.files.writing import atomic
 from head_patching.reporting.models import model_roles_table, models_table
 from head_patching.reporting.path_tables import (
     knock_out_table,
@@ -47,7 +48,6 @@ from head_patching.reporting.tabular import (
 )
 from head_patching.reporting.validation import validation_table
 from head_patching.reporting.weight_tables import weight_agreement_table, weights_table
-from head_patching.results import atomic
 
 # An interval stands close to its estimate. (pandas cuts a column format at ; and :)
 INTERVAL = r"@{\hspace{0.4em}}l"

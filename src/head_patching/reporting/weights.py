@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from head_patching.columns import HEAD
+from head_patching.files.columns import HEAD
 from head_patching.reporting.head_numbers import (
     Numbers,
     counted,

@@ -6,7 +6,7 @@ All take the rows of `roles.validation.validate_model`, of any number of models.
 import numpy as np
 import pandas as pd
 
-from head_patching.models.planted.circuit import DEFAULT_NOISE, ROLES
+from head_patching.planted.circuit import DEFAULT_NOISE, ROLES
 from head_patching.roles.classify import NO_ROLE, UNDECIDED
 from head_patching.statistics import proportion_interval
 

@@ -1,9 +1,9 @@
 """Roles found in planted models, beside the truth.
 
-A planted model's circuit is known by construction (`models.planted`). It is measured as
+A planted model's circuit is known by construction (`planted`). It is measured as
 any model is, on one task after the other; the truth is read for scoring alone. It comes
 straight into memory: the way over a checkpoint takes a fifth more time and leads to the
-same model (`models.planted.in_memory`).
+same model (`planted.in_memory`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,12 +12,12 @@ from dataclasses import replace
 import pandas as pd
 
 from head_patching.metrics import TaskNotDone
-from head_patching.models.planted.checkpoint import PlantedModel
-from head_patching.models.planted.circuit import ROLES
-from head_patching.models.planted.in_memory import planted_in_memory
 from head_patching.models.transformer import Model
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.head_sets import Head
+from head_patching.planted.checkpoint import PlantedModel
+from head_patching.planted.circuit import ROLES
+from head_patching.planted.in_memory import planted_in_memory
 from head_patching.roles.assign import assign_roles
 from head_patching.roles.attention import (
     PROTOCOLS,

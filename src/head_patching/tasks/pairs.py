@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from head_patching.pairs_file import read_records, to_lines
-from head_patching.reading import require_recorded
-from head_patching.results import atomic
+from head_patching.files.pairs_file import read_records, to_lines
+from head_patching.files.reading import require_recorded
+from head_patching.files.writing import atomic
 
 
 @dataclass(frozen=True)

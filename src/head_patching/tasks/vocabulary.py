@@ -1,6 +1,17 @@
 """The words of all prompts: what the tokenizers of planted models know."""
 
-from head_patching.models.planted.words import Words
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
 from head_patching.tasks.ioi_templates import NAMES, prompt_words
+
+
+@dataclass(frozen=True)
+class Words:
+    """All words, one token each; some of them are names."""
+
+    all: Sequence[str]
+    names: Collection[str]
+
 
 WORDS = Words(prompt_words(), NAMES)

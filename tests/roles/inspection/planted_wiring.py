@@ -10,13 +10,13 @@ from functools import cache
 
 import numpy as np
 
-from head_patching.models.planted.circuit import (
+from head_patching.planted.circuit import (
     GROUP_SIZE,
     Architecture,
     draw_circuit,
 )
-from head_patching.models.planted.heads import moves, score_terms
-from head_patching.models.planted.residual import D_MODEL, Residual
+from head_patching.planted.heads import moves, score_terms
+from head_patching.planted.residual import D_MODEL, Residual
 
 RANDOM_SHARE = 1 / D_MODEL**0.5  # root mean square, for any two matrices
 

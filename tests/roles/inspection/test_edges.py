@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from head_patching.models.planted.circuit import ARCHITECTURES
+from head_patching.planted.circuit import ARCHITECTURES
 from head_patching.roles.inspection.edges import PAIR, edges
 from head_patching.roles.inspection.tables import composition_table
-from tests.planted import planted_model
+from tests.planted_models import planted_model
 from tests.roles.inspection.planted_wiring import planted_edges, unexplained
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from head_patching.models.planted.circuit import ARCHITECTURES, DEFAULT_NOISE
+from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE
 from head_patching.roles.inspection.edges import PAIR, edges
 from head_patching.roles.inspection.tables import composition_table
-from tests.planted import planted_model
+from tests.planted_models import planted_model
 from tests.roles.inspection.planted_wiring import planted_edges, unexplained
 
 

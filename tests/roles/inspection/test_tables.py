@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from head_patching.models.planted.circuit import ARCHITECTURES, draw_circuit
+from head_patching.planted.circuit import ARCHITECTURES, draw_circuit
 from head_patching.roles.inspection.edges import PAIR
 from head_patching.roles.inspection.tables import induction_scores, inspect
-from tests.planted import planted_model
+from tests.planted_models import planted_model
 
 SEED = 3
 

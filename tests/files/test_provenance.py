@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from head_patching import provenance
-from head_patching.checksums import git_sha1_file, sha256_file
-from head_patching.reading import read_record
-from head_patching.results import write_json
+from head_patching.files import provenance
+from head_patching.files.checksums import git_sha1_file, sha256_file
+from head_patching.files.reading import read_record
+from head_patching.files.writing import write_json
 
 
 @pytest.fixture

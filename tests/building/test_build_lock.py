@@ -11,7 +11,9 @@ import pytest
 
 from tests.errors.table import ROWS, is_message
 
-TAKE = "from pathlib import Path; from head_patching.build_lock import take_lock;"
+TAKE = (
+    "from pathlib import Path; from head_patching.building.build_lock import take_lock;"
+)
 TAKE += "take_lock(Path('lock'));"
 # A build: it starts a job that writes a word when it ends, and waits for it.
 JOB = "import time; time.sleep({}); open('log', 'a').write('job ended. ')"

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from socket import gethostname
 
-from head_patching.processes import is_running
+from head_patching.files.processes import is_running
 
 
 def take_lock(path: Path) -> None:

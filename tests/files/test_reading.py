@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from head_patching.provenance import write_record
-from head_patching.reading import (
+from head_patching.files.provenance import write_record
+from head_patching.files.reading import (
     noting_changed_files,
     read_csv,
     read_json,
@@ -14,7 +14,7 @@ from head_patching.reading import (
     read_words,
     require_version,
 )
-from head_patching.results import SCHEMA_VERSION, write_csv, write_json
+from head_patching.files.writing import SCHEMA_VERSION, write_csv, write_json
 
 TABLE = pd.DataFrame({"layer": [0, 3], "role": ["x", "y"], "value": [0.5, -1.0]})
 

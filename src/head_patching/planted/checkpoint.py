@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from head_patching.models.planted.circuit import (
+from head_patching.files.writing import write_json
+from head_patching.planted.circuit import (
     DEFAULT_NOISE,
     GROUP_SIZE,
     N_HEADS,
@@ -19,16 +20,15 @@ from head_patching.models.planted.circuit import (
     draw_circuit,
     truth,
 )
-from head_patching.models.planted.heads import (
+from head_patching.planted.heads import (
     D_HEAD,
     GAIN,
     HeadWeights,
     planted_head,
 )
-from head_patching.models.planted.residual import CONSTANT, D_MODEL, Residual
-from head_patching.models.planted.rotary import THETA
-from head_patching.models.planted.words import Words
-from head_patching.results import write_json
+from head_patching.planted.residual import CONSTANT, D_MODEL, Residual
+from head_patching.planted.rotary import THETA
+from head_patching.tasks.vocabulary import Words
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast

@@ -4,7 +4,7 @@ Of a checkpoint's way through transformers and TransformerLens only what changes
 planted model is left: its norms have no weights to fold, so that centring remains, and
 the tables of the rotary embedding.
 
-`tests/models/planted/test_in_memory.py` proves the models equal to those that are
+`tests/planted/test_in_memory.py` proves the models equal to those that are
 prepared from their checkpoints.
 """
 
@@ -13,7 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from head_patching.models.planted.checkpoint import (
+from head_patching.models.transformer import Model
+from head_patching.models.weights import LayerWeights, ModelConfig
+from head_patching.planted.checkpoint import (
     D_MLP,
     N_CONTEXT,
     PlantedModel,
@@ -23,13 +25,11 @@ from head_patching.models.planted.checkpoint import (
     side_by_side,
     word_tokenizer,
 )
-from head_patching.models.planted.circuit import GROUP_SIZE, N_HEADS, N_LAYERS
-from head_patching.models.planted.heads import D_HEAD
-from head_patching.models.planted.residual import D_MODEL
-from head_patching.models.planted.rotary import THETA
-from head_patching.models.planted.words import Words
-from head_patching.models.transformer import Model
-from head_patching.models.weights import LayerWeights, ModelConfig
+from head_patching.planted.circuit import GROUP_SIZE, N_HEADS, N_LAYERS
+from head_patching.planted.heads import D_HEAD
+from head_patching.planted.residual import D_MODEL
+from head_patching.planted.rotary import THETA
+from head_patching.tasks.vocabulary import Words
 
 # What transformers' classes have by default.
 EPS = {"gpt2": 1e-5, "llama": 1e-6}

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path, PurePosixPath
 
-from head_patching.reading import read_json, reading
+from head_patching.files.reading import read_json, reading
 
 METADATA = "ro-crate-metadata.json"
 UNPACK = "unpack the archive again"

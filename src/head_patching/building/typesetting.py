@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from head_patching.results import atomic
+from head_patching.files.writing import atomic
 
 LATEXMK = (
     "latexmk",

@@ -16,11 +16,11 @@ from typing import Any
 
 import yaml
 
-from head_patching.checksums import sha256_file
-from head_patching.project import METADATA, project_files
-from head_patching.reading import read_record
+from head_patching.building.project import METADATA, project_files
+from head_patching.files.checksums import sha256_file
+from head_patching.files.reading import read_record
+from head_patching.files.writing import atomic
 from head_patching.reporting.origins import rule_of
-from head_patching.results import atomic
 
 CHECKSUMS = "SHA256SUMS"
 WORKFLOW = "Snakefile"

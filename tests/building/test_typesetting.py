@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from head_patching import typesetting
-from head_patching.typesetting import problems, typeset
+from head_patching.building import typesetting
+from head_patching.building.typesetting import problems, typeset
 
 needs_tex = pytest.mark.skipif(
     shutil.which("latexmk") is None, reason="latexmk is not installed"

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from head_patching.models.planted.circuit import Architecture
-from head_patching.models.planted.residual import (
+from head_patching.planted.circuit import Architecture
+from head_patching.planted.residual import (
     CONSTANT,
     D_MODEL,
     NOMINAL_NORM,
     Residual,
 )
-from head_patching.models.planted.rotary import D_HEAD_LLAMA, FREE_DIMS, kernel
+from head_patching.planted.rotary import D_HEAD_LLAMA, FREE_DIMS, kernel
 
 # What the norm makes of a stream of nominal size.
 GAIN = D_MODEL**0.5 / NOMINAL_NORM

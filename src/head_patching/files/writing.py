@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from head_patching.processes import is_running
+from head_patching.files.processes import is_running
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from head_patching.reading import require_version
-from head_patching.results import SCHEMA_VERSION
+from head_patching.files.reading import require_version
+from head_patching.files.writing import SCHEMA_VERSION
 
 Record = dict[str, Any]
 

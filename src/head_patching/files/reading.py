@@ -11,8 +11,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from head_patching.checksums import sha256_file
-from head_patching.results import SCHEMA_VERSION
+from head_patching.files.checksums import sha256_file
+from head_patching.files.writing import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,25 +11,25 @@ import numpy as np
 import pytest
 import torch
 
-from head_patching.models.planted.checkpoint import (
+from head_patching.patching.ablation import ablate
+from head_patching.patching.experiment import HeadPatcher
+from head_patching.planted.checkpoint import (
     UNEMBEDDING,
     PlantedModel,
     write_planted,
 )
-from head_patching.models.planted.circuit import ARCHITECTURES, ROLES, draw_circuit
-from head_patching.models.planted.heads import GAIN, INHIBITED, ONE_BACK, SIZE
-from head_patching.models.planted.residual import (
+from head_patching.planted.circuit import ARCHITECTURES, ROLES, draw_circuit
+from head_patching.planted.heads import GAIN, INHIBITED, ONE_BACK, SIZE
+from head_patching.planted.residual import (
     CODES,
     CONSTANT,
     D_MODEL,
     FLAGS,
     Residual,
 )
-from head_patching.patching.ablation import ablate
-from head_patching.patching.experiment import HeadPatcher
 from head_patching.tasks.ioi import ioi_pairs
 from head_patching.tasks.ioi_templates import NAMES
-from tests.planted import WORDS, planted_model
+from tests.planted_models import WORDS, planted_model
 
 SEED = 3
 

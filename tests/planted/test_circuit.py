@@ -2,7 +2,7 @@
 
 import pytest
 
-from head_patching.models.planted.circuit import (
+from head_patching.planted.circuit import (
     ARCHITECTURES,
     COUNTS,
     GROUP_SIZE,

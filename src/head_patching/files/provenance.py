@@ -10,9 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from head_patching.checksums import sha256_file
-from head_patching.reading import read_record
-from head_patching.results import write_json
+from head_patching.files.checksums import sha256_file
+from head_patching.files.reading import read_record
+from head_patching.files.writing import write_json
 
 # Parameters that name what is written begin so; every other path is read.
 OUTPUTS = ("out", "summary", "json")

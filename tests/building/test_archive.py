@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from head_patching.archive import write_archive
-from head_patching.project import project_files
-from head_patching.results import SCHEMA_VERSION
+from head_patching.building.archive import write_archive
+from head_patching.building.project import project_files
+from head_patching.files.writing import SCHEMA_VERSION
 
 CITATION = """\
 title: heads

@@ -9,10 +9,10 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from head_patching.configuration import check_config, check_tasks
+from head_patching.building.configuration import check_config, check_tasks
 from head_patching.tasks import find_task
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 

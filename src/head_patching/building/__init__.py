@@ -1,0 +1,1 @@
+"""What Snakemake and the deposit need: config, code, lock, typesetting, archive."""

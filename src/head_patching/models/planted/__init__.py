@@ -1,1 +1,0 @@
-"""Models whose circuit is known because it was built: the truth that roles meet."""

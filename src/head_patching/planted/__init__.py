@@ -1,0 +1,14 @@
+"""Models whose circuit is known because it was built: the truth that roles meet."""
+
+from pathlib import Path
+
+from head_patching.models.registry import PlantedWeights
+
+
+def construct(source: PlantedWeights, folder: Path) -> None:
+    """Write the checkpoint of a registered planted model, with the truth about it."""
+    from head_patching.planted.checkpoint import PlantedModel, write_planted
+    from head_patching.tasks.vocabulary import WORDS
+
+    planted = PlantedModel(source.architecture, source.seed, source.noise)
+    write_planted(planted, WORDS, folder)

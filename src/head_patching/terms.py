@@ -1,0 +1,106 @@
+"""The vocabulary that files, tables, figures and text share.
+
+A leaf: it imports nothing of this project, and neither pandas nor torch. Corruptions
+are listed by their task, roles and their criteria in `config/roles/`; the roles here
+are those that code itself must know, as steps of a trace, parts of a planted circuit
+or colours.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A role that code must know, from the answer backwards through the circuit."""
+
+    NAME_MOVER = "name mover"
+    BACKUP_NAME_MOVER = "backup name mover"
+    NEGATIVE_NAME_MOVER = "negative name mover"
+    COPY_SUPPRESSION = "copy suppression of S"
+    S_INHIBITION = "S-inhibition"
+    INDUCTION = "induction"
+    DUPLICATE_TOKEN = "duplicate token"
+    PREVIOUS_TOKEN = "previous token"
+
+
+ROLES = tuple(role.value for role in Role)
+
+UNDECIDED = "undecided"  # an important effect, but no role's criteria are met
+NO_ROLE = "no role"  # neither
+WITHOUT_ROLE = (UNDECIDED, NO_ROLE)
+
+POOLED = "all roles"  # the row of a table that is about all roles together
+
+
+def has_role(role: str) -> bool:
+    """Whether the entry of a table of roles names a role.
+
+    Examples
+    --------
+    >>> has_role("name mover"), has_role("undecided")
+    (True, False)
+    """
+    return role not in WITHOUT_ROLE
+
+
+@dataclass(frozen=True)
+class PatchType:
+    """What of a head one patch replaces.
+
+    Parameters
+    ----------
+    name
+        As in the config, in files and in tables.
+    replaces
+        The activations taken from the source run, by TransformerLens's names without
+        `hook_`; the reference patches these hooks.
+    label
+        What figures and text call it.
+    """
+
+    name: str
+    replaces: tuple[str, ...]
+    label: str
+
+
+PATCH_TYPES = {
+    each.name: each
+    for each in (
+        PatchType("output", ("z",), "output"),
+        PatchType("q", ("q",), "q"),
+        PatchType("k", ("k",), "k"),
+        PatchType("v", ("v",), "v"),
+        PatchType("pattern", ("pattern",), "pattern"),
+    )
+}
+
+RUNS = ("clean", "corrupt")
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Which run is patched (`base`), and which run the patch comes from (`source`)."""
+
+    name: str
+    base: str
+    source: str
+
+
+DIRECTIONS = {
+    each.name: each
+    for each in (
+        Direction("denoising", base="corrupt", source="clean"),
+        Direction("noising", base="clean", source="corrupt"),
+    )
+}
+
+
+def head_name(layer: int, head: int) -> str:
+    """The field's name of a head.
+
+    Examples
+    --------
+    >>> head_name(9, 6)
+    'L9H6'
+    """
+    return f"L{int(layer)}H{int(head)}"
