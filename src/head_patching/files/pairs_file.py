@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from head_patching.files.reading import require_version
 from head_patching.files.writing import SCHEMA_VERSION
@@ -70,14 +70,21 @@ PAIR: dict[str, Kind] = {
 }
 
 
+class PairsFile(NamedTuple):
+    """What a file of prompt pairs holds, as plain records."""
+
+    header: Record  # task, corruption, prepend_bos, seed
+    pairs: list[Record]
+
+
 def to_lines(header: Record, pairs: list[Record]) -> str:
     """The text of a file; equal records give equal bytes, all of them ASCII."""
     first = {"schema_version": SCHEMA_VERSION, **header, "n_pairs": len(pairs)}
     return "".join(json.dumps(record) + "\n" for record in (first, *pairs))
 
 
-def read_records(path: Path) -> tuple[Record, list[Record]]:
-    """The header (task, corruption, prepend_bos, seed) and the pairs' records.
+def read_records(path: Path) -> PairsFile:
+    """The header and the pairs' records.
 
     Raises ValueError naming the file, its line, and what is wrong there.
     """
@@ -97,10 +104,11 @@ def read_records(path: Path) -> tuple[Record, list[Record]]:
             f"{path}: the header says {n_pairs} pairs, the file holds"
             f" {len(lines) - 1}: it was cut short or edited"
         )
-    return header, [
+    pairs = [
         _checked(line, PAIR, f"{path}, line {number}")
         for number, line in enumerate(lines[1:], start=2)
     ]
+    return PairsFile(header, pairs)
 
 
 def _checked(line: str, kinds: dict[str, Kind], where: str) -> Record:
