@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from head_patching.models.transformer import forward, gelu_tanh, rotate
+from head_patching.models.layers import gelu_tanh, rotate
+from head_patching.models.transformer import forward
 
 
 @pytest.fixture

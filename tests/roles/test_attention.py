@@ -179,7 +179,7 @@ def test_special_tokens_are_not_drawn(build):
             return 6  # fewer than the 60 rows of the embedding
 
     model = build()
-    model.tokenizer = Tokenizer()
+    model.read_tokenizer = Tokenizer
     ran = []
     run = model.run
     model.run = lambda tokens: ran.append(tokens) or run(tokens)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from head_patching.models.transformer import normalise
+from head_patching.models.layers import normalise
 from head_patching.roles import weights
 from head_patching.roles.weights import among_top_logits, copy_scores, ov_outputs
 

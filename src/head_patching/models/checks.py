@@ -13,11 +13,8 @@ import torch
 from torch import Tensor
 
 from head_patching.models.activations import Activations
-from head_patching.models.transformer import (
-    ACTIVATION_FUNCTIONS,
-    Model,
-    attention_write,
-)
+from head_patching.models.layers import ACTIVATION_FUNCTIONS, attention_write
+from head_patching.models.transformer import Model
 
 # fp32 rounding through some tens of layers, relative to the size of what is compared.
 TOLERANCE = 1e-4
@@ -42,7 +39,8 @@ def check_against_bridge(model: Model, bridge: Any, seed: int = 0) -> dict[str, 
     tokens = torch.randint(model.config.d_vocab, size, generator=generator)
     start = getattr(bridge.tokenizer, "bos_token_id", None)
     if start is not None and start < model.config.d_vocab:
-        # Where heads rest that find nothing; else steep attention hangs on rounding.
+        # Heads that find nothing attend to it; without it, steep attention depends on
+        # rounding.
         tokens[:, 0] = start
     logits, cache = bridge.run_with_cache(tokens)
     ours = model.run(tokens)

@@ -90,7 +90,7 @@ def random_tokens(
 
 def plain_vocabulary(model: Model) -> list[int]:
     """Token ids a prompt could contain: without special tokens and padding rows."""
-    if model.tokenizer is None:
+    if model.read_tokenizer is None:
         return list(range(model.config.d_vocab))
     special = set(model.tokenizer.all_special_ids)
     size = min(len(model.tokenizer), model.config.d_vocab)

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from head_patching.models.transformer import Model, normalise
+from head_patching.models.layers import normalise
+from head_patching.models.transformer import Model
 from head_patching.models.weights import LayerWeights
 
 CELLS_AT_ONCE = 2**22  # of the array [sample, token]: 16 MB of float32

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from head_patching.models.transformer import normalise
+from head_patching.models.layers import normalise
 from head_patching.roles.inspection.embedding import EMBEDDINGS
 from head_patching.roles.inspection.ov import copying, ov_eigenvalues, positive_share
 

@@ -9,7 +9,7 @@ import copy
 import pytest
 import torch
 
-from head_patching.models.transformer import per_query_head
+from head_patching.models.layers import per_query_head
 from head_patching.roles.inspection.qk import (
     offsets_of,
     own_highest,

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from head_patching.models.transformer import Model, mlp_write, normalise
+from head_patching.models.layers import mlp_write, normalise
+from head_patching.models.transformer import Model
 
 TOKENS_AT_ONCE = 4096  # 50 MB for the hidden layer of an MLP
 

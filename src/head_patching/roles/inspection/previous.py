@@ -13,13 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from head_patching.models.transformer import (
-    Model,
-    attention_pattern,
-    normalise,
-    per_query_head,
-    project_qkv,
-)
+from head_patching.models.layers import attention_pattern, normalise, per_query_head
+from head_patching.models.transformer import Model, project_qkv
 
 N_POSITIONS = 32  # of a short prompt
 

@@ -18,12 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from head_patching.models.transformer import (
-    Model,
-    normalise,
-    per_query_head,
-    project_qkv,
-)
+from head_patching.models.layers import normalise, per_query_head
+from head_patching.models.transformer import Model, project_qkv
 from head_patching.models.weights import LayerWeights
 from head_patching.roles.weights import ov_outputs
 
