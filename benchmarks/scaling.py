@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from head_patching.models.loading import build_model
+from head_patching.models.tensors import build_model
 from head_patching.models.weights import ModelConfig
 from head_patching.patching.benchmark import gemm_peak, sweep_flops
 from head_patching.patching.experiment import HeadPatcher

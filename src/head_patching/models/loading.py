@@ -41,9 +41,10 @@ from head_patching.models.integrity import (
     require_weights,
 )
 from head_patching.models.registry import FolderModel, find_source, short_name
+from head_patching.models.tensors import build_model
 from head_patching.models.tokenizer import load_tokenizer, quiet_transformers
 from head_patching.models.transformer import Model
-from head_patching.models.weights import LayerWeights, ModelConfig
+from head_patching.models.weights import ModelConfig, config_from
 
 AGAIN = "delete it and prepare the model again"
 CONVENTIONS = {
@@ -60,7 +61,7 @@ def load_model(
     Parameters
     ----------
     device
-        `cpu`, `cuda`, `mps`, or `auto`: the best that this machine has.
+        `cpu`, `cuda`, `mps`, or `auto`: the best device of this machine.
     dtype
         `float32` or `float64`.
 
@@ -89,9 +90,12 @@ def load_model(
         with safe_open(weights, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     require_finite(folder, tensors)
-    with reading(description, "the description of a model", AGAIN):
-        config = ModelConfig(**record["config"])
-        model = build_model(config, tensors)
+    try:
+        model = build_model(config_from(record["config"]), tensors)
+    except ValueError as error:
+        raise ValueError(
+            f"{description} does not describe the weights beside it ({error}): {AGAIN}"
+        ) from error
     model.read_tokenizer = functools.partial(load_tokenizer, folder / "checkpoint")
     model.provenance, model.folder = record["provenance"], folder
     return model.to(where, precision)
@@ -115,67 +119,19 @@ def require_tokenizer(checkpoint: Path, config: ModelConfig) -> None:
         )
 
 
-def build_model(config: ModelConfig, tensors: dict[str, Tensor]) -> Model:
-    """A `Model` from tensors under TransformerLens's names (`blocks.0.attn.W_Q`)."""
-    layers = []
-    for index in range(config.n_layers):
-        part = {
-            name.rsplit(".", 1)[1]: tensor
-            for name, tensor in tensors.items()
-            if name.startswith(f"blocks.{index}.")
-        }
-        layers.append(fuse_layer(config, part))
-    if tensors["embed.W_E"].shape != (config.d_vocab, config.d_model):
-        raise ValueError(f"its weights are not of {config.d_vocab} tokens")
-    return Model(
-        config=config,
-        layers=layers,
-        W_E=tensors["embed.W_E"],
-        W_pos=tensors.get("pos_embed.W_pos"),
-        rotary_cos=tensors.get("rotary.cos"),
-        rotary_sin=tensors.get("rotary.sin"),
-        W_U=tensors["unembed.W_U"].contiguous(),
-        b_U=tensors["unembed.b_U"],
-    )
-
-
-def fuse_layer(config: ModelConfig, part: dict[str, Tensor]) -> LayerWeights:
-    """One layer's weights, with those of queries, keys and values side by side."""
-    reading = [part[name].transpose(0, 1).flatten(1) for name in ("W_Q", "W_K", "W_V")]
-    biases = [part[name].flatten() for name in ("b_Q", "b_K", "b_V") if name in part]
-    for name in ("W_O", "W_in", "W_out"):
-        if name not in part:
-            raise ValueError(
-                f"{config.name} ({config.architecture}) has a layer without {name}: "
-                "the engine needs attention and one MLP in every layer"
-            )
-    n_qkv = config.n_heads + 2 * config.n_key_value_heads
-    if sum(len(part[name]) for name in ("W_Q", "W_K", "W_V")) != n_qkv:
-        raise ValueError(f"its weights are not of {config.n_heads} heads")
-    return LayerWeights(
-        config=config,
-        W_QKV=torch.cat(reading, dim=1).contiguous(),
-        b_QKV=torch.cat(biases) if biases else None,
-        W_O=part["W_O"].contiguous(),
-        b_O=part.get("b_O"),
-        W_gate=part["W_gate"].contiguous() if "W_gate" in part else None,
-        b_gate=part.get("b_gate"),
-        W_in=part["W_in"].contiguous(),
-        b_in=part.get("b_in"),
-        W_out=part["W_out"].contiguous(),
-        b_out=part.get("b_out"),
-    )
-
-
 def prepare_model(
     name: str, folder: Path | str, construct: Construct | None = None
 ) -> dict[str, Any]:
     """Fetch, fold, check and write one model; returns what `model.json` holds.
 
-    What the folder held before stays until the new model's files are at hand.
+    What the folder held before stays until the new model's files have been found.
 
     Parameters
     ----------
+    name
+        A registered name, a folder with a checkpoint, or a Hugging Face repository.
+    folder
+        Where the model is written.
     construct
         Writes the checkpoint of a registered planted model; give
         `head_patching.planted.construct`. No other model needs it.
@@ -186,7 +142,7 @@ def prepare_model(
         When the name is unknown, the architecture lacks a part the engine reads, a
         weight is missing or has the wrong shape, or the tokenizer does not fit.
     FileNotFoundError
-        When the weights cannot be had.
+        When the weights are neither here nor to be downloaded.
     """
     folder = Path(folder)
     checkpoint = folder / "checkpoint"
@@ -194,7 +150,7 @@ def prepare_model(
     quiet_transformers()
     origin = locate(source)
     folder.mkdir(parents=True, exist_ok=True)
-    # What an earlier model left would be taken for this one's.
+    # An earlier model's description would be taken for this one's.
     (folder / "model.json").unlink(missing_ok=True)
     in_place = isinstance(source, FolderModel) and source.folder.resolve()
     with nullcontext() if in_place == checkpoint.resolve() else new_folder(checkpoint):
@@ -234,7 +190,7 @@ def prepare_model(
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[None]:
-    """Remove what was in a folder, and the whole folder when the block fails."""
+    """An empty folder in place of the old one; removed again when the block fails."""
     shutil.rmtree(folder, ignore_errors=True)
     try:
         with naming_a_full_disk(folder):

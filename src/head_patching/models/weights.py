@@ -1,5 +1,6 @@
 """The shape of a decoder-only transformer, and the weights of one of its layers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Any
@@ -30,11 +31,7 @@ class ModelConfig:
     parallel_attn_mlp: bool  # GPT-NeoX: attention and MLP both read resid_pre
 
     def __post_init__(self) -> None:
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if type(value) is not entry.type or (entry.type is int and value < 1):
-                kind = "int from 1 on" if entry.type is int else entry.type.__name__
-                raise ValueError(f"{entry.name} is {value!r}, expected {kind}")
+        require_types(vars(self))
 
     @property
     def group_size(self) -> int:
@@ -47,7 +44,7 @@ class ModelConfig:
         return list(product(range(self.n_layers), range(self.n_heads)))
 
     def activation_bytes(self, n_positions: int) -> int:
-        """Memory of one prompt's `Activations`, but for its logits."""
+        """Memory of one prompt's `Activations` without its logits, in bytes."""
         q_and_z, k_and_v = 2 * self.n_heads, 2 * self.n_key_value_heads
         per_position = (
             self.d_model
@@ -57,13 +54,33 @@ class ModelConfig:
         return 4 * self.n_layers * n_positions * per_position
 
 
+def config_from(record: Mapping[str, Any]) -> ModelConfig:
+    """The shape that `model.json` holds; ValueError when it is not one."""
+    expected = {entry.name for entry in fields(ModelConfig)}
+    wrong = sorted(expected ^ {*record})
+    if wrong:
+        state = "is missing" if wrong[0] in expected else "is not known"
+        raise ValueError(f"{wrong[0]} {state}")
+    require_types(record)
+    return ModelConfig(**record)
+
+
+def require_types(values: Mapping[str, Any]) -> None:
+    """Refuse a value that no field of `ModelConfig` of its name can have."""
+    for entry in fields(ModelConfig):
+        value = values[entry.name]
+        if type(value) is not entry.type or (entry.type is int and value < 1):
+            kind = "int from 1 on" if entry.type is int else entry.type.__name__
+            raise ValueError(f"{entry.name} is {value!r}, expected {kind}")
+
+
 @dataclass(frozen=True)
 class LayerWeights:
-    """One layer; the heads' matrices that read the same input lie side by side.
+    """One layer's weights; W_Q, W_K and W_V lie side by side in one matrix.
 
-    Fused matrices make one large product where two or three small ones would be; the
-    properties give the parts under their usual names, as views. A gated MLP's two stay
-    apart: what both write together would outgrow the processor's cache.
+    One large product takes less time than three small ones; the properties give the
+    parts under their usual names, as views. The two matrices that a gated MLP reads
+    with stay apart: their products together would not fit the processor's cache.
     """
 
     config: ModelConfig
@@ -99,7 +116,7 @@ class LayerWeights:
         return self.b_QKV.view(-1, self.config.d_head)[-kv_heads:]
 
     def to(self, device: str, dtype: torch.dtype) -> "LayerWeights":
-        """The same weights elsewhere, or of another precision."""
+        """The weights on another device, or in another precision."""
         return replace(self, **moved(self, device, dtype))
 
     def _reading_heads(self, first: int, count: int) -> Tensor:
@@ -108,7 +125,7 @@ class LayerWeights:
 
 
 def moved(weights: Any, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The tensors among a dataclass's fields, on a device, by name."""
+    """A dataclass's tensors by name, on a device and in a precision."""
     tensors = {each.name: getattr(weights, each.name) for each in fields(weights)}
     return {
         name: tensor.to(device, dtype)
