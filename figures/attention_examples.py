@@ -34,7 +34,7 @@ def attention_panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     size = 5.5 if n <= 20 else 4.5
     ax.set_xticks(range(1, n), words, rotation=90, fontsize=size)
     ax.set_yticks(range(1, n), words, fontsize=size)
-    for query in queries.dropna(subset=["position"]).itertuples():
+    for query in queries[queries["position"] != ""].itertuples():
         ax.text(
             n - 0.2, query.query_pos, query.position, fontsize=size,
             va="center_baseline", color="#555555",

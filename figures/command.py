@@ -13,9 +13,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from figures.style import figure_style, save_figure
-from head_patching.files.columns import COLUMNS
 from head_patching.files.provenance import relative, run_record, write_record
-from head_patching.files.reading import read_csv
+from head_patching.files.register import inputs
+from head_patching.files.tables import read_table
 
 
 def figure_command(
@@ -25,16 +25,16 @@ def figure_command(
 
     The record of the run stands beside it.
 
-    Each table that `draw` takes is a required option of the same name, the CSV file to
-    read; each other parameter is an option with the parameter's default.
+    Each parameter of `draw` that is a table of the register is a required option of the
+    same name, the CSV file to read; each other parameter is an option with the
+    parameter's default.
     """
     parser = argparse.ArgumentParser(
         description=(inspect.getdoc(draw) or "").splitlines()[0]
     )
-    parameters = inspect.signature(draw).parameters.values()
-    for parameter in parameters:
+    for parameter in inspect.signature(draw).parameters.values():
         option = "--" + parameter.name.replace("_", "-")
-        if parameter.annotation is pd.DataFrame:
+        if parameter.name in inputs(draw):
             parser.add_argument(option, type=Path, required=True, metavar="CSV")
         else:
             parser.add_argument(
@@ -43,13 +43,9 @@ def figure_command(
     parser.add_argument("--out", type=Path, required=True, metavar="PDF")
     options = vars(parser.parse_args(arguments))
     out = options.pop("out")
-    read = [value for value in options.values() if isinstance(value, Path)]
-    tables = {}
+    read = [options[name] for name in inputs(draw)]
     try:
-        for parameter in parameters:
-            if parameter.annotation is pd.DataFrame:
-                columns = COLUMNS.get(parameter.name, [])
-                tables[parameter.name] = read_csv(options[parameter.name], columns)
+        tables = {name: read_table(name, options[name]) for name in inputs(draw)}
         with mpl.rc_context(figure_style()):
             fig, data = draw(**options | tables)
         save_figure(fig, out, data)

@@ -5,7 +5,9 @@ import pytest
 from typer.testing import CliRunner
 
 from head_patching.cli import app
+from head_patching.files.tables import write_table
 from tests.roles.inspection.test_agreement import EFFECTS, ROLES, WEIGHTS, composition
+from tests.tables import complete
 
 OUTPUTS = ("out", "out-roc", "out-pairs", "out-edges", "out-published")
 
@@ -14,12 +16,10 @@ OUTPUTS = ("out", "out-roc", "out-pairs", "out-edges", "out-published")
     ("model", "n_published"), [("gpt2-small", 5), ("smollm2-135m", 0)]
 )
 def test_all_tables_are_written_with_a_record(model, n_published, tmp_path):
-    evidence = EFFECTS.assign(ci_low=0.0, ci_high=1.0, n=20, important=1)
-    roles = ROLES.assign(important=1, missing="", probability=1.0)
-    tables = {"weights": WEIGHTS, "roles": roles, "evidence": evidence}
+    tables = {"weights": WEIGHTS, "roles": ROLES, "evidence": EFFECTS}
     tables["composition"] = composition(k={(0, 1, 2, 0): 0.5}, match={})
     for name, table in tables.items():
-        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        write_table(name, tmp_path / f"{name}.csv", complete(name, table))
     written = []
     for run in ("one", "two"):
         words = ["--traceback", "compare-weights", "--model", model]

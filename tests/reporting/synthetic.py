@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from head_patching.files.pairs_file import to_lines
+from head_patching.files.tables import write_table
 from head_patching.files.writing import write_json
 from head_patching.roles.circuit import circuit
 from head_patching.tasks import find_task
@@ -38,6 +39,7 @@ from tests.reporting.synthetic_weights import (
     synthetic_weight_pairs,
     synthetic_weights,
 )
+from tests.tables import complete
 
 
 def synthetic_effects(
@@ -210,7 +212,7 @@ def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> P
         "self_check": synthetic_self_check(),
     }
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6f")
+        write_table(name, folder / f"{name}.csv", complete(name, table))
     write_replication(folder)
     write_models(folder)
     summary = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from head_patching.roles.replication import COLUMNS
+from head_patching.files.register import columns
 
 
 def synthetic_replication() -> pd.DataFrame:
@@ -36,7 +36,7 @@ def synthetic_replication() -> pd.DataFrame:
                     (criterion, role, heads, n_heads, sign, published, "section 2",
                      bos, 1 - bos, value, low, high, int(allowed[sign]))
                 )  # fmt: skip
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=columns("replication"))
     none = (table["own"] == 0) & (table["role"] == "S-inhibition")
     none &= table["heads"] == "found"
     table.loc[none, ["value", "ci_low", "ci_high", "agrees"]] = float("nan")

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from figures.circuit import edges_of, nodes_of
-from head_patching.roles.circuit import COLUMNS, acts_at, circuit
+from head_patching.files.register import columns
+from head_patching.roles.circuit import acts_at, circuit
 from head_patching.tasks import find_task
 
 CRITERIA = pd.DataFrame(
@@ -83,7 +84,7 @@ def test_without_roles_there_is_no_circuit():
     nobody = ROLES.assign(role="no role")
     empty = circuit(find_task("ioi"), nobody, CRITERIA, MEASURED)
     assert empty.empty
-    assert list(empty.columns) == COLUMNS
+    assert list(empty.columns) == columns("circuit")
 
 
 def test_a_path_is_drawn_to_every_receiver_above_its_sender(found):

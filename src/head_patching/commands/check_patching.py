@@ -34,7 +34,8 @@ def check_patching(
     import pandas as pd
 
     from head_patching.files.reading import PATCHED, read_dataset
-    from head_patching.files.writing import write_csv, write_json
+    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_json
     from head_patching.models.bridge import load_bridge
     from head_patching.models.loading import load_model
     from head_patching.patching import self_check
@@ -57,5 +58,7 @@ def check_patching(
     heads = pd.concat(tables, ignore_index=True)
     found = self_check.summarise(heads, identity, tolerance)
     # The differences are far below the six decimals of other tables.
-    write_csv(out, heads.assign(abs_diff=heads["abs_diff"].map("{:.3e}".format)))
+    write_table(
+        "self_check", out, heads.assign(abs_diff=heads["abs_diff"].map("{:.3e}".format))
+    )
     write_json(summary, found)

@@ -49,7 +49,7 @@ def classify_roles(
 ) -> None:
     """Give each head the roles whose criteria it meets, and write every verdict."""
     from head_patching.files.reading import MEASURED, PATCHED, read_dataset
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import write_table
     from head_patching.roles import stability
     from head_patching.roles.classify import (
         Importance,
@@ -77,7 +77,7 @@ def classify_roles(
     names = list(rows_of_roles(asked))
     shares = stability.probabilities(has, names)
     table["important"] = is_important(table, importance).astype(int)
-    write_csv(out_evidence, table)
-    write_csv(out_criteria, verdicts)
-    write_csv(out_stability, stability.stability(has, names))
-    write_csv(out, roles.merge(shares, "left", ["layer", "head", "role"]))
+    write_table("evidence", out_evidence, table)
+    write_table("role_criteria", out_criteria, verdicts)
+    write_table("role_stability", out_stability, stability.stability(has, names))
+    write_table("roles", out, roles.merge(shares, "left", ["layer", "head", "role"]))

@@ -34,9 +34,8 @@ def compare_models(
 
     Without any experiment the tables have no rows: one model alone is not compared.
     """
-    from head_patching.files.columns import COLUMNS
-    from head_patching.files.reading import read_csv, read_record
-    from head_patching.files.writing import write_csv
+    from head_patching.files.reading import read_record
+    from head_patching.files.tables import read_table, write_table
     from head_patching.roles import model_comparison
     from head_patching.tasks.pairs import PromptPairs
 
@@ -54,10 +53,10 @@ def compare_models(
         experiments.append(
             model_comparison.Experiment(
                 config["name"], (config["n_layers"], config["n_heads"]), asked.task,
-                asked.prepend_bos, read_csv(answers, COLUMNS["behaviour"]),
-                read_csv(patched, COLUMNS["effects"]),
-                read_csv(held, COLUMNS["roles"]),
+                asked.prepend_bos, read_table("behaviour", answers),
+                read_table("effects", patched),
+                read_table("roles", held),
             )
         )  # fmt: skip
-    write_csv(out_roles, model_comparison.roles_in_depth(experiments))
-    write_csv(out, model_comparison.compare_models(experiments))
+    write_table("model_roles", out_roles, model_comparison.roles_in_depth(experiments))
+    write_table("models", out, model_comparison.compare_models(experiments))

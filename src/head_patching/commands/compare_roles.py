@@ -22,13 +22,12 @@ def compare_roles(
     level: Level = 0.95,
 ) -> None:
     """Compare roles with those that Wang et al. 2022 give to heads of GPT-2 small."""
-    from head_patching.files.columns import COLUMNS
-    from head_patching.files.reading import read_csv
+    from head_patching.files.tables import read_table
     from head_patching.files.writing import write_csv
     from head_patching.roles import agreement, published
 
-    found = read_csv(roles, COLUMNS["roles"])
-    criteria = read_csv(role_criteria, COLUMNS["role_criteria"])
+    found = read_table("roles", roles)
+    criteria = read_table("role_criteria", role_criteria)
     table = agreement.agreement(found, published.ROLES, resamples, seed, level)
     write_csv(
         out_disagreements, agreement.disagreements(found, criteria, published.ROLES)

@@ -31,7 +31,7 @@ def compare_tasks(
 ) -> None:
     """Compare the heads that are important in different tasks, by output patching."""
     from head_patching.files.reading import PATCHED, read_dataset
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import write_table
     from head_patching.roles.classify import Importance
     from head_patching.roles.measured import patching_effect
     from head_patching.roles.overlap import overlaps
@@ -44,4 +44,4 @@ def compare_tasks(
         effects[name, dataset.attrs["direction"]] = patching_effect(dataset)
     importance = Importance(threshold, false_discovery_rate)
     found = overlaps(effects, importance, resamples, sign_flips, seed, level)
-    write_csv(out, found)
+    write_table("overlap", out, found)

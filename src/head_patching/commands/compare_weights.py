@@ -41,19 +41,25 @@ def compare_weights(
     ] = 6.0,
 ) -> None:
     """Compare what the weights say of heads with a task's effects and roles."""
-    from head_patching.files.columns import COLUMNS
-    from head_patching.files.reading import read_csv
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import read_table, write_table
     from head_patching.roles.inspection import agreement
     from head_patching.roles.published import published_induction_heads
 
-    by_head = read_csv(weights, COLUMNS["weights"])
-    by_pair = read_csv(composition, COLUMNS["composition"])
-    found = read_csv(roles, COLUMNS["roles"])
-    measured = read_csv(evidence, COLUMNS["evidence"])
-    write_csv(out_roc, agreement.weight_roc(by_head, found))
-    write_csv(out_pairs, agreement.weight_pairs(by_pair, found, resamples, seed))
-    write_csv(out_edges, agreement.composition_edges(by_pair, found, edge))
-    write_csv(out_published, published_induction_heads(model))
+    by_head = read_table("weights", weights)
+    by_pair = read_table("composition", composition)
+    found = read_table("roles", roles)
+    measured = read_table("evidence", evidence)
+    write_table("weight_roc", out_roc, agreement.weight_roc(by_head, found))
+    write_table(
+        "weight_pairs",
+        out_pairs,
+        agreement.weight_pairs(by_pair, found, resamples, seed),
+    )
+    write_table(
+        "composition_edges",
+        out_edges,
+        agreement.composition_edges(by_pair, found, edge),
+    )
+    write_table("published_heads", out_published, published_induction_heads(model))
     table = agreement.weight_agreement(by_head, measured, found, resamples, seed, level)
-    write_csv(out, table)
+    write_table("weight_agreement", out, table)

@@ -29,7 +29,7 @@ def estimate_effects(
     import pandas as pd
 
     from head_patching.files.reading import PATCHED, read_dataset
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import write_table
     from head_patching.models.loading import load_model
     from head_patching.patching import attribution
     from head_patching.tasks.pairs import PromptPairs
@@ -48,4 +48,6 @@ def estimate_effects(
         run | attribution.agreement(guess, true, top)
         for run, guess, true in zip(runs, estimated, exact, strict=True)
     ]
-    write_csv(out, pd.DataFrame(rows).sort_values(["patch_type", "direction"]))
+    write_table(
+        "attribution", out, pd.DataFrame(rows).sort_values(["patch_type", "direction"])
+    )

@@ -25,7 +25,7 @@ def inspect_weights(
     threads: Threads = 0,
 ) -> None:
     """Measure copying, matching and composition of heads from the weights alone."""
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import write_table
     from head_patching.models.loading import load_model
     from head_patching.roles.inspection.qk import DISTANCES
     from head_patching.roles.inspection.tables import inspect
@@ -34,5 +34,5 @@ def inspect_weights(
     by_head, by_pair = inspect(
         load_model(model_folder), seed, distance or DISTANCES, rotations
     )
-    write_csv(out, by_head)
-    write_csv(out_composition, by_pair)
+    write_table("weights", out, by_head)
+    write_table("composition", out_composition, by_pair)

@@ -32,12 +32,12 @@ def measure_behaviour(
 
     In the corrupt run, too, the answer is that of the clean prompt.
     """
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import write_table
     from head_patching.tasks.pairs import PromptPairs
 
     read = PromptPairs.read(pairs)
     measured = measure(cache, read)
-    write_csv(out, summarise(measured, read, resamples, seed, level))
+    write_table("behaviour", out, summarise(measured, read, resamples, seed, level))
 
 
 def measure(cache: Shards, pairs: "PromptPairs") -> Measured:

@@ -32,7 +32,7 @@ def measure_repetition(
     threads: Threads = 0,
 ) -> None:
     """Measure how well the next of repeated random tokens is known."""
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import write_table
     from head_patching.models.loading import load_model
     from head_patching.roles import repetition
     from head_patching.tasks.tokens import resolve_prepend_bos
@@ -43,4 +43,4 @@ def measure_repetition(
         model, distance, copies, sequences, seed,
         resolve_prepend_bos(model.tokenizer, "auto"), resamples, level,
     )  # fmt: skip
-    write_csv(out, table)
+    write_table("repetition", out, table)

@@ -18,12 +18,10 @@ def outline_circuit(
     out: Out,
 ) -> None:
     """Join roles and path effects: the nodes and edges of the circuit as found."""
-    from head_patching.files.columns import COLUMNS
-    from head_patching.files.reading import read_csv
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import read_table, write_table
     from head_patching.roles.circuit import circuit
     from head_patching.tasks import find_task
 
     tables = {"roles": roles, "role_criteria": role_criteria, "evidence": evidence}
-    read = (read_csv(path, COLUMNS[name]) for name, path in tables.items())
-    write_csv(out, circuit(find_task(task), *read))
+    read = (read_table(name, path) for name, path in tables.items())
+    write_table("circuit", out, circuit(find_task(task), *read))

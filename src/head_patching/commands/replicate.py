@@ -50,9 +50,8 @@ def replicate(
     Of a model nobody described the tables have no rows, and nothing is read; the
     published heads are those of their own model.
     """
-    from head_patching.files.columns import COLUMNS
-    from head_patching.files.reading import MEASURED, read_csv, read_dataset
-    from head_patching.files.writing import write_csv
+    from head_patching.files.reading import MEASURED, read_dataset
+    from head_patching.files.tables import read_table, write_table
     from head_patching.roles import published, replication
     from head_patching.roles.measured import from_dataset
     from head_patching.tasks.pairs import PromptPairs
@@ -75,13 +74,25 @@ def replicate(
         settings.append(
             replication.Setting(
                 PromptPairs.read(prompts).prepend_bos, not settings,
-                read_csv(answers, COLUMNS["behaviour"]), criteria,
-                read_csv(held, COLUMNS["roles"]),
-                read_csv(verdicts, COLUMNS["role_criteria"]),
+                read_table("behaviour", answers), criteria,
+                read_table("roles", held),
+                read_table("role_criteria", verdicts),
             )
         )  # fmt: skip
     drawn = replication.Resampling(resamples, seed, level)
-    write_csv(out_roles, published.published_roles(published.MODEL))
-    write_csv(out_agreement, replication.role_agreement(listed, settings, drawn))
-    write_csv(out_disagreements, replication.role_disagreements(listed, settings))
-    write_csv(out, replication.replication(values, listed, settings, drawn))
+    write_table(
+        "published_roles", out_roles, published.published_roles(published.MODEL)
+    )
+    write_table(
+        "role_agreement",
+        out_agreement,
+        replication.role_agreement(listed, settings, drawn),
+    )
+    write_table(
+        "role_disagreements",
+        out_disagreements,
+        replication.role_disagreements(listed, settings),
+    )
+    write_table(
+        "replication", out, replication.replication(values, listed, settings, drawn)
+    )

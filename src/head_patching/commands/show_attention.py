@@ -21,9 +21,7 @@ def show_attention(
     out: Out,
 ) -> None:
     """Write the attention of the strongest head of each role on a typical prompt."""
-    from head_patching.files.columns import COLUMNS
-    from head_patching.files.reading import read_csv
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import read_table, write_table
     from head_patching.models.tokenizer import load_tokenizer
     from head_patching.patching.cache import read_cache
     from head_patching.roles.examples import attention_examples, chosen_heads
@@ -35,8 +33,10 @@ def show_attention(
         for path in cache
         for batch in read_cache(path, prompts)
     )
-    heads = chosen_heads(
-        read_csv(roles, COLUMNS["roles"]), read_csv(evidence, COLUMNS["evidence"])
-    )
+    heads = chosen_heads(read_table("roles", roles), read_table("evidence", evidence))
     tokenizer = load_tokenizer(model_folder / "checkpoint")
-    write_csv(out, attention_examples(tokenizer, prompts, batches, heads))
+    write_table(
+        "attention_examples",
+        out,
+        attention_examples(tokenizer, prompts, batches, heads),
+    )

@@ -34,7 +34,7 @@ def summarise_effects(
     import pandas as pd
 
     from head_patching.files.reading import PATCHED, read_dataset
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import write_table
 
     tables = [
         effects(read_dataset(path, PATCHED), resamples, sign_flips, seed, level)
@@ -46,7 +46,8 @@ def summarise_effects(
     columns = [column for column in table if column != "n_pairs"]
     keys = [key for key in KEYS if key in table]
     table = table[[*columns, "n_pairs"]]
-    write_csv(out, table.sort_values(keys, key=in_given_order))
+    name = "effects_by_position" if "position" in table else "effects"
+    write_table(name, out, table.sort_values(keys, key=in_given_order))
 
 
 def in_given_order(column: "pd.Series") -> "pd.Series":

@@ -25,14 +25,12 @@ def summarise_validation(
     """Write precision and recall, confusions, and false roles of null models."""
     import pandas as pd
 
-    from head_patching.files.columns import COLUMNS
-    from head_patching.files.reading import read_csv
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import read_table, write_table
     from head_patching.roles import scores
 
-    tables = [read_csv(path, COLUMNS["validation"]) for path in heads]
+    tables = [read_table("validation", path) for path in heads]
     table = pd.concat(tables, ignore_index=True)
     scores.require_once(table)
-    write_csv(out_confusion, scores.confusion(table))
-    write_csv(out_null_models, scores.false_roles(table))
-    write_csv(out, scores.scores(table, level))
+    write_table("confusion", out_confusion, scores.confusion(table))
+    write_table("null_models", out_null_models, scores.false_roles(table))
+    write_table("scores", out, scores.scores(table, level))

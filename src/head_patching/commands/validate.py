@@ -64,7 +64,8 @@ def validate(
     from rich.console import Console
 
     from head_patching.commands.progress import progress
-    from head_patching.files.writing import write_csv, write_json
+    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_json
     from head_patching.lookup import find
     from head_patching.planted.checkpoint import PlantedModel
     from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE
@@ -104,7 +105,7 @@ def validate(
             advance(1 / len(models))
     table = pd.concat(tables, ignore_index=True)
     if out is not None:
-        write_csv(out, table)
+        write_table("validation", out, table)
     if json is not None:
         write_json(json, scores.as_record(table))
     console = Console()

@@ -263,6 +263,17 @@ _EACH = (
 TABLES: dict[str, Table] = {table.name: table for table in _EACH}
 
 
+def columns(table: str) -> list[str]:
+    """The columns of a table, in their order.
+
+    Examples
+    --------
+    >>> columns("published_heads")
+    ['layer', 'head', 'source']
+    """
+    return [*TABLES[table].columns]
+
+
 def table_of(parameter: str) -> Table | None:
     """The table that a parameter of this name is given; None for other parameters.
 

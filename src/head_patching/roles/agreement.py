@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from head_patching.files.columns import HEAD
+from head_patching.files.register import HEAD
 from head_patching.roles.classify import NO_ROLE, UNDECIDED
 
 Heads = Sequence[tuple[int, int]]

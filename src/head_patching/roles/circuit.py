@@ -7,13 +7,12 @@ another role together, or to the logits, as `roles.paths` measures them.
 
 import pandas as pd
 
+from head_patching.files.register import columns
 from head_patching.roles.classify import NO_ROLE, UNDECIDED
 from head_patching.tasks.task import Task
 
 LOGITS = "logits"
 ATTENTION = "attention."
-COLUMNS = ["layer", "head", "role", "position", "place", "receiver"]
-COLUMNS += ["value", "ci_low", "ci_high", "important"]
 
 
 def circuit(
@@ -48,7 +47,7 @@ def circuit(
     edges["place"] = edges["position"].map(order)
     edges["receiver"] = edges["criterion"].map(receivers)
     ordered = edges.sort_values(["layer", "head", "role", "criterion"])
-    return ordered[COLUMNS].reset_index(drop=True)
+    return ordered[columns("circuit")].reset_index(drop=True)
 
 
 def acts_at(role: str, role_criteria: pd.DataFrame) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from head_patching.files.columns import HEAD
+from head_patching.files.register import HEAD
 from head_patching.roles.criteria import Criterion, verdicts
 
 UNDECIDED = "undecided"

@@ -11,20 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from head_patching.files.register import columns
 from head_patching.roles.classify import NO_ROLE, UNDECIDED
 
 DIRECTIONS = ("denoising", "noising")
 METRICS = ("logit_diff", "accuracy")
-NAMES = ["model", "task"]
-COLUMNS = [*NAMES, "n_layers", "n_heads", "prepend_bos", "n_pairs"]
-COLUMNS += [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")]
-COLUMNS += [
-    f"{direction}_{value}"
-    for direction in DIRECTIONS
-    for value in ("important", "share", "concentration")
-]
-COLUMNS += ["n_with_role", "n_undecided"]
-ROLE_COLUMNS = [*NAMES, "layer", "head", "role", "depth", "probability", "effect"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,7 @@ def compare_models(experiments: Sequence[Experiment]) -> pd.DataFrame:
     heads has; n_with_role, n_undecided.
     """
     rows = [summary(each) for each in by_task(experiments)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=columns("models"))
 
 
 def summary(experiment: Experiment) -> dict[str, Any]:
@@ -115,8 +106,8 @@ def roles_in_depth(experiments: Sequence[Experiment]) -> pd.DataFrame:
             model=each.model, task=each.task, depth=table["layer"] / last
         )
         tables.append(table.sort_values(["layer", "head"], kind="stable"))
-    some = [table[ROLE_COLUMNS] for table in tables if not table.empty]
-    return pd.concat(some) if some else pd.DataFrame(columns=ROLE_COLUMNS)
+    some = [table[columns("model_roles")] for table in tables if not table.empty]
+    return pd.concat(some) if some else pd.DataFrame(columns=columns("model_roles"))
 
 
 def by_task(experiments: Sequence[Experiment]) -> list[Experiment]:

@@ -13,13 +13,11 @@ import pandas as pd
 import scipy
 from jaxtyping import Bool
 
+from head_patching.files.register import columns
 from head_patching.roles.classify import Importance, is_important
 from head_patching.roles.measured import Measured, tested_values
 from head_patching.roles.stability import resampled_values, sums_of_groups
 from head_patching.statistics import resampled_group_counts
-
-COLUMNS = ["first", "second", "direction", "n_first", "n_second", "shared", "jaccard"]
-COLUMNS += ["ci_low", "ci_high", "expected", "p_value", "heads"]
 
 
 def overlaps(
@@ -57,7 +55,7 @@ def overlaps(
                 pair = sets[first, direction], sets[second, direction]
                 names = {"first": first, "second": second, "direction": direction}
                 rows.append(names | overlap(*pair, level))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=columns("overlap"))
 
 
 def important_heads(

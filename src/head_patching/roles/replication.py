@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from head_patching.files.register import columns
 from head_patching.roles.agreement import (
     Heads,
     agreement,
@@ -26,12 +27,6 @@ from head_patching.statistics import Interval, bootstrap_mean, widened
 
 # Shares of names, which all prompts may agree on.
 SHARES = ("copy_score", "negative_copy_score")
-COLUMNS = ["criterion", "role", "heads", "n_heads", "comparison", "published"]
-COLUMNS += ["section", "prepend_bos", "own", "value", "ci_low", "ci_high", "agrees"]
-AGREEMENT = ["prepend_bos", "own", "role", "published", "found", "both"]
-AGREEMENT += ["precision", "recall", "kappa", "kappa_low", "kappa_high"]
-DISAGREEMENTS = ["prepend_bos", "own", "layer", "head", "role", "side", "criterion"]
-DISAGREEMENTS += ["value", "ci_low", "ci_high", "comparison", "threshold", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ def replication(
                      int(setting.own), *ours,
                      agrees(value.comparison, value.published, *ours[1:]))
                 )  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=columns("replication"))
 
 
 def measured(
@@ -178,7 +173,7 @@ def role_agreement(
         )
         for each in settings
     ]
-    return joined(tables, AGREEMENT)
+    return joined(tables, columns("role_agreement"))
 
 
 def role_disagreements(
@@ -189,7 +184,7 @@ def role_disagreements(
         named(disagreements(each.roles, each.role_criteria, listed), each)
         for each in settings
     ]
-    return joined(tables, DISAGREEMENTS)
+    return joined(tables, columns("role_disagreements"))
 
 
 def named(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
@@ -197,7 +192,7 @@ def named(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return table.assign(prepend_bos=int(setting.prepend_bos), own=int(setting.own))
 
 
-def joined(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+def joined(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
     """The tables below each other, with these columns also where there are no rows."""
     some = [table for table in tables if not table.empty]
-    return pd.concat(some)[list(columns)] if some else pd.DataFrame(columns=columns)
+    return pd.concat(some)[list(names)] if some else pd.DataFrame(columns=names)

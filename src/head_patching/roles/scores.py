@@ -6,6 +6,7 @@ All take the rows of `roles.validation.validate_model`, of any number of models.
 import numpy as np
 import pandas as pd
 
+from head_patching.files.register import columns
 from head_patching.planted.circuit import DEFAULT_NOISE, ROLES
 from head_patching.roles.classify import NO_ROLE, UNDECIDED
 from head_patching.statistics import proportion_interval
@@ -13,11 +14,6 @@ from head_patching.statistics import proportion_interval
 NOT_PLANTED = "none"  # a head that is not in the circuit
 NOTHING, ALL_ROLES = "nothing", "all roles"  # left out of the circuit
 MODEL = ["architecture", "noise", "seed", "without"]
-SCORES = ["task", "architecture", "noise", "role", "tp", "fp", "fn"]
-SCORES += [
-    f"{m}{end}" for m in ("precision", "recall") for end in ("", "_low", "_high")
-]
-SCORES += ["n_models"]
 
 
 def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
@@ -40,7 +36,7 @@ def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
                 | proportion("recall", counts["tp"], counts["fn"], level)
                 | {"n_models": models["seed"].nunique()}
             )
-    table = pd.DataFrame(rows, columns=SCORES)
+    table = pd.DataFrame(rows, columns=columns("scores"))
     return table.assign(is_default=at_default(table["noise"]))
 
 

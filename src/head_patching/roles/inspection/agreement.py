@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from head_patching.files.columns import HEAD
+from head_patching.files.register import HEAD
 from head_patching.roles.classify import NO_ROLE
 from head_patching.roles.inspection.causal import (
     area_permutation_test,
