@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 from head_patching.models.loading import load_model, prepare_model
 from head_patching.models.tokenizer import load_tokenizer
 from head_patching.models.transformer import Model
-from head_patching.planted.checkpoint import PlantedModel, write_planted
+from head_patching.planted.checkpoint import write_planted
+from head_patching.planted.circuit import PlantedModel
 from head_patching.tasks.vocabulary import WORDS
 
 

@@ -5,7 +5,8 @@ from typer.testing import CliRunner
 
 from head_patching.cli import app
 from head_patching.models.loading import load_model, prepare_model
-from head_patching.planted.checkpoint import PlantedModel, write_planted
+from head_patching.planted.checkpoint import write_planted
+from head_patching.planted.circuit import PlantedModel
 from head_patching.roles.inspection.tables import inspect
 from tests.planted_models import WORDS
 

@@ -10,8 +10,10 @@ from head_patching.files.writing import write_csv, write_dataset, write_json
 from head_patching.models.loading import load_model, prepare_model
 from head_patching.patching.cache import write_cache
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.planted.checkpoint import PlantedModel, Words, write_planted
+from head_patching.planted.checkpoint import write_planted
+from head_patching.planted.circuit import PlantedModel
 from head_patching.tasks.ioi_templates import NAMES, prompt_words
+from head_patching.tasks.vocabulary import Words
 from tests.architectures import random_pairs, save_checkpoint
 from tests.models.conftest import hub  # noqa: F401
 

@@ -5,7 +5,8 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-from head_patching.planted.checkpoint import PlantedModel, write_planted
+from head_patching.planted.checkpoint import write_planted
+from head_patching.planted.circuit import PlantedModel
 from head_patching.tasks.vocabulary import WORDS
 from tests.architectures import CONFIGS, prepared, save_checkpoint  # noqa: F401
 from tests.hub import Hub, serving

@@ -13,12 +13,13 @@ import torch
 
 from head_patching.patching.ablation import ablate
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.planted.checkpoint import (
-    UNEMBEDDING,
+from head_patching.planted.checkpoint import write_planted
+from head_patching.planted.circuit import (
+    ARCHITECTURES,
+    ROLES,
     PlantedModel,
-    write_planted,
+    draw_circuit,
 )
-from head_patching.planted.circuit import ARCHITECTURES, ROLES, draw_circuit
 from head_patching.planted.heads import GAIN, INHIBITED, ONE_BACK, SIZE
 from head_patching.planted.residual import (
     CODES,
@@ -27,6 +28,7 @@ from head_patching.planted.residual import (
     FLAGS,
     Residual,
 )
+from head_patching.planted.weights import UNEMBEDDING
 from head_patching.tasks.ioi import ioi_pairs
 from head_patching.tasks.ioi_templates import NAMES
 from tests.planted_models import WORDS, planted_model

@@ -6,8 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from head_patching.planted.checkpoint import PlantedModel
-from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE, ROLES
+from head_patching.planted.circuit import (
+    ARCHITECTURES,
+    DEFAULT_NOISE,
+    ROLES,
+    PlantedModel,
+)
 from head_patching.planted.in_memory import planted_in_memory
 from tests.planted_models import WORDS, planted_model
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from head_patching.planted.checkpoint import PlantedModel
-from head_patching.planted.circuit import ROLES, draw_circuit
+from head_patching.planted.circuit import ROLES, PlantedModel, draw_circuit
 from head_patching.roles.classify import Importance
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.demands import Demands

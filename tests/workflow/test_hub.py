@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from head_patching.planted.checkpoint import PlantedModel, write_planted
+from head_patching.planted.checkpoint import write_planted
+from head_patching.planted.circuit import PlantedModel
 from head_patching.tasks.vocabulary import WORDS
 from tests.hub import serving
 

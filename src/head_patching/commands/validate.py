@@ -67,8 +67,7 @@ def validate(
     from head_patching.files.tables import write_table
     from head_patching.files.writing import write_json
     from head_patching.lookup import find
-    from head_patching.planted.checkpoint import PlantedModel
-    from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE
+    from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE, PlantedModel
     from head_patching.roles import scores, validation
     from head_patching.roles.classify import Importance
     from head_patching.roles.criteria import read_criteria

@@ -1,4 +1,4 @@
-"""Models whose circuit is known because it was built: the truth that roles meet."""
+"""Models whose circuit is known, because it was constructed."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ from head_patching.models.registry import PlantedWeights
 
 
 def construct(source: PlantedWeights, folder: Path) -> None:
-    """Write the checkpoint of a registered planted model, with the truth about it."""
-    from head_patching.planted.checkpoint import PlantedModel, write_planted
+    """Write the checkpoint of a registered planted model, with its circuit."""
+    from head_patching.planted.checkpoint import write_planted
+    from head_patching.planted.circuit import PlantedModel
     from head_patching.tasks.vocabulary import WORDS
 
     planted = PlantedModel(source.architecture, source.seed, source.noise)

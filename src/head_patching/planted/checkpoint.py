@@ -1,80 +1,43 @@
-"""A planted model as an ordinary Hugging Face checkpoint, with the truth beside it."""
+"""A planted model as a Hugging Face checkpoint, with its circuit in `truth.json`."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from head_patching.files.writing import write_json
 from head_patching.planted.circuit import (
-    DEFAULT_NOISE,
     GROUP_SIZE,
     N_HEADS,
     N_LAYERS,
-    Architecture,
-    Circuit,
-    draw_circuit,
+    PlantedModel,
     truth,
 )
-from head_patching.planted.heads import (
-    D_HEAD,
-    GAIN,
-    HeadWeights,
-    planted_head,
-)
-from head_patching.planted.residual import CONSTANT, D_MODEL, Residual
+from head_patching.planted.heads import D_HEAD
+from head_patching.planted.residual import D_MODEL
 from head_patching.planted.rotary import THETA
+from head_patching.planted.weights import (
+    D_MLP,
+    N_CONTEXT,
+    START_TOKEN,
+    Weights,
+    all_weights,
+    key_value_heads,
+    side_by_side,
+)
 from head_patching.tasks.vocabulary import Words
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-D_MLP = 256
-# The longest prompts are random tokens, repeated: four times 64 and a start token.
-N_CONTEXT = 512
-START_TOKEN, UNKNOWN = "<s>", "<unk>"
-
-# From a unit of the final stream, normalised, to logits.
-UNEMBEDDING = 1.5
-
-# Size of the part of the stream that noise heads and MLPs read: all but the constant.
-READ_BY_NOISE = GAIN * 3**0.5
-
-
-@dataclass(frozen=True)
-class PlantedModel:
-    """What there is to know about one planted model."""
-
-    architecture: Architecture
-    seed: int
-    noise: float = DEFAULT_NOISE
-    without: tuple[str, ...] = ()
-
-    @property
-    def circuit(self) -> Circuit:
-        """Its heads, by role."""
-        return draw_circuit(self.seed, self.architecture, self.without)
-
-
-@dataclass(frozen=True)
-class Weights:
-    """All of a planted model's weights, before an architecture arranges them."""
-
-    embedding: Float[np.ndarray, "token d_model"]
-    places: Float[np.ndarray, "position d_model"]  # GPT-2 alone has them
-    unembedding: Float[np.ndarray, "d_model token"]
-    heads: Sequence[Sequence[HeadWeights]]  # [layer][head]
-    mlps: Sequence[dict[str, np.ndarray]]
+UNKNOWN = "<unk>"
 
 
 def write_planted(planted: PlantedModel, words: Words, folder: Path | str) -> Path:
-    """Write checkpoint, tokenizer and `truth.json`; returns the folder.
+    """Write checkpoint, tokenizer and `truth.json`, the circuit; returns the folder.
 
-    Nothing that measures a model reads the truth.
+    No measurement reads `truth.json`.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,82 +82,6 @@ def build(
     with torch.no_grad():
         model = fill(weights)
     return model.eval()
-
-
-def all_weights(
-    planted: PlantedModel, words: Words, tokenizer: "PreTrainedTokenizerFast"
-) -> Weights:
-    """The weights of its embedding, heads, MLPs and unembedding."""
-    residual = Residual(planted.seed)
-    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-    codes = residual.token_codes(len(tokens))
-    codes[tokens.index(START_TOKEN)] = 0.0  # a head at rest moves nothing
-    embedding = codes @ residual["token"].T
-    for number, word in enumerate(tokens):
-        embedding[number] += CONSTANT * residual["constant"][:, 0]
-        if word in words.names:
-            embedding[number] += residual["name"][:, 0]
-        if word == START_TOKEN:
-            embedding[number] += residual["start"][:, 0]
-    return Weights(
-        embedding,
-        residual.place_codes(N_CONTEXT) @ residual["place"].T,
-        UNEMBEDDING * residual["output"] @ codes.T,
-        all_heads(planted, residual),
-        [noise_mlp(planted, residual, layer) for layer in range(N_LAYERS)],
-    )
-
-
-def all_heads(planted: PlantedModel, residual: Residual) -> list[list[HeadWeights]]:
-    """Every head's weights, [layer][head]: the circuit's, and noise elsewhere."""
-    heads = [
-        [noise_head(planted, residual, layer, head) for head in range(N_HEADS)]
-        for layer in range(N_LAYERS)
-    ]
-    for role, members in planted.circuit.items():
-        for member in members:
-            heads[member.layer][member.head] = planted_head(
-                role, planted.architecture, residual, member.strength
-            )
-    return heads
-
-
-def noise_head(
-    planted: PlantedModel, residual: Residual, layer: int, head: int
-) -> HeadWeights:
-    """Random weights: scores of some size, an output as long as the noise level.
-
-    Blind to the constant, which would be the same in every prompt.
-    """
-    d_head = D_HEAD[planted.architecture]
-    rng = np.random.default_rng([planted.seed, 4, layer, head])
-    scale = 1 / READ_BY_NOISE
-    W_Q, W_K, W_V = (
-        blind_to_constant(rng.normal(size=(D_MODEL, d_head)) * scale, residual)
-        for _ in range(3)
-    )
-    W_O = rng.normal(size=(d_head, D_MODEL)) * planted.noise / (d_head * D_MODEL) ** 0.5
-    return HeadWeights(W_Q, W_K, W_V, W_O, planted=False)
-
-
-def noise_mlp(
-    planted: PlantedModel, residual: Residual, layer: int
-) -> dict[str, np.ndarray]:
-    """Random weights `in`, `gate` and `out`, whose output is as long as the noise."""
-    rng = np.random.default_rng([planted.seed, 5, layer])
-    scale = 1 / READ_BY_NOISE
-    entering = {
-        name: blind_to_constant(rng.normal(size=(D_MODEL, D_MLP)) * scale, residual)
-        for name in ("in", "gate")
-    }
-    out = rng.normal(size=(D_MLP, D_MODEL)) * planted.noise / (D_MLP * D_MODEL) ** 0.5
-    return entering | {"out": out}
-
-
-def blind_to_constant(weights: np.ndarray, residual: Residual) -> np.ndarray:
-    """The same weights without what they read of the constant direction."""
-    constant = residual["constant"]
-    return weights - constant @ (constant.T @ weights)
 
 
 def fill_gpt2(weights: Weights) -> "PreTrainedModel":
@@ -250,17 +137,6 @@ def fill_llama(weights: Weights) -> "PreTrainedModel":
     return model
 
 
-def key_value_heads(layer: Sequence[HeadWeights], size: int) -> list[HeadWeights]:
-    """Of each group of heads the one whose keys and values all of it use."""
-    groups = [layer[first : first + size] for first in range(0, N_HEADS, size)]
-    return [max(group, key=lambda head: head.planted) for group in groups]
-
-
-def side_by_side(heads: Collection[HeadWeights], name: str) -> np.ndarray:
-    """One matrix of all heads, in the order in which they lie."""
-    return np.concatenate([getattr(head, name) for head in heads], axis=1)
-
-
 def zero_biases(model: "PreTrainedModel") -> None:
     """No bias anywhere; the norms' weights stay 1."""
     for name, parameter in model.named_parameters():
@@ -269,5 +145,5 @@ def zero_biases(model: "PreTrainedModel") -> None:
 
 
 def put(parameter: torch.Tensor, values: np.ndarray) -> None:
-    """Replace a parameter's values, whose shape must be the same."""
+    """Replace a parameter's values by others of its shape."""
     parameter.copy_(torch.from_numpy(np.ascontiguousarray(values)).float())

@@ -6,6 +6,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from head_patching.lookup import one_of
+from head_patching.terms import Role
+
 Architecture = Literal["gpt2", "llama"]
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
@@ -19,33 +22,33 @@ GROUP_SIZE = {"gpt2": 1, "llama": 2}
 
 # role -> where it attends from, and to.
 ROLES = {
-    "previous token": ("S1+1", "S1"),
-    "duplicate token": ("S2", "S1"),
-    "induction": ("S2", "S1+1"),
-    "S-inhibition": ("END", "S2"),
-    "name mover": ("END", "IO"),
-    "negative name mover": ("END", "IO"),
-    "backup name mover": ("END", "IO"),
+    Role.PREVIOUS_TOKEN: ("S1+1", "S1"),
+    Role.DUPLICATE_TOKEN: ("S2", "S1"),
+    Role.INDUCTION: ("S2", "S1+1"),
+    Role.S_INHIBITION: ("END", "S2"),
+    Role.NAME_MOVER: ("END", "IO"),
+    Role.NEGATIVE_NAME_MOVER: ("END", "IO"),
+    Role.BACKUP_NAME_MOVER: ("END", "IO"),
 }
 
 # role -> how many heads at least and at most.
 COUNTS = {
-    "previous token": (1, 2),
-    "duplicate token": (1, 2),
-    "induction": (1, 2),
-    "S-inhibition": (2, 3),
-    "name mover": (2, 3),
-    "negative name mover": (1, 2),
-    "backup name mover": (1, 2),
+    Role.PREVIOUS_TOKEN: (1, 2),
+    Role.DUPLICATE_TOKEN: (1, 2),
+    Role.INDUCTION: (1, 2),
+    Role.S_INHIBITION: (2, 3),
+    Role.NAME_MOVER: (2, 3),
+    Role.NEGATIVE_NAME_MOVER: (1, 2),
+    Role.BACKUP_NAME_MOVER: (1, 2),
 }
 
-# A stage reads what earlier stages wrote, so all its heads lie in later layers.
+# A stage reads what earlier stages wrote, so all its heads are in later layers.
 STAGES = (
-    ("previous token",),
-    ("duplicate token", "induction"),
-    ("S-inhibition",),
-    ("name mover", "negative name mover"),
-    ("backup name mover",),
+    (Role.PREVIOUS_TOKEN,),
+    (Role.DUPLICATE_TOKEN, Role.INDUCTION),
+    (Role.S_INHIBITION,),
+    (Role.NAME_MOVER, Role.NEGATIVE_NAME_MOVER),
+    (Role.BACKUP_NAME_MOVER,),
 )
 
 
@@ -61,17 +64,42 @@ class PlantedHead:
 Circuit = dict[str, list[PlantedHead]]
 
 
+@dataclass(frozen=True)
+class PlantedModel:
+    """A model with a planted circuit.
+
+    Parameters
+    ----------
+    seed
+        Of the circuit and of all random weights.
+    noise
+        Length of what each head and MLP outside the circuit writes; tokens have
+        length 1.
+    without
+        Roles that are left out of the circuit.
+    """
+
+    architecture: Architecture
+    seed: int
+    noise: float = DEFAULT_NOISE
+    without: tuple[str, ...] = ()
+
+    @property
+    def circuit(self) -> Circuit:
+        """The heads of each role."""
+        return draw_circuit(self.seed, self.architecture, self.without)
+
+
 def draw_circuit(
     seed: int, architecture: Architecture, without: Collection[str] = ()
 ) -> Circuit:
     """Heads for every role that is not left out.
 
-    Other roles stay where they are when one is left out, so that models with the same
+    Leaving out a role does not move the heads of the others, so that models of one
     seed can be compared.
     """
-    unknown = sorted(set(without) - set(ROLES))
-    if unknown:
-        raise ValueError(f"unknown role {unknown[0]!r}; allowed: {', '.join(ROLES)}")
+    for role in without:
+        one_of("role", role, ROLES)
     rng = np.random.default_rng([seed, ARCHITECTURES.index(architecture)])
     group = GROUP_SIZE[architecture]
     free = {
@@ -93,7 +121,7 @@ def draw_circuit(
                 head = first + int(rng.integers(group))
                 heads.append(PlantedHead(layer, head, round(float(share), 4)))
             circuit[role] = sorted(heads, key=lambda each: (each.layer, each.head))
-    return {role: heads for role, heads in circuit.items() if role not in without}
+    return {str(role): heads for role, heads in circuit.items() if role not in without}
 
 
 def draw_stages(

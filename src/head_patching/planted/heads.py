@@ -1,4 +1,4 @@
-"""The weights of one planted head, from what it matches and what it moves.
+"""The weights of one planted head, from what it compares and what it moves.
 
 A head's attention score is a sum of terms: what the query's position holds, compared
 with what the key's position holds. Its output is a sum of moves: what the attended
@@ -20,54 +20,59 @@ from head_patching.planted.residual import (
     Residual,
 )
 from head_patching.planted.rotary import D_HEAD_LLAMA, FREE_DIMS, kernel
+from head_patching.terms import Role
 
-# What the norm makes of a stream of nominal size.
+# The norm multiplies a stream of nominal size by this.
 GAIN = D_MODEL**0.5 / NOMINAL_NORM
 
 D_HEAD = {"gpt2": 64, "llama": D_HEAD_LLAMA}
 
 # Attention scores; a difference of 10 leaves e^-10 of the attention to the lower one.
 MATCH = 40.0  # two equal codes, or a repeated name
-# Small enough that an induction head feels the loss of one previous-token head.
+# Small enough that losing one previous-token head changes an induction head.
 PREVIOUS_MATCH = 20.0
-NAME = {"name mover": 30.0, "negative name mover": 30.0, "backup name mover": 42.0}
-# Off a name's score, for the signal that duplicate-token and induction heads give
-# together, and for the one that duplicate-token heads give alone. Name movers keep some
-# attention on S, so that every head that keeps them from it has an effect.
-INHIBITED = {
-    "name mover": (2.0, 1.0),
-    "negative name mover": (2.0, 1.0),
-    "backup name mover": (20.0, 20.0),
+NAME = {
+    Role.NAME_MOVER: 30.0,
+    Role.NEGATIVE_NAME_MOVER: 30.0,
+    Role.BACKUP_NAME_MOVER: 42.0,
 }
-ANSWERED = 60.0  # off a backup's score, for what name movers have moved
-# Keeps a token from matching itself. In GPT-2 no more than that: places far away are
-# alike by up to 0.4, of either sign.
+# Subtracted from a name's score: for the signal of duplicate-token and induction heads
+# together, and for that of duplicate-token heads alone. Name movers keep some attention
+# on S, so that every head that inhibits it has an effect.
+INHIBITED = {
+    Role.NAME_MOVER: (2.0, 1.0),
+    Role.NEGATIVE_NAME_MOVER: (2.0, 1.0),
+    Role.BACKUP_NAME_MOVER: (20.0, 20.0),
+}
+ANSWERED = 60.0  # subtracted from a backup's score, for what name movers have moved
+# Keeps a token from matching itself. In GPT-2 not larger than needed: the codes of
+# distant places have scalar products of up to 0.4, of either sign.
 NOT_ITSELF = {"gpt2": -0.75 * MATCH, "llama": -2 * MATCH}
 ONE_BACK = {"gpt2": 2 * MATCH, "llama": 8 * MATCH}  # rotary neighbours are much alike
 
-# The score of the first position, where a head rests that matches nothing. Codes of
-# different tokens are alike by up to 0.3.
+# The score of the first position, to which a head attends that matches nothing. Codes
+# of different tokens have scalar products of up to 0.3.
 REST = {
-    "duplicate token": 0.5 * MATCH,
-    "induction": 0.75 * PREVIOUS_MATCH,
-    "S-inhibition": 0.4 * MATCH,
-    "name mover": 8.0,
-    "negative name mover": 8.0,
-    "backup name mover": 33.0,
+    Role.DUPLICATE_TOKEN: 0.5 * MATCH,
+    Role.INDUCTION: 0.75 * PREVIOUS_MATCH,
+    Role.S_INHIBITION: 0.4 * MATCH,
+    Role.NAME_MOVER: 8.0,
+    Role.NEGATIVE_NAME_MOVER: 8.0,
+    Role.BACKUP_NAME_MOVER: 33.0,
 }
 
 # What all heads of a role write together, as a share of a unit code or flag.
 SIZE = {
-    "previous token": 1.0,
-    "duplicate token": 0.5,  # what both write, it and induction write half of each
-    "induction": 0.5,
-    "S-inhibition": 1.0,
-    "name mover": 1.0,
-    "negative name mover": -0.35,
-    "backup name mover": 0.8,
+    Role.PREVIOUS_TOKEN: 1.0,
+    Role.DUPLICATE_TOKEN: 0.5,  # it and induction heads write half each
+    Role.INDUCTION: 0.5,
+    Role.S_INHIBITION: 1.0,
+    Role.NAME_MOVER: 1.0,
+    Role.NEGATIVE_NAME_MOVER: -0.35,
+    Role.BACKUP_NAME_MOVER: 0.8,
 }
 
-# What induction writes for the token that follows, beside what it writes of the place.
+# What induction heads write for the next token, besides the place they write.
 NEXT_TOKEN = 0.7
 
 Basis = Float[np.ndarray, "d_model size"]
@@ -75,7 +80,7 @@ Basis = Float[np.ndarray, "d_model size"]
 
 @dataclass(frozen=True)
 class Term:
-    """One part of the score: the product of what two bases read."""
+    """One part of the score: the scalar product of what two bases read."""
 
     query: Basis
     key: Basis
@@ -83,7 +88,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Move:
-    """What one basis reads at the attended position is written along another."""
+    """One basis reads at the attended position, another writes what was read."""
 
     read: Basis
     write: Basis
@@ -91,7 +96,7 @@ class Move:
 
 @dataclass(frozen=True)
 class HeadWeights:
-    """One head's matrices; those that read take the normalised stream."""
+    """One head's matrices; W_Q, W_K and W_V read the normalised stream."""
 
     W_Q: Float[np.ndarray, "d_model d_head"]
     W_K: Float[np.ndarray, "d_model d_head"]
@@ -126,27 +131,27 @@ def planted_head(
 def score_terms(
     role: str, architecture: Architecture, residual: Residual
 ) -> list[Term]:
-    """What a role's query and key compare by content."""
+    """The terms of a role's attention score that compare content."""
     r, has_places = residual, architecture == "gpt2"
     constant = r["constant"] / CONSTANT
     rest = Term(REST.get(role, 0.0) * constant, r["start"])
-    if role == "previous token":
+    if role == Role.PREVIOUS_TOKEN:
         shifted = ONE_BACK["gpt2"] * r["place"] @ r.step_back
         return [Term(shifted, r["place"])] if has_places else []
-    if role == "duplicate token":
+    if role == Role.DUPLICATE_TOKEN:
         itself = (
             [Term(NOT_ITSELF["gpt2"] * r["place"], r["place"])] if has_places else []
         )
         return [Term(MATCH * r["token"], r["token"]), *itself, rest]
-    if role == "induction":
+    if role == Role.INDUCTION:
         return [Term(PREVIOUS_MATCH * r["token"], r["previous"]), rest]
-    if role == "S-inhibition":
+    if role == Role.S_INHIBITION:
         return [Term(MATCH * constant, r["repeated"]), rest]
     off_place, off_token = INHIBITED[role]
     if not has_places:
         off_place, off_token = off_token, off_place
     unwanted = -off_token * r["inhibited token"]
-    if role == "backup name mover":
+    if role == Role.BACKUP_NAME_MOVER:
         unwanted = unwanted - ANSWERED * r["answered"]
     return [
         Term(NAME[role] * constant, r["name"]),
@@ -158,16 +163,16 @@ def score_terms(
 
 
 def moves(role: str, architecture: Architecture, residual: Residual) -> list[Move]:
-    """What a role's heads move.
+    """The moves of a role's heads.
 
-    What S-inhibition heads pass on, the place and the token that S had before, comes
-    from duplicate-token heads, and one of the two also from induction heads: in GPT-2
-    the place, in Llama, where they cannot tell it, the token.
+    S-inhibition heads pass on the place and the token that S had before. Both come from
+    duplicate-token heads, and one of the two also from induction heads: in GPT-2 the
+    place; in Llama, where they cannot read it, the token.
     """
     r, has_places = residual, architecture == "gpt2"
-    if role == "previous token":
+    if role == Role.PREVIOUS_TOKEN:
         return [Move(r["token"], r["previous"]), Move(r["name"], r["after name"])]
-    if role == "duplicate token":
+    if role == Role.DUPLICATE_TOKEN:
         alone = 1 / SIZE[role]
         place, token = (1.0, alone) if has_places else (alone, 1.0)
         return [
@@ -175,26 +180,26 @@ def moves(role: str, architecture: Architecture, residual: Residual) -> list[Mov
             Move(r["token"], token * r["seen token"]),
             Move(r["name"], r["repeated"]),
         ]
-    if role == "induction":
-        # It attends to the token after; the place that was seen is one before.
+    if role == Role.INDUCTION:
+        # It attends to the position after the earlier occurrence, one step too far.
         place = Move(r["place"] @ r.step_back, r["seen place"])
         return [
             place if has_places else Move(r["previous"], r["seen token"]),
             Move(r["after name"], r["repeated"]),
             Move(r["token"], NEXT_TOKEN * r["output"]),
         ]
-    if role == "S-inhibition":
+    if role == Role.S_INHIBITION:
         return [
             Move(r["seen place"], r["inhibited place"]),
             Move(r["seen token"], r["inhibited token"]),
         ]
-    if role == "name mover":
+    if role == Role.NAME_MOVER:
         return [Move(r["token"], r["output"] + r["answered"])]
     return [Move(r["token"], r["output"])]
 
 
 def place_code(architecture: Architecture, residual: Residual) -> Basis:
-    """What tells where a token stands: its position, or in Llama the token before."""
+    """The code of a token's place: its position, or in Llama the token before it."""
     return residual["place" if architecture == "gpt2" else "previous"]
 
 
@@ -211,11 +216,11 @@ def by_content(
 
 
 def by_distance(role: str, residual: Residual) -> tuple[Basis, Basis]:
-    """The same for roles that attend by distance, in a rotary model."""
+    """Query and key matrices of roles that attend by distance, in a rotary model."""
     constant = residual["constant"] / CONSTANT / GAIN
     weight, offset = {
-        "previous token": (ONE_BACK["llama"], 1),
-        "duplicate token": (NOT_ITSELF["llama"], 0),
+        Role.PREVIOUS_TOKEN: (ONE_BACK["llama"], 1),
+        Role.DUPLICATE_TOKEN: (NOT_ITSELF["llama"], 0),
     }.get(role, (0.0, 0))
     query, key = kernel(offset)
     return constant * (weight * query), constant * key * (weight != 0)

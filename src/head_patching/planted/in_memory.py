@@ -1,11 +1,10 @@
 """A planted model as the engine reads it, without a checkpoint in between.
 
-Of a checkpoint's way through transformers and TransformerLens only what changes a
-planted model is left: its norms have no weights to fold, so that centring remains, and
-the tables of the rotary embedding.
+Of all that transformers and TransformerLens do to a checkpoint, two steps change a
+planted model: weights are centred, and the tables of the rotary embedding computed. Its
+norms have no weights to fold.
 
-`tests/planted/test_in_memory.py` proves the models equal to those that are
-prepared from their checkpoints.
+`tests/planted/test_in_memory.py` compares with models prepared from checkpoints.
 """
 
 import numpy as np
@@ -15,23 +14,22 @@ from torch import Tensor
 
 from head_patching.models.transformer import Model
 from head_patching.models.weights import LayerWeights, ModelConfig
-from head_patching.planted.checkpoint import (
+from head_patching.planted.checkpoint import word_tokenizer
+from head_patching.planted.circuit import GROUP_SIZE, N_HEADS, N_LAYERS, PlantedModel
+from head_patching.planted.heads import D_HEAD
+from head_patching.planted.residual import D_MODEL
+from head_patching.planted.rotary import THETA
+from head_patching.planted.weights import (
     D_MLP,
     N_CONTEXT,
-    PlantedModel,
     Weights,
     all_weights,
     key_value_heads,
     side_by_side,
-    word_tokenizer,
 )
-from head_patching.planted.circuit import GROUP_SIZE, N_HEADS, N_LAYERS
-from head_patching.planted.heads import D_HEAD
-from head_patching.planted.residual import D_MODEL
-from head_patching.planted.rotary import THETA
 from head_patching.tasks.vocabulary import Words
 
-# What transformers' classes have by default.
+# Defaults of transformers' classes.
 EPS = {"gpt2": 1e-5, "llama": 1e-6}
 ACT_FN = {"gpt2": "gelu_new", "llama": "silu"}
 ARCHITECTURE = {"gpt2": "GPT2LMHeadModel", "llama": "LlamaForCausalLM"}
@@ -40,7 +38,7 @@ ARCHITECTURE = {"gpt2": "GPT2LMHeadModel", "llama": "LlamaForCausalLM"}
 def planted_in_memory(planted: PlantedModel, words: Words) -> Model:
     """The model that `prepare_model` would make of a planted model's checkpoint.
 
-    It is not compared with TransformerLens's: the checkpoints are.
+    It is not checked against TransformerLens, as models from checkpoints are.
     """
     tokenizer = word_tokenizer(words)
     weights = all_weights(planted, words, tokenizer)
@@ -75,7 +73,7 @@ def config_of(planted: PlantedModel, n_tokens: int) -> ModelConfig:
 
 
 def layer_weights(config: ModelConfig, weights: Weights, index: int) -> LayerWeights:
-    """One layer; where norms subtract the mean, nothing reads or writes it."""
+    """One layer's weights, centred where the norm subtracts the mean."""
     heads, mlp = weights.heads[index], weights.mlps[index]
     sharing = key_value_heads(heads, config.group_size)
     of_parts = (("W_Q", heads), ("W_K", sharing), ("W_V", sharing))
@@ -103,7 +101,7 @@ def rotary_of(
 
 
 def centred(weights: np.ndarray, axis: int) -> np.ndarray:
-    """The same weights less their mean along the residual stream."""
+    """Weights less their mean along the residual stream."""
     return weights - weights.mean(axis=axis, keepdims=True)
 
 

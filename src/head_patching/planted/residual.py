@@ -1,9 +1,9 @@
-"""The residual stream of a planted model: what is written where.
+"""The residual stream of a planted model: its subspaces and the codes in them.
 
-The stream is a sum of orthogonal subspaces. Tokens and places are codes: random unit
-vectors, few enough in number to be told apart. One constant direction is far longer
-than all else, so that the norm divides every position by nearly the same number and
-heads can read a constant, as a bias would give them.
+The stream is a sum of orthogonal subspaces. Tokens and places are codes: unit vectors
+with small scalar products. One constant direction is far longer than all others, so
+that the norm divides every position by nearly the same number, and so that heads can
+read a constant in place of a bias.
 """
 
 from dataclasses import dataclass
@@ -19,33 +19,33 @@ CONSTANT = 10.0
 # Nominal size of the stream: the constant, a token, a place and what heads add.
 NOMINAL_NORM = (CONSTANT**2 + 3) ** 0.5
 
-# The product that codes of two tokens are brought down to, as nearly as can be.
+# The scalar product of two tokens' codes is brought down to about this.
 ALIKE = 0.3
 N_PROJECTIONS = 30
 
 CODES = (
     "token",  # the token here
-    "place",  # where here is (GPT-2 only: learned positions)
+    "place",  # this position (GPT-2 only: learned positions)
     "previous",  # the token before
-    "seen place",  # where this token stood before
-    "seen token",  # the token that stood there
-    "inhibited token",  # the token that name movers shall not attend to
-    "inhibited place",  # the place that name movers shall not attend to
-    "output",  # what the unembedding reads
-    "answered",  # what name movers have moved, for backups to read
+    "seen place",  # position of the earlier occurrence of this token
+    "seen token",  # the token there
+    "inhibited token",  # the token that name movers should not attend to
+    "inhibited place",  # the position that name movers should not attend to
+    "output",  # read by the unembedding
+    "answered",  # written by name movers, read by backups
 )
 FLAGS = (
     "constant",
     "name",  # the token here is a name
     "after name",  # the token before is a name
-    "repeated",  # the name here stood before
-    "start",  # the first position: where heads attend that have nothing to attend to
+    "repeated",  # the name here occurred before
+    "start",  # the first position: heads that find nothing attend to it
 )
 
 
 @dataclass(frozen=True)
 class Residual:
-    """Orthonormal bases of all subspaces, drawn by a seed; none sees a mean."""
+    """Orthonormal bases of all subspaces, drawn by a seed; each vector has mean 0."""
 
     seed: int
 
@@ -63,21 +63,21 @@ class Residual:
         return self.bases[name]
 
     def token_codes(self, n_tokens: int) -> Float[np.ndarray, "token code"]:
-        """A unit vector for each token, no two of them much alike."""
+        """A unit vector for each token; scalar products of two are small."""
         return unlike_codes(self.seed, n_tokens).copy()
 
     @cached_property
     def frequencies(self) -> Float[np.ndarray, " frequency"]:
-        """Of the place codes, so spread that no two places are alike by 0.4.
+        """Of the place codes: scalar products of two places stay below 0.4.
 
-        Evenly spread ones would repeat after a few dozen places; this power was found
-        by search over the 220 places that prompts and random sequences need.
+        Evenly spaced frequencies would repeat after a few dozen places. The power was
+        found by search over the 220 places that prompts and random sequences need.
         """
         n = D_CODE // 2
         return np.pi * ((np.arange(n) + 0.5) / n) ** 1.355
 
     def place_codes(self, n_places: int) -> Float[np.ndarray, "place code"]:
-        """Cosines and sines of each place; one step is one and the same rotation."""
+        """Cosines and sines of each place; a step to the next one is a rotation."""
         angles = np.arange(n_places)[:, None] * self.frequencies
         codes = np.concatenate((np.cos(angles), np.sin(angles)), axis=1)
         return codes / (D_CODE // 2) ** 0.5
@@ -91,7 +91,7 @@ class Residual:
 
 @cache
 def unlike_codes(seed: int, n_tokens: int) -> Float[np.ndarray, "token code"]:
-    """Unit vectors whose products are small.
+    """Unit vectors whose scalar products are small.
 
     Alternating projection (Tropp et al. 2005, doi 10.1109/TIT.2004.839492) from random
     vectors: products are clipped, then brought back to the dimension.

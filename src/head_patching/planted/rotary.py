@@ -1,8 +1,8 @@
-"""Positions in a planted Llama: attention by distance, out of rotary frequencies.
+"""Positions in a planted Llama: attention by distance, from rotary frequencies.
 
-A rotary model has no code for a place. Dimensions that turn fast see distances: a
-weighted sum of their cosines makes a score that is high at one distance alone.
-Dimensions that hardly turn within a prompt are left for content.
+A rotary model has no code for a position. Dimensions that rotate fast measure
+distances: a weighted sum of their cosines is a score that is high at one distance only.
+Dimensions that hardly rotate within a prompt are used for content.
 """
 
 import numpy as np
@@ -19,8 +19,8 @@ FREE_DIMS = np.concatenate(
     (np.arange(N_FAST, N_PAIRS), N_PAIRS + np.arange(N_FAST, N_PAIRS))
 )
 
-# What the kernel is asked to be at distances from 0 on: 1, then anything, then 0; less
-# strictly so beyond the length of a prompt.
+# The kernel to be fitted, at distances from 0 on: 1, then anything, then 0, with a
+# smaller weight beyond the length of a prompt.
 DISTANCES = np.arange(257)
 WANTED = (DISTANCES == 0).astype(float)
 IMPORTANCE = np.select([DISTANCES == 0, DISTANCES < 3, DISTANCES < 40], [10, 0, 1], 0.1)
@@ -30,8 +30,8 @@ RIDGE = 1e-3  # keeps the weights small
 def kernel_weights() -> Float[np.ndarray, " fast"]:
     """Weights of cosines whose sum is 1 at distance 0 and small from 4 on.
 
-    Between, it falls smoothly: a sum of cosines of at most 1 radian a position cannot
-    be narrower.
+    It falls smoothly in between: a sum of cosines of at most 1 radian per position
+    cannot be narrower.
     """
     cosines = np.cos(np.outer(DISTANCES, FREQUENCIES[:N_FAST]))
     a, b = cosines * IMPORTANCE[:, None], WANTED * IMPORTANCE

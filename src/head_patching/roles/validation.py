@@ -15,8 +15,7 @@ from head_patching.metrics import TaskNotDone
 from head_patching.models.transformer import Model
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.head_sets import Head
-from head_patching.planted.checkpoint import PlantedModel
-from head_patching.planted.circuit import ROLES
+from head_patching.planted.circuit import ROLES, PlantedModel
 from head_patching.planted.in_memory import planted_in_memory
 from head_patching.roles.assign import assign_roles
 from head_patching.roles.attention import (
