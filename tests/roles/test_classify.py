@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from head_patching.roles.classify import Importance, classify
+from head_patching.patching.effects import Importance
+from head_patching.roles.classify import classify
 from head_patching.roles.criteria import Criterion, read_criteria
 
 CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml")

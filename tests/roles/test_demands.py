@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from head_patching.roles.classify import Importance
+from head_patching.patching.effects import Importance
 from head_patching.roles.criteria import Criterion
 from head_patching.roles.demands import Demands
 from head_patching.roles.measured import average, effect

@@ -10,9 +10,9 @@ import xarray as xr
 from head_patching.files.reading import read_dataset
 from head_patching.files.writing import write_dataset
 from head_patching.metrics import TaskNotDone
+from head_patching.patching.effects import Statistics
 from head_patching.roles.measured import (
     Measured,
-    Statistics,
     average,
     effect,
     from_dataset,

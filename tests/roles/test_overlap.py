@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import comb
 
-from head_patching.roles import measured as measurements
-from head_patching.roles.classify import Importance
-from head_patching.roles.measured import effect
+from head_patching.patching.effects import Importance, Statistics
+from head_patching.roles.measured import effect, table_of
 from head_patching.roles.overlap import (
     important_heads,
     overlap,
@@ -16,6 +15,7 @@ from head_patching.roles.overlap import (
 
 TEMPLATES = [f"t{number}" for number in range(20)]
 IMPORTANCE = Importance(0.02, 0.05)
+TESTS = Statistics(n_resamples=0, n_sign_flips=2000, seed=0)
 
 
 def sets(members, n_resamples=3):
@@ -52,7 +52,7 @@ def test_two_empty_sets_have_no_overlap_to_speak_of():
 
 def test_important_heads_are_found_on_all_pairs_and_in_resamples():
     members = [(0, 1), (2, 3)]
-    of_all = important_heads(effects(members), IMPORTANCE, 2000, seed=0)
+    of_all = important_heads(effects(members), IMPORTANCE, TESTS)
     assert [tuple(head) for head in np.argwhere(of_all)] == members
     found = resampled_sets(effects(members), IMPORTANCE, n_resamples=30, seed=0)
     assert found.shape == (30, 4, 5)
@@ -64,9 +64,9 @@ def test_on_all_pairs_the_heads_are_those_of_the_effects_table():
     """The exact test, not its normal approximation: the text quotes both tables."""
     values = np.random.default_rng(1).normal(0.03, 0.05, size=(4, 5, 20))
     measured = effect("effect.denoising.output", values, np.ones(20), TEMPLATES)
-    table = measurements.tested_values([measured], 2000, seed=0)
+    table = table_of([measured], TESTS)
     important = (table["value"].abs() >= 0.02) & (table["q_value"] <= 0.05)
-    found = important_heads(measured, IMPORTANCE, 2000, seed=0)
+    found = important_heads(measured, IMPORTANCE, TESTS)
     assert 0 < found.sum() < 20
     assert found.ravel().tolist() == important.tolist()
 
@@ -76,7 +76,7 @@ def test_small_and_uncertain_effects_are_not_important():
     values[0, 0] = 0.01  # certain, but small
     values[0, 1] = np.tile([1.0, -0.9], 10)  # large on some, but of either sign
     measured = effect("effect.denoising.output", values, np.ones(20), TEMPLATES)
-    assert not important_heads(measured, IMPORTANCE, 2000, 0).any()
+    assert not important_heads(measured, IMPORTANCE, TESTS).any()
 
 
 def test_every_two_tasks_in_each_direction():
@@ -87,7 +87,7 @@ def test_every_two_tasks_in_each_direction():
             for seed, task in enumerate("abc")
             for direction in ("denoising", "noising")
         },
-        IMPORTANCE, n_resamples=20, n_sign_flips=2000, seed=0,
+        IMPORTANCE, Statistics(20, 2000, 0),
     )  # fmt: skip
     assert list(zip(table["first"], table["second"], strict=True)) == [
         ("a", "b"), ("a", "b"), ("a", "c"), ("a", "c"), ("b", "c"), ("b", "c"),
@@ -98,6 +98,8 @@ def test_every_two_tasks_in_each_direction():
 
 
 def test_one_task_has_nothing_to_compare_with():
-    table = overlaps({("a", "denoising"): effects([])}, IMPORTANCE, 2, 100, 0)
+    table = overlaps(
+        {("a", "denoising"): effects([])}, IMPORTANCE, Statistics(2, 100, 0)
+    )
     assert len(table) == 0
     assert {"first", "jaccard", "heads"} <= set(table)

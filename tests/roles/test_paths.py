@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from head_patching.metrics import TaskNotDone
+from head_patching.patching.effects import Importance
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.runs import run_pairs
 from head_patching.planted.circuit import draw_circuit
-from head_patching.roles.classify import Importance
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.demands import Demands
 from head_patching.roles.evidence import measure_evidence

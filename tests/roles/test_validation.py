@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from head_patching.patching.effects import Importance
 from head_patching.planted.circuit import ROLES, PlantedModel, draw_circuit
-from head_patching.roles.classify import Importance
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.demands import Demands
 from head_patching.roles.scores import false_roles, scores

@@ -50,16 +50,11 @@ def classify_roles(
     """Give each head the roles whose criteria it meets, and write every verdict."""
     from head_patching.files.reading import MEASURED, PATCHED, read_dataset
     from head_patching.files.tables import write_table
+    from head_patching.patching.effects import Importance, Statistics, is_important
     from head_patching.roles import stability
-    from head_patching.roles.classify import (
-        Importance,
-        classify,
-        is_important,
-        rows_of_roles,
-    )
+    from head_patching.roles.classify import classify, rows_of_roles
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.measured import (
-        Statistics,
         from_dataset,
         patching_effect,
         table_of,
@@ -76,7 +71,8 @@ def classify_roles(
     has = stability.resampled_roles(measured, asked, importance, role_resamples, seed)
     names = list(rows_of_roles(asked))
     shares = stability.probabilities(has, names)
-    table["important"] = is_important(table, importance).astype(int)
+    important = is_important(table["value"], table["q_value"], importance)
+    table["important"] = important.astype(int)
     write_table("evidence", out_evidence, table)
     write_table("role_criteria", out_criteria, verdicts)
     write_table("role_stability", out_stability, stability.stability(has, names))

@@ -32,7 +32,7 @@ def compare_tasks(
     """Compare the heads that are important in different tasks, by output patching."""
     from head_patching.files.reading import PATCHED, read_dataset
     from head_patching.files.tables import write_table
-    from head_patching.roles.classify import Importance
+    from head_patching.patching.effects import Importance, Statistics
     from head_patching.roles.measured import patching_effect
     from head_patching.roles.overlap import overlaps
 
@@ -43,5 +43,6 @@ def compare_tasks(
         dataset = read_dataset(path, PATCHED)
         effects[name, dataset.attrs["direction"]] = patching_effect(dataset)
     importance = Importance(threshold, false_discovery_rate)
-    found = overlaps(effects, importance, resamples, sign_flips, seed, level)
+    statistics = Statistics(resamples, sign_flips, seed, level)
+    found = overlaps(effects, importance, statistics)
     write_table("overlap", out, found)

@@ -98,8 +98,9 @@ def roles(
     Too few prompts for a test of significance: effects are held to the sizes alone that
     the criteria ask. Empty, with one line that says why, when nothing can be measured.
     """
+    from head_patching.patching.effects import Importance
     from head_patching.roles.assign import assign_roles
-    from head_patching.roles.classify import NO_ROLE, UNDECIDED, Importance
+    from head_patching.roles.classify import NO_ROLE, UNDECIDED
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.demands import Demands
     from head_patching.roles.evidence import evidence_on_tokens

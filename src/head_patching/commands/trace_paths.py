@@ -45,8 +45,8 @@ def trace_paths(
     from head_patching.files.reading import MEASURED, read_dataset
     from head_patching.files.writing import write_dataset
     from head_patching.models.loading import load_model
+    from head_patching.patching.effects import Importance
     from head_patching.roles import paths
-    from head_patching.roles.classify import Importance
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.demands import Demands
     from head_patching.roles.measured import from_dataset, to_dataset

@@ -67,9 +67,9 @@ def validate(
     from head_patching.files.tables import write_table
     from head_patching.files.writing import write_json
     from head_patching.lookup import find
+    from head_patching.patching.effects import Importance
     from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE, PlantedModel
     from head_patching.roles import scores, validation
-    from head_patching.roles.classify import Importance
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.demands import Demands
     from head_patching.tasks import find_task

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from head_patching.metrics import effect_contributions
-from head_patching.statistics import bootstrap_ratio
+from head_patching.patching.effects import Statistics, effects_of
+from head_patching.terms import head_name
 
 
 @dataclass(frozen=True)
@@ -24,27 +24,16 @@ class HeadResult:
     @property
     def name(self) -> str:
         """The head as the chapter writes it, `L9H6`."""
-        return f"L{self.layer}H{self.head}"
+        return head_name(self.layer, self.head)
 
 
 def head_results(
     dataset: xr.Dataset, n_resamples: int = 1000, seed: int = 0
 ) -> list[HeadResult]:
     """One result per head, in the order (layer, head)."""
-    numerator, scale = effect_contributions(dataset)
-    estimate, low, high = bootstrap_ratio(
-        numerator.values,
-        scale.values,
-        groups=dataset.template.values,
-        n_resamples=n_resamples,
-        seed=seed,
-    )
-    return [
-        HeadResult(layer, head, *(float(part[layer, head]) for part in parts))
-        for parts in [(estimate, low, high)]
-        for layer in range(dataset.sizes["layer"])
-        for head in range(dataset.sizes["head"])
-    ]
+    table = effects_of(dataset, Statistics(n_resamples, 1, seed))
+    columns = ["layer", "head", "effect", "ci_low", "ci_high"]
+    return [HeadResult(*row) for row in table[columns].itertuples(index=False)]
 
 
 def results_to_heatmap(
@@ -62,6 +51,11 @@ def results_to_heatmap(
 def find_important_heads(
     results: Sequence[HeadResult], threshold: float = 0.05
 ) -> list[HeadResult]:
-    """Heads whose effect is larger than the threshold either way, largest first."""
+    """Heads whose effect is larger than the threshold either way, largest first.
+
+    A first look at the size alone. In the tables and the text an important effect is
+    besides significantly different from zero (`effects.is_important`), and its
+    threshold is the config's.
+    """
     beyond = [result for result in results if abs(result.patching_effect) > threshold]
     return sorted(beyond, key=lambda r: (-abs(r.patching_effect), r.layer, r.head))

@@ -7,7 +7,6 @@ for a role, that is named too.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 import numpy as np
@@ -15,23 +14,12 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from head_patching.files.register import HEAD
+from head_patching.patching.effects import Importance, is_important
 from head_patching.roles.criteria import Criterion, verdicts
 
 UNDECIDED = "undecided"
 NO_ROLE = "no role"
 MEASURED = ["value", "ci_low", "ci_high", "q_value"]
-
-
-@dataclass(frozen=True)
-class Importance:
-    """From where on an effect counts.
-
-    `threshold` is a share of the clean less corrupt logit_diff; the effect must also
-    be told from zero at the false-discovery rate `rate`.
-    """
-
-    threshold: float
-    rate: float
 
 
 def classify(
@@ -63,7 +51,7 @@ def classify(
     """
     measured = _measured(evidence, criteria)
     important = (
-        is_important(evidence, importance)
+        is_important(evidence["value"], evidence["q_value"], importance)
         .groupby([evidence[key] for key in HEAD])
         .any()
         .reindex(measured.index)
@@ -108,13 +96,6 @@ def require_measured(criteria: Sequence[Criterion], known: Collection[str]) -> N
                 f"role {row.role!r} asks for {row.criterion!r}, which was not "
                 f"measured{hint}"
             )
-
-
-def is_important(evidence: pd.DataFrame, importance: Importance) -> pd.Series:
-    """Which values are large and told from zero; what was not tested is not."""
-    strong = evidence["value"].abs() >= importance.threshold
-    q_value = evidence["q_value"]
-    return strong & (q_value <= importance.rate) & (q_value < 1)
 
 
 def _verdicts(

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from head_patching.roles.classify import Importance, classify, require_measured
+from head_patching.patching.effects import Importance, Statistics
+from head_patching.roles.classify import classify, require_measured
 from head_patching.roles.criteria import Criterion
-from head_patching.roles.measured import Measured, tested_values
+from head_patching.roles.measured import Measured, table_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Demands:
         self, measured: Sequence[Measured], rows: Sequence[Criterion]
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Roles and verdicts by some rows of the table (see `classify`)."""
-        table = tested_values(measured, self.n_sign_flips, self.seed)
+        table = table_of(measured, Statistics(0, self.n_sign_flips, self.seed))
         return classify(table, rows, self.importance)
 
     def heads_with(

@@ -13,10 +13,7 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from head_patching.metrics import effect_contributions
-from head_patching.statistics import (
-    bootstrap_ratio,
-    sign_flip_tests,
-)
+from head_patching.patching.effects import Statistics, estimate
 
 KINDS = ("pair", "sequence")
 
@@ -40,16 +37,6 @@ class Measured:
     def known(self) -> Bool[np.ndarray, "layer head"]:
         """Which heads were measured."""
         return np.isfinite(self.values).all(axis=-1)
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """How measurements are summed up."""
-
-    n_resamples: int  # of the bootstrap
-    n_sign_flips: int
-    seed: int
-    level: float = 0.95
 
 
 def average(
@@ -102,65 +89,31 @@ def table_of(measured: Iterable[Measured], statistics: Statistics) -> pd.DataFra
 
     Columns: layer, head, criterion, value, ci_low, ci_high, q_value, n. Intervals are
     percentile bootstraps over groups; q_value is the smallest false-discovery rate,
-    over all heads, at which an effect is told from zero (1 where nothing is tested).
+    over all heads, at which an effect is significantly different from zero (1 where
+    nothing is tested).
     """
-    tables = []
-    for each in measured:
-        low, high = _intervals(each, statistics)
-        rows = _rows(each, statistics.n_sign_flips, statistics.seed)
-        tables.append(rows.assign(ci_low=low.ravel(), ci_high=high.ravel()))
-    return _sorted(tables)
-
-
-def tested_values(
-    measured: Iterable[Measured], n_sign_flips: int, seed: int
-) -> pd.DataFrame:
-    """The same table, its intervals left empty: roles are decided without them."""
-    return _sorted([_rows(each, n_sign_flips, seed) for each in measured])
-
-
-def _sorted(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All rows, by head and criterion."""
-    rows = pd.concat(tables)
+    rows = pd.concat([_rows(each, statistics) for each in measured])
     return rows.sort_values(["layer", "head", "criterion"], ignore_index=True)
 
 
-def _rows(measured: Measured, n_sign_flips: int, seed: int) -> pd.DataFrame:
-    """The rows of one criterion, without intervals."""
-    known = measured.known
-    value = np.full(known.shape, np.nan)
-    value[known] = measured.values[known].mean(axis=-1) / measured.scale.mean()
-    _, q_value = sign_flip_tests(
-        measured.values, measured.tested, measured.groups, n_sign_flips, seed
+def _rows(measured: Measured, statistics: Statistics) -> pd.DataFrame:
+    """The rows of one criterion."""
+    found = estimate(
+        measured.values, measured.scale, measured.groups, measured.tested, statistics
     )
-    layers, heads = np.indices(known.shape)
+    layers, heads = np.indices(measured.tested.shape)
     return pd.DataFrame(
         {
             "layer": layers.ravel(),
             "head": heads.ravel(),
             "criterion": measured.criterion,
-            "value": value.ravel(),
-            "ci_low": np.nan,
-            "ci_high": np.nan,
-            "q_value": q_value.ravel(),
+            "value": found.value.ravel(),
+            "ci_low": found.ci_low.ravel(),
+            "ci_high": found.ci_high.ravel(),
+            "q_value": found.q_value.ravel(),
             "n": len(measured.scale),
         }
     )
-
-
-def _intervals(
-    measured: Measured, statistics: Statistics
-) -> Float[np.ndarray, "2 layer head"]:
-    """Lower and upper ends of the bootstrap intervals, NaN where nothing is known."""
-    known = measured.known
-    ends = np.full((2, *known.shape), np.nan)
-    if known.any():
-        _, low, high = bootstrap_ratio(
-            measured.values[known], measured.scale, measured.groups,
-            statistics.n_resamples, statistics.seed, statistics.level,
-        )  # fmt: skip
-        ends[:, known] = low, high
-    return ends
 
 
 def to_dataset(measured: Sequence[Measured]) -> xr.Dataset:

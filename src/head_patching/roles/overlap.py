@@ -7,6 +7,7 @@ same sizes, drawn at random from all heads (hypergeometric distribution).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,8 @@ import scipy
 from jaxtyping import Bool
 
 from head_patching.files.register import columns
-from head_patching.roles.classify import Importance, is_important
-from head_patching.roles.measured import Measured, tested_values
+from head_patching.patching.effects import Importance, Statistics, is_important
+from head_patching.roles.measured import Measured, table_of
 from head_patching.roles.stability import resampled_values, sums_of_groups
 from head_patching.statistics import resampled_group_counts
 
@@ -23,10 +24,7 @@ from head_patching.statistics import resampled_group_counts
 def overlaps(
     effects: Mapping[tuple[str, str], Measured],
     importance: Importance,
-    n_resamples: int,
-    n_sign_flips: int,
-    seed: int,
-    level: float = 0.95,
+    statistics: Statistics,
 ) -> pd.DataFrame:
     """One row for every two tasks and each direction.
 
@@ -38,13 +36,16 @@ def overlaps(
     ----------
     effects
         By task and direction: the effects of patching every head's output.
-    n_sign_flips
-        Of the tests on all pairs; in resamples their normal approximation is taken.
+    statistics
+        Its sign flips are those of the tests on all pairs; in resamples their normal
+        approximation is taken.
     """
     sets = {}
     for number, (key, measured) in enumerate(effects.items()):
-        of_all = important_heads(measured, importance, n_sign_flips, seed)
-        drawn = resampled_sets(measured, importance, n_resamples, seed + number)
+        of_all = important_heads(measured, importance, statistics)
+        drawn = resampled_sets(
+            measured, importance, statistics.n_resamples, statistics.seed + number
+        )
         sets[key] = np.concatenate((of_all[None], drawn))
     tasks = list(dict.fromkeys(task for task, _ in effects))
     directions = list(dict.fromkeys(direction for _, direction in effects))
@@ -54,16 +55,17 @@ def overlaps(
             for direction in directions:
                 pair = sets[first, direction], sets[second, direction]
                 names = {"first": first, "second": second, "direction": direction}
-                rows.append(names | overlap(*pair, level))
+                rows.append(names | overlap(*pair, statistics.level))
     return pd.DataFrame(rows, columns=columns("overlap"))
 
 
 def important_heads(
-    measured: Measured, importance: Importance, n_sign_flips: int, seed: int
+    measured: Measured, importance: Importance, statistics: Statistics
 ) -> Bool[np.ndarray, "layer head"]:
     """The heads with an important effect on all pairs."""
-    table = tested_values([measured], n_sign_flips, seed)
-    return is_important(table, importance).to_numpy().reshape(measured.tested.shape)
+    table = table_of([measured], replace(statistics, n_resamples=0))
+    important = is_important(table["value"], table["q_value"], importance)
+    return important.to_numpy().reshape(measured.tested.shape)
 
 
 def resampled_sets(
@@ -76,8 +78,7 @@ def resampled_sets(
     found = []
     for counts in drawn:
         values, q_values = resampled_values(of_groups, counts, measured.tested)
-        large = np.abs(values) >= importance.threshold
-        found.append(large & (q_values <= importance.rate))
+        found.append(is_important(values, q_values, importance))
     return np.stack(found)
 
 

@@ -18,7 +18,8 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from head_patching.files.register import HEAD
-from head_patching.roles.classify import Importance, rows_of_roles
+from head_patching.patching.effects import Importance
+from head_patching.roles.classify import rows_of_roles
 from head_patching.roles.criteria import Criterion, verdicts
 from head_patching.roles.measured import KINDS, Measured
 from head_patching.statistics import (

@@ -1,19 +1,18 @@
 """Behaviour in means and intervals: three templates, one of them with a single pair."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from head_patching.commands.measure_behaviour import summarise
+from head_patching.patching.behaviour import behaviour_table
+from head_patching.patching.effects import Statistics
 
 TEMPLATES = ["a", "a", "b", "b", "c"]
-PAIRS = [SimpleNamespace(template=template) for template in TEMPLATES]
 
 
 def ends(values: list[float], metric: str, group: str) -> list[float]:
     """The interval of a metric over all pairs or those of a template."""
-    table = summarise({("clean", metric): np.array(values)}, PAIRS, 200, 0, 0.95)
+    measured = {("clean", metric): np.array(values)}
+    table = behaviour_table(measured, TEMPLATES, Statistics(200, 0, 0, 0.95))
     return table.set_index("group").loc[group, ["ci_low", "ci_high"]].tolist()
 
 

@@ -1,0 +1,181 @@
+"""Effects of heads: estimated, tested against zero, and judged important or not.
+
+An effect is a ratio of means over pairs (`metrics.effect_contributions`), without unit:
+0 where patching the head changes nothing, 1 where it moves logit_diff all the way to
+the source run's. Intervals are percentile bootstraps over templates; tests flip the
+signs of templates, and all tests of one table are one family (see `statistics`).
+
+Every table that states an effect, or says that a head is important, is made by
+`estimate` and `is_important`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Bool, Float
+
+from head_patching.metrics import effect_contributions
+from head_patching.statistics import bootstrap_ratio, sign_flip_tests
+
+KEYS = ["patch_type", "direction", "layer", "head", "position"]
+
+Numbers = TypeVar("Numbers", np.ndarray, pd.Series)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """How means are given an interval, and tested against zero.
+
+    Parameters
+    ----------
+    n_resamples
+        Resamples of the bootstrap; 0: no intervals.
+    n_sign_flips
+        Random sign patterns of the sign-flip tests.
+    seed
+        Of both.
+    level
+        Coverage of the intervals, between 0 and 1.
+    """
+
+    n_resamples: int
+    n_sign_flips: int
+    seed: int
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class Importance:
+    """From where on an effect counts.
+
+    Parameters
+    ----------
+    threshold
+        Least absolute effect: a fraction of the clean less corrupt logit_diff.
+    rate
+        False-discovery rate at which it must be significantly different from zero.
+    """
+
+    threshold: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Ratios of means, shaped like the values they were made from without the pairs."""
+
+    value: np.ndarray
+    ci_low: np.ndarray
+    ci_high: np.ndarray
+    p_value: np.ndarray
+    q_value: np.ndarray
+
+
+def estimate(
+    values: Float[np.ndarray, "*axes pair"],
+    scale: Float[np.ndarray, " pair"],
+    groups: Sequence[str] | np.ndarray,
+    tested: Bool[np.ndarray, "*axes"],
+    statistics: Statistics,
+) -> Estimates:
+    """mean(values) / mean(scale) over the pairs, with its interval and its test.
+
+    Parameters
+    ----------
+    values
+        Numerator per pair, as in patched less corrupt logit_diff; a row with a NaN was
+        not measured, and its estimate is NaN.
+    scale
+        Denominator per pair, as in clean less corrupt logit_diff.
+    groups
+        The template of each pair: pairs of one template are not independent.
+    tested
+        Which rows are tested against zero; the others have p and q of 1.
+    statistics
+        Resamples, sign flips, seed and level.
+    """
+    known = np.isfinite(values).all(axis=-1)
+    value, low, high = (np.full(known.shape, np.nan) for _ in range(3))
+    if known.any():
+        value[known] = values[known].mean(axis=-1) / scale.mean()
+        if statistics.n_resamples:
+            _, low[known], high[known] = bootstrap_ratio(
+                values[known], scale, groups,
+                statistics.n_resamples, statistics.seed, statistics.level,
+            )  # fmt: skip
+    p_value, q_value = sign_flip_tests(
+        values, tested, groups, statistics.n_sign_flips, statistics.seed
+    )
+    return Estimates(value, low, high, p_value, q_value)
+
+
+def is_important(value: Numbers, q_value: Numbers, importance: Importance) -> Numbers:
+    """Which effects are large and significantly different from zero.
+
+    What was not tested, whose q is 1, is not important at any rate.
+    """
+    large = abs(value) >= importance.threshold
+    return large & (q_value <= importance.rate) & (q_value < 1)
+
+
+def effects_table(
+    patched: Iterable[xr.Dataset], statistics: Statistics, importance: Importance
+) -> pd.DataFrame:
+    """The effect of every head in every set of patched runs, one row for each.
+
+    Columns: direction and patch_type, layer, head and perhaps position, effect, ci_low,
+    ci_high, p_value, q_value, confirmed (0: an estimate), important (0 or 1), n_pairs;
+    sorted by patch type, direction, head, and position in the order of the runs.
+    """
+    table = pd.concat([effects_of(dataset, statistics) for dataset in patched])
+    important = is_important(table["effect"], table["q_value"], importance)
+    table.insert(table.columns.get_loc("n_pairs"), "important", important * 1)
+    keys = [key for key in KEYS if key in table]
+    return table.sort_values(keys, key=_in_given_order)
+
+
+def effects_of(patched: xr.Dataset, statistics: Statistics) -> pd.DataFrame:
+    """The effect of every head, at every position, in one set of patched runs.
+
+    All its tests are one family: q_value is the smallest false-discovery rate at which
+    a head's effect is significantly different from zero.
+    """
+    numerator, scale = effect_contributions(patched)
+    contribution = numerator.transpose("layer", "head", ..., "pair")
+    values = contribution.to_numpy().astype(np.float64)
+    # Not tested: estimates, which are never called important, and patches that cannot
+    # change anything, as those before the first token that differs.
+    exact = np.ones(values.shape[:-1], dtype=bool)
+    if "confirmed" in patched:
+        exact = patched["confirmed"].to_numpy() == 1
+    found = estimate(
+        values,
+        scale.to_numpy().astype(np.float64),
+        patched["template"].to_numpy(),
+        exact & (values != 0).any(axis=-1),
+        statistics,
+    )
+    cells = contribution.isel(pair=0, drop=True).reset_coords(drop=True)
+    table = cells.to_series().index.to_frame(index=False)
+    for key in ("direction", "patch_type"):
+        table.insert(0, key, patched.attrs[key])
+    return table.assign(
+        effect=found.value.ravel(),
+        ci_low=found.ci_low.ravel(),
+        ci_high=found.ci_high.ravel(),
+        p_value=found.p_value.ravel(),
+        q_value=found.q_value.ravel(),
+        confirmed=exact.astype(int).ravel(),
+        n_pairs=patched.sizes["pair"],
+    )
+
+
+def _in_given_order(column: pd.Series) -> pd.Series:
+    """Positions in the order of the patched runs, everything else by value."""
+    if column.name != "position":
+        return column
+    return column.map({name: number for number, name in enumerate(column.unique())})
