@@ -124,7 +124,7 @@ _EACH = (
     Table(
         "evidence",
         Scope.EXPERIMENT,
-        f"{_HEAD} criterion value:f q_value:f n:i {_INTERVAL} important:i",
+        f"{_HEAD} criterion value:f {_INTERVAL} q_value:f n:i important:i",
     ),
     Table("roles", Scope.EXPERIMENT, f"{_HEAD} role important:i missing probability:f"),
     Table(
