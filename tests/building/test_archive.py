@@ -10,7 +10,7 @@ import pytest
 
 from head_patching.building.archive import write_archive
 from head_patching.building.project import project_files
-from head_patching.files.writing import SCHEMA_VERSION
+from head_patching.files.schema import SCHEMA_VERSION
 
 CITATION = """\
 title: heads

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from head_patching.cli import app
 from head_patching.commands.patch import positions_asked_for
-from head_patching.files.reading import read_dataset
+from head_patching.files.datasets import read_dataset
 from head_patching.patching.cache import write_cache
 from head_patching.patching.experiment import HeadPatcher
 from tests.architectures import random_pairs

@@ -19,7 +19,9 @@ from typer.testing import CliRunner
 
 from head_patching import cli
 from head_patching.building.configuration import check_config, check_tasks
-from head_patching.files.reading import read_csv, read_dataset, read_record
+from head_patching.files.datasets import read_dataset
+from head_patching.files.records import read_record
+from head_patching.files.tables import read_table, write_table
 from head_patching.files.writing import write_csv, write_dataset, write_json
 from head_patching.models.loading import load_model, prepare_model
 from head_patching.patching.cache import manifest_path, read_cache, write_cache
@@ -29,6 +31,7 @@ from head_patching.tasks.pairs import PromptPairs
 from tests.architectures import random_pairs, save_checkpoint
 from tests.errors.bad_inputs import each_is_refused, garbled, mutated, written
 from tests.errors.command_lines import patched
+from tests.tables import complete
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,14 +121,14 @@ def test_records(n_inputs: int, tmp_path: Path) -> None:
 @few_and_many("table")
 def test_tables(n_inputs: int, tmp_path: Path) -> None:
     path = tmp_path / "roles.csv"
-    columns = ["layer", "head", "role", "value"]
-    write_csv(path, pd.DataFrame([[1, 2, "x", 0.5]] * 2, columns=columns))
+    rows = pd.DataFrame({"layer": [1, 1], "head": [2, 3], "role": "x"})
+    write_table("roles", path, complete("roles", rows))
     lines = path.read_text().splitlines()
 
     @st.composite
     def with_other_cell(draw: st.DrawFn) -> bytes:
         cells = [line.split(",") for line in lines]
-        row, column = draw(st.integers(0, 2)), draw(st.sampled_from([0, 1, 3]))
+        row, column = draw(st.integers(0, 2)), draw(st.sampled_from([0, 1, 3, 5]))
         odd = st.sampled_from(['"', "1,2,3", "\x00", "0x7", "--1", "'", "1e"])
         cells[row][column] = draw(odd | st.text(min_size=1))
         text = "\n".join(",".join(line) for line in cells)
@@ -133,7 +136,7 @@ def test_tables(n_inputs: int, tmp_path: Path) -> None:
         return ended.encode(errors="ignore")
 
     contents = with_other_cell() | garbled(path.read_bytes())
-    refused = refusing(path, lambda file: read_csv(file, columns))
+    refused = refusing(path, lambda file: read_table("roles", file))
     each_is_refused(contents, refused, n_inputs)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from head_patching.files import provenance
 from head_patching.files.checksums import git_sha1_file, sha256_file
-from head_patching.files.reading import read_record
+from head_patching.files.records import read_record
 from head_patching.files.writing import write_json
 
 

@@ -6,15 +6,12 @@ import pandas as pd
 import pytest
 
 from head_patching.files.provenance import write_record
-from head_patching.files.reading import (
-    noting_changed_files,
-    read_csv,
-    read_json,
-    read_record,
-    read_words,
-    require_version,
-)
-from head_patching.files.writing import SCHEMA_VERSION, write_csv, write_json
+from head_patching.files.reading import read_json
+from head_patching.files.recorded import noting_changed_files
+from head_patching.files.records import read_record
+from head_patching.files.schema import SCHEMA_VERSION, require_version
+from head_patching.files.tables import read_csv, read_words
+from head_patching.files.writing import write_csv, write_json
 
 TABLE = pd.DataFrame({"layer": [0, 3], "role": ["x", "y"], "value": [0.5, -1.0]})
 

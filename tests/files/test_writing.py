@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from head_patching.files.reading import read_dataset
+from head_patching.files.datasets import read_dataset
 from head_patching.files.writing import atomic, write_csv, write_dataset
 from head_patching.metrics import effect_contributions, normalised_effect
 

@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from head_patching.files.reading import read_dataset
+from head_patching.files.datasets import read_dataset
 from head_patching.files.writing import write_dataset
 from head_patching.patching.cache import read_cache, stored_batches, write_cache
 from head_patching.patching.experiment import HeadPatcher

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from head_patching.files.provenance import flat
-from head_patching.files.reading import read_record
+from head_patching.files.records import read_record
 from head_patching.reporting.claims import (
     Claim,
     effects_by_head,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from head_patching.files.reading import read_dataset
+from head_patching.files.datasets import read_dataset
 from head_patching.files.writing import write_dataset
 from head_patching.metrics import TaskNotDone
 from head_patching.patching.effects import Statistics

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from head_patching.files.writing import SCHEMA_VERSION
+from head_patching.files.schema import SCHEMA_VERSION
 from head_patching.tasks.pairs import PromptPair, PromptPairs, first_difference
 
 PAIR = PromptPair(

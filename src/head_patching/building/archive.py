@@ -18,7 +18,7 @@ import yaml
 
 from head_patching.building.project import METADATA, project_files
 from head_patching.files.checksums import sha256_file
-from head_patching.files.reading import read_record
+from head_patching.files.records import read_record
 from head_patching.files.writing import atomic
 from head_patching.reporting.origins import rule_of
 

@@ -33,7 +33,7 @@ def check_patching(
     """Compare a sample of heads with TransformerLens; fail if one differs."""
     import pandas as pd
 
-    from head_patching.files.reading import PATCHED, read_dataset
+    from head_patching.files.datasets import PATCHED, read_dataset
     from head_patching.files.tables import write_table
     from head_patching.files.writing import write_json
     from head_patching.models.bridge import load_bridge

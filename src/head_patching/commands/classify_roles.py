@@ -48,7 +48,7 @@ def classify_roles(
     level: Level = 0.95,
 ) -> None:
     """Give each head the roles whose criteria it meets, and write every verdict."""
-    from head_patching.files.reading import MEASURED, PATCHED, read_dataset
+    from head_patching.files.datasets import MEASURED, PATCHED, read_dataset
     from head_patching.files.tables import write_table
     from head_patching.patching.effects import Importance, Statistics, is_important
     from head_patching.roles import stability

@@ -34,7 +34,7 @@ def compare_models(
 
     Without any experiment the tables have no rows: one model alone is not compared.
     """
-    from head_patching.files.reading import read_record
+    from head_patching.files.records import read_record
     from head_patching.files.tables import read_table, write_table
     from head_patching.roles import model_comparison
     from head_patching.tasks.pairs import PromptPairs

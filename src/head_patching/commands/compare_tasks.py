@@ -30,7 +30,7 @@ def compare_tasks(
     level: Level = 0.95,
 ) -> None:
     """Compare the heads that are important in different tasks, by output patching."""
-    from head_patching.files.reading import PATCHED, read_dataset
+    from head_patching.files.datasets import PATCHED, read_dataset
     from head_patching.files.tables import write_table
     from head_patching.patching.effects import Importance, Statistics
     from head_patching.roles.measured import patching_effect

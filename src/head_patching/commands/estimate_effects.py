@@ -28,7 +28,7 @@ def estimate_effects(
     """Estimate patched runs by two gradients, and say how far off each estimate is."""
     import pandas as pd
 
-    from head_patching.files.reading import PATCHED, read_dataset
+    from head_patching.files.datasets import PATCHED, read_dataset
     from head_patching.files.tables import write_table
     from head_patching.models.loading import load_model
     from head_patching.patching import attribution

@@ -50,7 +50,7 @@ def replicate(
     Of a model nobody described the tables have no rows, and nothing is read; the
     published heads are those of their own model.
     """
-    from head_patching.files.reading import MEASURED, read_dataset
+    from head_patching.files.datasets import MEASURED, read_dataset
     from head_patching.files.tables import read_table, write_table
     from head_patching.roles import published, replication
     from head_patching.roles.measured import from_dataset

@@ -18,7 +18,8 @@ def trace(
     ] = Path("results"),
 ) -> None:
     """Print a number's value, the files it was computed from, and what made them."""
-    from head_patching.files.reading import read_record, read_words
+    from head_patching.files.records import read_record
+    from head_patching.files.tables import read_words
     from head_patching.reporting.origins import origins
 
     numbers = read_words(results / "numbers.csv", ["key", "text", "exact", "files"])

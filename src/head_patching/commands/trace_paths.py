@@ -42,7 +42,7 @@ def trace_paths(
     threads: Threads = 0,
 ) -> None:
     """Patch paths from every head to the answer and to the heads found on the way."""
-    from head_patching.files.reading import MEASURED, read_dataset
+    from head_patching.files.datasets import MEASURED, read_dataset
     from head_patching.files.writing import write_dataset
     from head_patching.models.loading import load_model
     from head_patching.patching.effects import Importance

@@ -15,7 +15,8 @@ def update_reference(
     results: Build = Path("results"), reference: Reference = Path("reference")
 ) -> None:
     """Write the values that `verify` compares with, and print what has changed."""
-    from head_patching.files.reading import read_csv, read_record, read_words
+    from head_patching.files.records import read_record
+    from head_patching.files.tables import read_csv, read_words
     from head_patching.files.writing import write_csv, write_json
     from head_patching.reporting import claims
     from head_patching.reporting.numbers import numbers_table, sourced_numbers

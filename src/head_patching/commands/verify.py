@@ -28,12 +28,9 @@ def verify(
     """Compare the chapter's claims with the reference; exit 0 only if all hold."""
     from rich.console import Console
 
-    from head_patching.files.reading import (
-        noting_changed_files,
-        read_csv,
-        read_record,
-        read_words,
-    )
+    from head_patching.files.recorded import noting_changed_files
+    from head_patching.files.records import read_record
+    from head_patching.files.tables import read_csv, read_words
     from head_patching.files.writing import write_csv
     from head_patching.reporting import claims
     from head_patching.reporting.numbers import numbers_table, sourced_numbers

@@ -24,7 +24,8 @@ def read_build(folder: Path) -> "list[Results]":
     ValueError
         When the folder holds no finished build.
     """
-    from head_patching.files.reading import AGAIN, read_record
+    from head_patching.files.reading import AGAIN
+    from head_patching.files.records import read_record
 
     provenance = folder / "provenance.json"
     if not provenance.is_file():

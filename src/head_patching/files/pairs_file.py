@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from head_patching.files.reading import require_version
-from head_patching.files.writing import SCHEMA_VERSION
+from head_patching.files.schema import SCHEMA_VERSION, require_version
 
 Record = dict[str, Any]
 

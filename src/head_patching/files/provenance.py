@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from head_patching.files.checksums import sha256_file
-from head_patching.files.reading import read_record
+from head_patching.files.records import read_record
 from head_patching.files.writing import write_json
 
 # Parameters that name what is written begin so; every other path is read.

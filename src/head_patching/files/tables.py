@@ -1,28 +1,27 @@
 """Tables of results, read and written as the register describes them."""
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from head_patching.files.pairs_file import read_records
-from head_patching.files.reading import (
-    AGAIN,
-    read_record,
-    reading,
-    require_recorded,
-    require_whole_lines,
-)
-from head_patching.files.register import TABLES, Table
+from head_patching.files.reading import AGAIN, reading
+from head_patching.files.recorded import require_recorded
+from head_patching.files.records import read_record
+from head_patching.files.register import TABLES
 from head_patching.files.writing import write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
 
+KINDS = {int: "a whole number", float: "a number"}
+
 
 def read_table(name: str, path: Path | str, again: str = AGAIN) -> Any:
     """A table by the name that the register has, or the content of a record.
 
-    Texts are as they were written, also where a text is empty or `NA`; of numbers, an
-    empty cell is NaN. A JSON file gives a dict; prompt pairs give a `PairsFile`.
+    Texts are as they were written, also where a text is empty or `NA`; an empty cell of
+    a column of numbers is NaN. A JSON file gives a dict, prompt pairs a `PairsFile`.
 
     Raises
     ------
@@ -39,41 +38,85 @@ def read_table(name: str, path: Path | str, again: str = AGAIN) -> Any:
         return pairs
     if table.file.endswith(".json"):
         return read_record(path, [*table.columns], again)
-    frame = read_frame(table, path, again)
-    for column in table.columns:
-        if column not in frame.columns:
-            raise ValueError(f"{path}: column {column!r} is missing: {again}")
-    for column, kind in table.columns.items():
-        wrong = wrong_cells(frame[column], kind)
-        if len(wrong):
-            kinds = {int: "whole number", float: "number"}
-            raise ValueError(
-                f"{path}, line {wrong.index[0] + 2}: {column} is "
-                f"{str(wrong.iloc[0])[:40]!r}, expected a {kinds[kind]}: {again}"
-            )
+    frame = read_columns(path, table.columns, again)
     if frame.empty and not table.may_be_empty:
         raise ValueError(f"{path}: there are no rows")
     return frame
 
 
-def read_frame(table: Table, path: Path | str, again: str) -> "pd.DataFrame":
-    """The cells of a CSV file, texts as they are written."""
+def read_columns(
+    path: Path | str,
+    columns: Mapping[str, type],
+    again: str = AGAIN,
+    others: type | None = None,
+) -> "pd.DataFrame":
+    """A CSV file with at least these columns.
+
+    Parameters
+    ----------
+    columns
+        The type of each: `str`, `int` or `float`.
+    again
+        What to do about a damaged file.
+    others
+        The type of all other columns; None: as pandas takes them.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_table`, but for files without rows.
+    """
+    frame, types = read_cells(path, columns, again, others)
+    require_recorded(path)
+    for column, kind in types.items():
+        if column not in frame.columns:
+            raise ValueError(f"{path}: column {column!r} is missing: {again}")
+        wrong = wrong_cells(frame[column], kind)
+        if len(wrong):
+            raise ValueError(
+                f"{path}, line {wrong.index[0] + 2}: {column} is "
+                f"{str(wrong.iloc[0])[:40]!r}, expected {KINDS[kind]}: {again}"
+            )
+    return frame
+
+
+def read_cells(
+    path: Path | str,
+    columns: Mapping[str, type],
+    again: str,
+    others: type | None,
+) -> tuple["pd.DataFrame", dict[str, type]]:
+    """The cells of a CSV file, unchecked, and the type that each column should have."""
     import pandas as pd
 
-    texts = {name: str for name, kind in table.columns.items() if kind is str}
-    numbers = [name for name, kind in table.columns.items() if kind is not str]
     with reading(path, "a table", again):
-        require_whole_lines(path)
+        if not Path(path).read_bytes().endswith(b"\n"):
+            raise ValueError("its last line is not complete")
+        present = pd.read_csv(path, nrows=0).columns
+        types = dict.fromkeys(present, others) if others else {}
+        types |= columns
         frame = pd.read_csv(
             path,
-            dtype=texts,
+            dtype={name: str for name, kind in types.items() if kind is str},
             keep_default_na=False,
-            na_values={name: [""] for name in numbers},
+            na_values={name: [""] for name in present if types.get(name) is not str},
         )
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("a line has more cells than the first")
-    require_recorded(path)
-    return frame
+    return frame, types
+
+
+def wrong_cells(column: "pd.Series", kind: type) -> "pd.Series":
+    """The cells of a column that are not numbers of this kind; none of texts."""
+    import pandas as pd
+
+    if kind is str:
+        return column.head(0)
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = numbers.isna() & column.notna()
+    if kind is int:
+        wrong |= numbers.notna() & (numbers % 1 != 0)
+    return column[wrong]
 
 
 def write_table(name: str, path: Path | str, frame: "pd.DataFrame") -> None:
@@ -95,20 +138,77 @@ def write_table(name: str, path: Path | str, frame: "pd.DataFrame") -> None:
         wrong = wrong_cells(frame[column], kind)
         if len(wrong):
             raise TypeError(
-                f"{name}: {column} is {wrong.iloc[0]!r}; expected {kind.__name__}, as "
-                "in the register"
+                f"{name}: {column} is {wrong.iloc[0]!r}; expected {KINDS[kind]}, as in "
+                "the register"
             )
     write_csv(path, frame)
 
 
-def wrong_cells(column: "pd.Series", kind: type) -> "pd.Series":
-    """The cells of a column that are not numbers where the register says so."""
+def read_words(
+    path: Path | str, columns: Collection[str], again: str = AGAIN
+) -> "pd.DataFrame":
+    """A CSV file with at least these columns, whose cells are all texts."""
+    return read_columns(path, dict.fromkeys(columns, str), again, str)
+
+
+# Columns that hold numbers, in whatever table they are.
+NUMBERS = {
+    "abs_diff", "accuracy", "attention", "auc", "baseline", "ci_high", "ci_low",
+    "copies", "difference", "distance", "engine", "fn", "fp", "head", "important",
+    "jaccard", "key_pos", "largest_error", "later_head", "later_layer", "layer",
+    "mean", "n", "n_heads", "n_models", "n_pairs", "n_resamples", "noise",
+    "p_value", "pair", "pearson", "precision", "probability", "q_value",
+    "query_pos", "recall", "reference", "refused", "seed", "shared", "spearman",
+    "threshold", "tp", "value", "z",
+}  # fmt: skip
+
+
+def read_csv(
+    path: Path | str, columns: Sequence[str] = (), again: str = AGAIN
+) -> "pd.DataFrame":
+    """Read a table that has at least these columns.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is not there.
+    ValueError
+        When it was cut short or is not what was written, a column is missing, or a
+        number is none.
+    """
     import pandas as pd
 
-    if kind is str:
-        return column.head(0)
-    numbers = pd.to_numeric(column, errors="coerce")
-    wrong = numbers.isna() & column.notna()
-    if kind is int:
-        wrong |= numbers.notna() & (numbers % 1 != 0)
-    return column[wrong]
+    with reading(path, "a table", again):
+        require_whole_lines(path)
+        table = pd.read_csv(path)
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError("a line has more cells than the first")
+    require_recorded(path)
+    require_columns(path, table, columns, again)
+    for column in sorted(NUMBERS & {*table.columns}):
+        if pd.api.types.is_numeric_dtype(table[column]):
+            continue
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        wrong = table[column][numbers.isna() & table[column].notna()]
+        if len(wrong):
+            raise ValueError(
+                f"{path}, line {wrong.index[0] + 2}: {column} is "
+                f"{str(wrong.iloc[0])[:40]!r}, expected a number: {again}"
+            )
+    return table
+
+
+def require_whole_lines(path: Path | str) -> None:
+    """Refuse a table that was cut short within a line."""
+    if not Path(path).read_bytes().endswith(b"\n"):
+        raise ValueError("its last line is not complete")
+
+
+def require_columns(
+    path: Path | str, table: "pd.DataFrame", columns: Sequence[str], again: str
+) -> "pd.DataFrame":
+    """The table, when it has at least these columns."""
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise ValueError(f"{path}: column {missing[0]!r} is missing: {again}")
+    return table

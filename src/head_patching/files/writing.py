@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from head_patching.files.processes import is_running
+from head_patching.files.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-# One for all files, raised whenever any of them is arranged in another way.
-SCHEMA_VERSION = 2
 
 # What the system, HDF5 and safetensors say when nothing more can be written.
 FULL = re.compile(r"No space left on device|quota exceeded|errno = (28|122)\b", re.I)

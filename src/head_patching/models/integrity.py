@@ -6,7 +6,8 @@ from pathlib import Path
 from safetensors import safe_open
 
 from head_patching.files.checksums import git_sha1_file, sha256_file
-from head_patching.files.reading import read_record, reading
+from head_patching.files.records import read_record
+from head_patching.files.tensors import reading_tensors
 
 # Suffixes of weights, config and tokenizer; a checkpoint may hold a README besides.
 MADE_FROM = (".safetensors", ".json", ".txt", ".model")
@@ -64,7 +65,7 @@ def expected_shapes(folder: Path) -> tuple[dict[str, list[int]], str]:
 def shapes_in(path: Path) -> dict[str, list[int]]:
     """Shape of each weight in a safetensors file; ValueError when it is damaged."""
     again = "fetch the checkpoint again"
-    with reading(path, "a safetensors file", again), safe_open(path, "pt") as file:
+    with reading_tensors(path, again), safe_open(path, "pt") as file:
         return {
             name: file.get_slice(name).get_shape()
             for name in file.keys()  # noqa: SIM118

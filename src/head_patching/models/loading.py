@@ -20,7 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from head_patching.files.checksums import sha256_file
-from head_patching.files.reading import read_record, reading
+from head_patching.files.records import read_record
+from head_patching.files.tensors import reading_tensors
 from head_patching.files.writing import atomic, naming_a_full_disk, write_json
 from head_patching.models.bridge import (
     config_of,
@@ -84,7 +85,7 @@ def load_model(
     keys = ["config", "provenance", "sha256"]
     record = read_record(description, keys, AGAIN)
     weights = folder / "weights.safetensors"
-    with reading(weights, "a safetensors file", AGAIN):
+    with reading_tensors(weights):
         if sha256_file(weights) != record["sha256"]:
             raise ValueError("its SHA-256 is not that in model.json")
         with safe_open(weights, framework="pt") as file:

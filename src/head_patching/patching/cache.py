@@ -16,7 +16,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from head_patching.files.checksums import sha256_file
-from head_patching.files.reading import read_record, reading
+from head_patching.files.reading import reading
+from head_patching.files.records import read_record
+from head_patching.files.tensors import reading_tensors
 from head_patching.files.writing import atomic, write_json
 from head_patching.memory import require_memory
 from head_patching.models.activations import BY_LAYER, Activations
@@ -93,7 +95,7 @@ def read_cache(
     held = chain.from_iterable(group["pairs"] for group in manifest["groups"])
     if wanted is not None and wanted.isdisjoint(held):
         return
-    with reading(path, "a safetensors file", AGAIN):
+    with reading_tensors(path):
         if sha256_file(path) != manifest["sha256"]:
             raise ValueError("its SHA-256 is not that in its manifest")
     require_same(path, manifest, pairs, model)
@@ -105,7 +107,7 @@ def read_cache(
                 rows = [row for row in rows if members[row] in wanted]
             if not rows:
                 continue
-            with reading(path, "a safetensors file", AGAIN):
+            with reading_tensors(path):
                 clean, corrupt = (
                     Activations(
                         **{

@@ -9,7 +9,9 @@ import pandas as pd
 
 from head_patching.files.columns import COLUMNS, HEAD
 from head_patching.files.pairs_file import read_records
-from head_patching.files.reading import read_csv, read_record, require_recorded
+from head_patching.files.recorded import require_recorded
+from head_patching.files.records import read_record
+from head_patching.files.tables import read_csv
 
 # The roles that the text speaks of, in the order in which they are listed: that of the
 # circuit, from the answer backwards. Other roles in the results are listed after them.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from head_patching.files.pairs_file import read_records, to_lines
-from head_patching.files.reading import require_recorded
+from head_patching.files.recorded import require_recorded
 from head_patching.files.writing import atomic
 
 

@@ -1,0 +1,65 @@
+"""Whether a file is still the one that its run record was written for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from head_patching.files.checksums import sha256_file
+from head_patching.files.reading import AGAIN
+from head_patching.files.records import read_record
+
+# Where files that were changed after they were written are noted, not refused.
+noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting_changed_files() -> Iterator[list[str]]:
+    """Read files that are not those of their run records, too: the list names them."""
+    files: list[str] = []
+    token = noted.set(files)
+    try:
+        yield files
+    finally:
+        noted.reset(token)
+
+
+def require_recorded(path: Path | str) -> None:
+    """Refuse a file that is not the one a run record beside it was written for.
+
+    That is its own, or that of a run that wrote it besides its result. A file without
+    a record is taken as it is. Within `noting_changed_files` none is refused.
+
+    Raises
+    ------
+    ValueError
+        When the checksums differ.
+    """
+    for record, checksum in recorded_checksums(Path(path)):
+        if checksum == sha256_file(path):
+            continue
+        changed = noted.get()
+        if changed is not None:
+            changed.append(str(path))
+            return
+        raise ValueError(
+            f"{path} is not the file that {record.name} was written for (its SHA-256 "
+            f"differs): {AGAIN}, or delete the record if you changed it on purpose"
+        )
+
+
+def recorded_checksums(path: Path) -> Iterator[tuple[Path, object]]:
+    """The records beside a file that say what it must be, each with its checksum."""
+    for record in sorted(path.parent.glob("*.run.json")):
+        try:
+            written = read_record(record)
+        except (FileNotFoundError, ValueError):
+            if record.is_file():
+                raise
+            continue  # removed since it was listed: a job is about to make it again
+        # A record's name may be that of several files, but for the suffix.
+        checksums = written.get("beside", {})
+        if "file" in written:
+            checksums = checksums | {written["file"]: written.get("sha256")}
+        if path.name in checksums:
+            yield record, checksums[path.name]
