@@ -15,10 +15,9 @@ from head_patching.tasks.induction import (
     fill,
     induction_pairs,
     scene_pair,
-    usable,
-    usable_frames,
 )
 from head_patching.tasks.induction_corruptions import CORRUPTIONS, Fresh, Slots
+from head_patching.tasks.induction_frames import usable, usable_frames
 from head_patching.tasks.induction_words import TEXT_FRAMES, WORD_FRAMES, WORDS, Frame
 from head_patching.tasks.ioi_templates import NAMES, OBJECTS, PLACES, prompt_words
 

@@ -9,13 +9,11 @@ import pytest
 
 from head_patching.tasks import find_task, tasks
 from head_patching.tasks.corruptions import CORRUPTIONS, Names
-from head_patching.tasks.ioi import (
-    IOIDataset,
+from head_patching.tasks.ioi import IOIDataset, ioi_pairs, scene_pair
+from head_patching.tasks.ioi_scenes import (
     Scene,
     draw_fresh_names,
     fill,
-    ioi_pairs,
-    scene_pair,
     usable_words,
 )
 from head_patching.tasks.ioi_templates import TEMPLATES

@@ -3,7 +3,8 @@
 import pytest
 
 from head_patching.tasks.corruptions import CORRUPTIONS
-from head_patching.tasks.ioi import ioi_pairs, usable_words
+from head_patching.tasks.ioi import ioi_pairs
+from head_patching.tasks.ioi_scenes import usable_words
 from head_patching.tasks.ioi_templates import NAMES, OBJECTS, PLACES, TEMPLATES
 
 SLOTS = ("IO", "S1", "S2")

@@ -1,4 +1,4 @@
-"""Corruptions: which names a corrupt IOI prompt holds in place of the clean ones.
+"""Corruptions: the names of a corrupt IOI prompt in place of the clean ones.
 
 A clean prompt holds IO, S, S in its slots IO, S1, S2. Each corruption is a pure
 function of those names and of three fresh ones; the sentence around them stays the
@@ -47,19 +47,19 @@ def abc(names: Names, fresh: FreshNames) -> Names:
 
 
 def s1_io_flip(names: Names, fresh: FreshNames) -> Names:
-    """The first two names change places: the order turns, the answer stays.
+    """The first two names are swapped; the answer stays.
 
     The answer is IO in both prompts: only the position signal is corrupt, so the clean
-    and the corrupt logit_diff may be too near to normalise by.
+    and the corrupt logit_diff may be too close to normalise by their difference.
     """
     return names._replace(io=names.s1, s1=names.io)
 
 
 def renamed(names: Names, fresh: FreshNames) -> Names:
-    """Both persons get fresh names, each in its old places.
+    """Both persons get fresh names, each in its old positions.
 
-    Who stands where and who is repeated stays: only the token signal is corrupt. The
-    names that are asked about are in the clean prompt alone.
+    The order of the persons and the repetition stay: only the token signal is corrupt.
+    Both answers occur in the clean prompt only.
     """
     return Names(fresh[0], fresh[1], fresh[1])
 

@@ -1,4 +1,4 @@
-"""What the draws of every task have in common: whole numbers, and groups in turns."""
+"""Parts of the draws of every task: whole numbers, and groups that take turns."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ def turns(n_draws: int, n_groups: int) -> list[int]:
 
 
 def most_in_turns(capacities: Sequence[int]) -> int:
-    """How many draws there are before it is the turn of an exhausted group.
+    """How many draws are possible until an exhausted group has its turn.
 
     Examples
     --------

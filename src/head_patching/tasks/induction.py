@@ -1,16 +1,14 @@
 """Induction: what followed last time?
 
 "Then, ring bank drink park key drink" is answered by the word that followed the earlier
-"drink": park. B is asked for because A B was there before, and A is there again. The
+"drink": park. The answer is B, because A B was there before and A is there again. The
 task is that of the induction heads of Elhage et al. (2021) and Olsson et al. (2022,
-arXiv 2209.11895), on prompts of our own: random words, where nothing but the repetition
-tells the answer, and sentences.
+arXiv 2209.11895), on prompts of our own: random words, where the repetition alone
+determines the answer, and sentences.
 """
 
-import math
 import re
 from collections.abc import Collection, Sequence
-from itertools import chain, zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -18,37 +16,20 @@ import numpy as np
 from head_patching.lookup import find
 from head_patching.tasks.draws import check_whole, most_in_turns, turns
 from head_patching.tasks.induction_corruptions import CORRUPTIONS, Fresh, Slots
-from head_patching.tasks.induction_words import (
-    SURNAMES,
-    TEXT_FRAMES,
-    WORD_FRAMES,
-    WORDS,
-    Frame,
-)
-from head_patching.tasks.ioi_templates import NAMES
+from head_patching.tasks.induction_frames import capacity, usable_frames
+from head_patching.tasks.induction_words import Frame
 from head_patching.tasks.pairs import PromptPair, PromptPairs
 from head_patching.tasks.prompts import Spans, prompt_pair
 from head_patching.tasks.task import Step, Task, Tracing
-from head_patching.tasks.tokens import (
-    Tokenizer,
-    encode,
-    enough_words,
-    resolve_prepend_bos,
-    single_token_words,
-)
+from head_patching.tasks.tokens import Tokenizer, resolve_prepend_bos
+from head_patching.terms import Role
 
 # END is the second A.
 POSITION_NAMES = ("A1", "B1", "END")
 
-# The longest prompt of random words holds 19, and two more are fresh.
-MIN_WORDS = 25
-
-# A, B and a fresh word for each, should the two be drawn from the same words.
-MIN_CHOICE = 4
-
 
 class Scene(NamedTuple):
-    """A clean prompt, in parts, and fresh words: everything but the corruption."""
+    """A clean prompt, in parts, and fresh words for its corruption."""
 
     label: str
     before: str
@@ -72,70 +53,6 @@ def fill(scene: Scene) -> tuple[str, Spans]:
     a1, b1 = len(start), len(start) + len(a) + 1
     spans = {"A1": (a1, a1 + len(a)), "B1": (b1, b1 + len(b))}
     return f"{start}{a} {b}{scene.between} {scene.end}", spans
-
-
-def text_words(text: str) -> set[str]:
-    """The words of a text, without its slots, in lower case.
-
-    Examples
-    --------
-    >>> sorted(text_words("Then, [W] the words [A] [B]. Again [A]"))
-    ['again', 'the', 'then', 'words']
-    """
-    return set(re.findall(r"\w+", re.sub(r"\[\w\]", "", text).lower()))
-
-
-def usable(tokenizer: Tokenizer, frame: Frame, known: Collection[str]) -> Frame | None:
-    """The frame with the known words that its own text leaves to it.
-
-    None if a word of the text is unknown to the tokenizer, since unknown words would be
-    repetitions; if one before the pair is not a single token; or if too few are left.
-    """
-    unknown = getattr(tokenizer, "unk_token_id", None)
-    plain = re.sub(r" \[\w\]", "", frame.text)
-    if unknown in encode(tokenizer, plain, prepend_bos=False).tokens:
-        return None
-    before = frame.text.split(" [A] [B]")[0].split()[-2:]
-    neighbours = [word for word in before if word != "[W]"]
-    if len(single_token_words(tokenizer, neighbours)) < len(neighbours):
-        return None
-    taken = text_words(frame.text)
-    left = {word for word in known if word.lower() not in taken}
-    first, second = (
-        tuple(word for word in words if word in left)
-        for words in (frame.first, frame.second)
-    )
-    if min(len(first), len(second)) < MIN_CHOICE:
-        return None
-    return frame._replace(first=first, second=second)
-
-
-def usable_frames(tokenizer: Tokenizer) -> list[Frame]:
-    """The usable frames of both kinds in turns, as long as there are both.
-
-    Raises ValueError when the tokenizer knows too few words.
-    """
-    words = enough_words(tokenizer, "words", WORDS, MIN_WORDS)
-    known = {*words, *single_token_words(tokenizer, NAMES + SURNAMES)}
-    kinds = (
-        filter(None, (usable(tokenizer, frame, known) for frame in frames))
-        for frames in (WORD_FRAMES, TEXT_FRAMES)
-    )
-    return [frame for frame in chain(*zip_longest(*kinds)) if frame]
-
-
-def capacity(frame: Frame) -> int:
-    """How many clean prompts a frame gives; its two lists are the same or disjoint.
-
-    Examples
-    --------
-    >>> capacity(Frame("", "So it is [A] [B] [W] [A]", tuple("abcd"), tuple("abcd")))
-    24
-    >>> capacity(Frame("", "So it is [A] [B]: [A]", tuple("abc"), tuple("de")))
-    6
-    """
-    others = len(frame.second) - (frame.first == frame.second)
-    return len(frame.first) * math.perm(others, 1 + frame.text.count("[W]"))
 
 
 def draw_words(
@@ -184,9 +101,9 @@ def draw_scenes(
 def scene_pair(
     tokenizer: Tokenizer, scene: Scene, corrupt_slots: Slots, prepend_bos: bool
 ) -> PromptPair:
-    """The pair of a scene and the same scene with other words in its slots.
+    """The pair of a scene and of the scene with other words in its slots.
 
-    The wrong answer is the fresh word for B, whatever the corrupt prompt holds.
+    The wrong answer is the fresh word for B in every corruption.
     """
     return prompt_pair(
         tokenizer,
@@ -206,10 +123,23 @@ def induction_pairs(
     seed: int = 0,
     prepend_bos: bool | str = "auto",
 ) -> PromptPairs:
-    """Induction pairs of both kinds; the same arguments give the same pairs.
+    """Induction pairs of both kinds; equal arguments give equal pairs.
 
-    The clean prompts and both answers depend on n_pairs and seed alone, so that
-    corruptions can be compared on the same prompts.
+    The clean prompts and both answers depend on tokenizer, n_pairs and seed alone, so
+    that corruptions can be compared on equal prompts.
+
+    Parameters
+    ----------
+    tokenizer
+        A fast tokenizer of Hugging Face.
+    n_pairs
+        How many pairs, balanced over the frames.
+    corruption
+        Name of a corruption in `tasks/induction_corruptions.py`.
+    seed
+        Of the random draws, from 0.
+    prepend_bos
+        Whether a BOS token is put before each prompt; "auto" follows the tokenizer.
     """
     check_whole("n_pairs", n_pairs, 1)
     check_whole("seed", seed, 0)
@@ -237,7 +167,7 @@ TASK = Task(
     copied=("A1", "B1"),
     tracing=Tracing(
         corruption="unrelated",
-        steps=(Step("path.induction_keys", "induction", "k", "B1"),),
-        knocked_out="induction",
+        steps=(Step("path.induction_keys", Role.INDUCTION, "k", "B1"),),
+        knocked_out=Role.INDUCTION,
     ),
 )

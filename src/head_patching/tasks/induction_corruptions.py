@@ -1,4 +1,4 @@
-"""Corruptions: which words a corrupt induction prompt holds in place of the clean ones.
+"""Corruptions: the words of a corrupt induction prompt.
 
 A clean prompt holds two words, A and B, and at its end A again. Each corruption is a
 pure function of the pair A B, of the two words before it and of two fresh words; the
@@ -19,7 +19,7 @@ class Slots(NamedTuple):
 
 
 class Fresh(NamedTuple):
-    """A word in place of A and one in place of B, neither of which is in the prompt."""
+    """A word in place of A and one in place of B; neither is in the prompt."""
 
     a: str
     b: str
@@ -28,7 +28,7 @@ class Fresh(NamedTuple):
 def b1_replaced(slots: Slots, fresh: Fresh) -> Slots:
     """B becomes another word, the wrong answer, which is now the right one.
 
-    What is copied changes, not from where: the clean and the corrupt logit_diff have
+    The copied word changes, not its position: the clean and the corrupt logit_diff have
     opposite signs, the strongest contrast.
     """
     return slots._replace(b=fresh.b)
@@ -40,17 +40,17 @@ def a1_replaced(slots: Slots, fresh: Fresh) -> Slots:
 
 
 def moved(slots: Slots, fresh: Fresh) -> Slots:
-    """The pair changes places with the two words before it.
+    """The pair is swapped with the two words before it.
 
-    Where it stands changes, not what it is nor whether there is a match. The answer is
-    B in both prompts, so the clean and the corrupt logit_diff may be too near to
-    normalise by. Named positions are those of the clean prompt.
+    Its position changes; its words and the match with END stay. The answer is B in both
+    prompts, so the clean and the corrupt logit_diff may be too close to normalise by
+    their difference. Named positions are those of the clean prompt.
     """
     return Slots(slots.a, slots.b, slots.first, slots.second)
 
 
 def unrelated(slots: Slots, fresh: Fresh) -> Slots:
-    """Both words of the pair become others: nothing is repeated, and B is nowhere."""
+    """Both words of the pair are replaced: no word is repeated, and B is absent."""
     return slots._replace(a=fresh.a, b=fresh.b)
 
 

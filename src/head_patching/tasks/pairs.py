@@ -14,10 +14,10 @@ from head_patching.files.writing import atomic
 class PromptPair:
     """A clean and a corrupt prompt of equal token length, with the two answers.
 
-    Both prompts end right before the answer. `answer` is what the clean prompt asks for
-    and `wrong_answer` its rival; logit_diff is always answer minus wrong answer, in the
-    corrupt run too. `positions` names token positions (counted with the BOS, if any)
-    which are the same in both prompts; `template` is the group for the bootstrap.
+    Both prompts end right before the answer. `answer` completes the clean prompt,
+    `wrong_answer` is the alternative; logit_diff is always answer minus wrong answer,
+    in the corrupt run too. `positions` names token positions (counted with the BOS, if
+    any), which are equal in both prompts; `template` is the group for the bootstrap.
     """
 
     clean: str
@@ -162,6 +162,6 @@ class PromptPairs:
 
 @runtime_checkable
 class HasPairs(Protocol):
-    """A dataset, as far as patching is concerned."""
+    """A dataset that patching can use."""
 
     def get_clean_corrupt_pairs(self) -> PromptPairs: ...

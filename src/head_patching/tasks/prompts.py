@@ -43,7 +43,23 @@ def prompt_pair(
 ) -> PromptPair:
     """The pair of two prompts, whose named positions and answers are one token each.
 
-    Raises ValueError, with the prompts, when their lengths or named positions differ.
+    Parameters
+    ----------
+    clean, corrupt
+        Each a prompt and the spans of its named words.
+    names
+        The positions to name, in order.
+    answers
+        The answer and the wrong answer.
+    template
+        Label of the group that the pair belongs to.
+    prepend_bos
+        Whether a BOS token is put before each prompt.
+
+    Raises
+    ------
+    ValueError
+        With the prompts, when their lengths or named positions differ.
     """
     answer, wrong_answer = answers
     encoded = encode(tokenizer, clean[0], prepend_bos)

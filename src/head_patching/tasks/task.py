@@ -1,7 +1,7 @@
-"""What a task is: how its pairs are made, and what to measure on them.
+"""A task's description: how its pairs are made, and what to measure on them.
 
-A task is one file in this folder, which ends with `TASK = Task(...)`. Nothing else
-knows it: the config names it, and everything downstream reads what it says here.
+A task is one file in this folder, which ends with `TASK = Task(...)`. No other module
+names it: the config does, and everything downstream reads this description.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,9 +25,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Signal:
-    """What heads of the role `senders` tell the heads that a step ends at.
+    """One signal from the heads of the role `senders` to the receivers of a step.
 
-    Measured with a `corruption` that moves one thing and leaves the others.
+    Measured with a `corruption` that changes this signal and leaves the others.
     """
 
     criterion: str
@@ -40,9 +40,9 @@ class Signal:
 class Tracing:
     """How the circuit is traced, from the answer backwards.
 
-    The first step is always the way to the logits; the heads found by it and by each
-    step are the receivers of the next. `knocked_out` is the role whose heads are
-    knocked out together, to find what takes over.
+    The first step is always the direct path to the logits; the heads found by it and by
+    each step are the receivers of the next. `knocked_out` is the role whose heads are
+    knocked out together, to find the heads that take over.
     """
 
     corruption: str
@@ -51,15 +51,23 @@ class Tracing:
     signals: tuple[Signal, ...] = ()
 
     @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles whose heads steps, signals and the knock-out need."""
+        named = [step.role for step in self.steps]
+        named += [signal.senders for signal in self.signals]
+        named += [self.knocked_out] if self.knocked_out else []
+        return tuple(dict.fromkeys(map(str, named)))
+
+    @property
     def corruptions(self) -> tuple[str, ...]:
-        """All corruptions that are needed, that of the steps first."""
+        """All corruptions that are needed; that of the steps comes first."""
         names = (self.corruption, *(signal.corruption for signal in self.signals))
         return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task's name, what makes its pairs, and what may be asked of it.
+    """A task: how its pairs are made, and what is measured on them.
 
     Parameters
     ----------
@@ -67,13 +75,13 @@ class Task:
         `build(tokenizer, n_pairs, corruption, seed, prepend_bos)` gives `PromptPairs`.
         The clean prompts and both answers may not depend on the corruption.
     corruptions
-        Their names.
+        Names of its corruptions.
     position_names
-        What every prompt names; the last is `END`.
+        Names of the token positions of every prompt; the last is `END`.
     tracing
         Paths that are patched after the heads.
     attention
-        Attention to measure: criterion -> from which position, to which (added up).
+        Attention to measure: criterion -> query position, key positions (summed).
     copied
         Positions of the tokens that heads might copy.
     """
@@ -93,10 +101,10 @@ class Task:
                     f"task {self.name!r} is traced with corruption {corruption!r}, "
                     f"which it does not have: {', '.join(self.corruptions)}"
                 )
-        asked = {step.position for step in self.tracing.steps} | {*self.copied}
+        used = {step.position for step in self.tracing.steps} | {*self.copied}
         for query, keys in self.attention.values():
-            asked |= {query, *keys}
-        for position in sorted(asked - {*self.position_names}):
+            used |= {query, *keys}
+        for position in sorted(used - {*self.position_names}):
             raise ValueError(
                 f"task {self.name!r} measures at position {position!r}, which it does "
                 f"not name: {', '.join(self.position_names)}"

@@ -1,4 +1,4 @@
-"""What a task asks of a tokenizer: tokens, their places in the text, and the BOS."""
+"""What a task needs of a tokenizer: tokens, their spans in the text, and the BOS."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -22,10 +22,10 @@ class Encoded(NamedTuple):
 
 
 def resolve_prepend_bos(tokenizer: Tokenizer, prepend_bos: bool | str) -> bool:
-    """Whether a BOS token stands before every prompt.
+    """Whether a BOS token is put before every prompt.
 
-    "auto" follows the tokenizer's own default: true if it adds one by itself
-    (GPT-2 and SmolLM2: none). A wrong choice can turn a task's answer around.
+    "auto" follows the tokenizer's own default: true if it adds one by itself (GPT-2 and
+    SmolLM2 do not). A wrong choice can reverse a model's answer.
     """
     bos = getattr(tokenizer, "bos_token_id", None)
     if prepend_bos == "auto":
@@ -43,7 +43,7 @@ def resolve_prepend_bos(tokenizer: Tokenizer, prepend_bos: bool | str) -> bool:
 
 
 def encode(tokenizer: Tokenizer, text: str, prepend_bos: bool) -> Encoded:
-    """The text's tokens; a BOS, if asked for, is token 0 and spans no characters."""
+    """The text's tokens; a prepended BOS is token 0 and spans no characters."""
     if not getattr(tokenizer, "is_fast", False):
         raise ValueError(
             f"tokenizer {type(tokenizer).__name__} gives no character offsets:"
@@ -60,14 +60,14 @@ def encode(tokenizer: Tokenizer, text: str, prepend_bos: bool) -> Encoded:
 def single_token_words(tokenizer: Tokenizer, words: Iterable[str]) -> dict[str, int]:
     """The words that are one token after a space, in the order given, and that token.
 
-    Each is tried behind another word, as it stands in a prompt, because tokenizers
-    disagree on whether the space belongs to the word.
+    Each is tried behind another word, as in a prompt, because tokenizers differ on
+    whether the space belongs to the word.
     """
     before = encode(tokenizer, "to", prepend_bos=False).tokens
     single = {}
     for word in words:
         *start, token = encode(tokenizer, f"to {word}", prepend_bos=False).tokens
-        # An unknown word can be one token too, but that one reads differently.
+        # An unknown word can be one token too, but one that decodes to another text.
         if tuple(start) == before and tokenizer.decode([token]).strip() == word:
             single[word] = token
     return single
@@ -78,7 +78,7 @@ def enough_words(
 ) -> tuple[str, ...]:
     """The words that are a single token.
 
-    Raises ValueError naming what is left when that is too little.
+    Raises ValueError naming those left when they are too few.
     """
     single = tuple(single_token_words(tokenizer, words))
     if len(single) < needed:
@@ -93,7 +93,7 @@ def enough_words(
 def next_token(
     tokenizer: Tokenizer, prompt: Encoded, word: str, prepend_bos: bool
 ) -> int:
-    """The one token that the word adds when it is written behind the prompt."""
+    """The one token that the word adds after the prompt."""
     longer = encode(tokenizer, f"{prompt.text} {word}", prepend_bos).tokens
     if longer[:-1] != prompt.tokens:
         raise ValueError(f"{word!r} is not one token behind prompt {prompt.text!r}")

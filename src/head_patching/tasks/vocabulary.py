@@ -1,4 +1,4 @@
-"""The words of all prompts: what the tokenizers of planted models know."""
+"""The words of all prompts, which are the vocabulary of planted models."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
