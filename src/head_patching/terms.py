@@ -31,6 +31,11 @@ WITHOUT_ROLE = (UNDECIDED, NO_ROLE)
 
 POOLED = "all roles"  # the row of a table that is about all roles together
 
+# Cells of the tables about planted models, in the columns `without` and `planted`.
+NO_CIRCUIT = "all roles"  # every role is left out
+NOTHING_LEFT_OUT = "nothing"
+NOT_PLANTED = "none"  # the head is not part of the circuit
+
 
 def has_role(role: str) -> bool:
     """Whether the entry of a table of roles names a role.
