@@ -50,9 +50,8 @@ def figure_command(
             fig, data = draw(**options | tables)
         save_figure(fig, out, data)
         write_record(run_record(command_line(draw, options, out), read, {}), out)
-    except (OSError, ValueError, KeyError) as error:
-        message = f"column {error} is missing" if type(error) is KeyError else error
-        sys.exit(f"error: {message}")
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
 
 
 def command_line(

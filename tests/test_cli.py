@@ -12,15 +12,17 @@ import typer
 from typer.testing import CliRunner
 
 from head_patching import cli
-from head_patching.commands.options import Out
+from head_patching.commands._options import Out
 
 run = CliRunner().invoke
+BUGS = (RuntimeError, KeyError, TypeError, AttributeError, IndexError)
 
 
 @pytest.fixture
 def app() -> Iterator[typer.Typer]:
     """The command line's own classes around a command made for the test."""
     made = typer.Typer(cls=cli.OneLineErrors, pretty_exceptions_enable=False)
+    bugs = {bug.__name__: bug("a bug") for bug in BUGS}
     made.callback()(cli.head_patching)
 
     @made.command(cls=cli.Recorded)
@@ -35,8 +37,8 @@ def app() -> Iterator[typer.Typer]:
             raise ValueError("the answer\nis wrong")
         if fail == "file":
             Path("missing").read_text()
-        if fail == "bug":
-            raise RuntimeError("a bug")
+        if fail in bugs:
+            raise bugs[fail]
         out.write_text("done")
 
     return made
@@ -65,9 +67,30 @@ def test_traceback_on_request(app: typer.Typer) -> None:
     assert isinstance(run(app, ["--traceback", *arguments]).exception, ValueError)
 
 
-def test_a_bug_is_not_hidden(app: typer.Typer) -> None:
-    result = run(app, ["work", "a b.jsonl", "--out", "x.csv", "--fail", "bug"])
-    assert isinstance(result.exception, RuntimeError)
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_bug_is_not_hidden(app: typer.Typer, bug: type[Exception]) -> None:
+    arguments = ["work", "a b.jsonl", "--out", "x.csv", "--fail", bug.__name__]
+    assert type(run(app, arguments).exception) is bug
+
+
+def test_a_module_with_a_function_of_its_name_is_a_subcommand(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "count_heads.py").write_text(
+        "def count_heads(n: int) -> None:\n    print(n * 2)\n"
+    )
+    (tmp_path / "_options.py").write_text("def _options() -> None:\n    pass\n")
+    monkeypatch.setattr(
+        cli.commands, "__path__", [*cli.commands.__path__, str(tmp_path)]
+    )
+    found = cli.FoundCommands()
+    assert "count-heads" in found
+    assert "make-pairs" in found
+    assert not [name for name in found if "options" in name]
+    found["count-heads"](["4"], standalone_mode=False)
+    assert capsys.readouterr().out == "8\n"
 
 
 def test_a_record_holds_the_command_with_every_setting(app: typer.Typer) -> None:

@@ -1,8 +1,15 @@
-"""The command line: one subcommand for each rule of the workflow, and a demo."""
+"""The command line: one subcommand for each rule of the workflow, and a demo.
 
+Subcommands are found, not listed: a function `make_pairs` in `commands/make_pairs.py`
+is `make-pairs`. A module is imported when its subcommand is called.
+"""
+
+import importlib
 import os
+import re
 import shlex
 import sys
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,41 +18,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from head_patching.commands.archive import archive
-from head_patching.commands.benchmark import benchmark
-from head_patching.commands.build_numbers import build_numbers
-from head_patching.commands.build_shared_tables import build_shared_tables
-from head_patching.commands.build_tables import build_tables
-from head_patching.commands.cache_activations import cache_activations
-from head_patching.commands.check_patching import check_patching
-from head_patching.commands.classify_roles import classify_roles
-from head_patching.commands.compare_models import compare_models
-from head_patching.commands.compare_roles import compare_roles
-from head_patching.commands.compare_tasks import compare_tasks
-from head_patching.commands.compare_weights import compare_weights
-from head_patching.commands.demo import demo
-from head_patching.commands.estimate_effects import estimate_effects
-from head_patching.commands.gather_shards import gather_shards
-from head_patching.commands.inspect_weights import inspect_weights
-from head_patching.commands.make_pairs import make_pairs
-from head_patching.commands.measure_behaviour import measure_behaviour
-from head_patching.commands.measure_evidence import measure_evidence
-from head_patching.commands.measure_repetition import measure_repetition
-from head_patching.commands.outline_circuit import outline_circuit
-from head_patching.commands.patch import patch
-from head_patching.commands.prepare_model import prepare_model
-from head_patching.commands.record_provenance import record_provenance
-from head_patching.commands.replicate import replicate
-from head_patching.commands.show_attention import show_attention
-from head_patching.commands.summarise_effects import summarise_effects
-from head_patching.commands.summarise_validation import summarise_validation
-from head_patching.commands.switch_bos import switch_bos
-from head_patching.commands.trace import trace
-from head_patching.commands.trace_paths import trace_paths
-from head_patching.commands.typeset import typeset
-from head_patching.commands.update_reference import update_reference
-from head_patching.commands.validate import validate
-from head_patching.commands.verify import verify
+from head_patching import commands
+from head_patching.commands._recording import is_recorded
 from head_patching.files import provenance
 from head_patching.files.writable import require_writable
 from head_patching.memory import was_refused
@@ -62,7 +36,7 @@ class OneLineErrors(TyperGroup):
             # Of the command line itself, which Typer would print with its usage.
             print(f"error: {error.format_message()}", file=sys.stderr)
             raise typer.Exit(2) from None
-        except (ValueError, OSError, KeyError, MemoryError, RuntimeError) as error:
+        except (ValueError, OSError, MemoryError, RuntimeError) as error:
             is_bug = isinstance(error, RuntimeError) and not was_refused(error)
             if is_bug or ctx.params.get("traceback"):
                 raise
@@ -97,9 +71,44 @@ class Recorded(TyperCommand):
         return result
 
 
+class FoundCommands(Mapping[str, TyperCommand]):
+    """The subcommands by name, each imported when it is looked up."""
+
+    def __init__(self) -> None:
+        self.modules = {
+            path.stem.replace("_", "-"): path.stem
+            for folder in commands.__path__
+            for path in sorted(Path(folder).glob("[!_]*.py"))
+            if re.search(rf"^def {path.stem}\(", path.read_text("utf-8"), re.M)
+        }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.modules)
+
+    def __len__(self) -> int:
+        return len(self.modules)
+
+    def __getitem__(self, name: str) -> TyperCommand:
+        module = self.modules[name]
+        imported = importlib.import_module(f"head_patching.commands.{module}")
+        function = getattr(imported, module)
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        cls = Recorded if is_recorded(function) else TyperCommand
+        alone.command(name, cls=cls)(function)
+        return typer.main.get_command(alone)
+
+
+class HeadPatching(OneLineErrors):
+    """The group of all subcommands that there are."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = FoundCommands()
+
+
 app = typer.Typer(
     name="head-patching",
-    cls=OneLineErrors,
+    cls=HeadPatching,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -123,43 +132,6 @@ def head_patching(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # PyTorch's large tensors in huge pages: the sweeps take about a tenth less.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-
-
-app.command()(prepare_model)
-app.command(cls=Recorded)(make_pairs)
-app.command(cls=Recorded)(switch_bos)
-app.command(cls=Recorded)(measure_behaviour)
-app.command()(cache_activations)
-app.command(cls=Recorded)(patch)
-app.command(cls=Recorded)(gather_shards)
-app.command(cls=Recorded)(check_patching)
-app.command(cls=Recorded)(summarise_effects)
-app.command(cls=Recorded)(measure_evidence)
-app.command(cls=Recorded)(inspect_weights)
-app.command(cls=Recorded)(trace_paths)
-app.command(cls=Recorded)(classify_roles)
-app.command(cls=Recorded)(compare_roles)
-app.command(cls=Recorded)(replicate)
-app.command(cls=Recorded)(show_attention)
-app.command(cls=Recorded)(outline_circuit)
-app.command(cls=Recorded)(compare_tasks)
-app.command(cls=Recorded)(compare_models)
-app.command(cls=Recorded)(compare_weights)
-app.command(cls=Recorded)(measure_repetition)
-app.command()(record_provenance)
-app.command(cls=Recorded)(build_tables)
-app.command(cls=Recorded)(build_shared_tables)
-app.command(cls=Recorded)(build_numbers)
-app.command(cls=Recorded)(estimate_effects)
-app.command(cls=Recorded)(validate)
-app.command(cls=Recorded)(summarise_validation)
-app.command()(benchmark)
-app.command()(typeset)
-app.command()(trace)
-app.command()(verify)
-app.command()(archive)
-app.command()(update_reference)
-app.command()(demo)
 
 
 def command_line(ctx: Any) -> str:
@@ -199,6 +171,4 @@ def _message(error: Exception) -> str:
     if was_refused(error):
         detail = str(error).partition("\n")[0] or "the system refused it"
         return f"not enough memory ({detail}): take fewer pairs at once, or end others"
-    if isinstance(error, KeyError):
-        return f"{error} is missing in an input file"
     return " ".join(str(error).split()) or type(error).__name__

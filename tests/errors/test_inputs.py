@@ -10,7 +10,8 @@ import xarray as xr
 from safetensors.torch import load_file, save_file
 
 from head_patching.files.provenance import write_record
-from head_patching.files.writing import write_csv, write_dataset
+from head_patching.files.tables import write_table
+from head_patching.files.writing import write_dataset
 from head_patching.models.devices import find_device
 from tests.architectures import random_pairs
 from tests.errors.command_lines import (
@@ -21,6 +22,7 @@ from tests.errors.command_lines import (
     patched,
     summarised,
 )
+from tests.tables import complete
 
 PAIR = random_pairs(seed=5)[0]
 # No machine has both.
@@ -117,13 +119,14 @@ def summarised_validation(file: str) -> Arguments:
 
 
 def validation_twice() -> Arguments:
-    rows = {
-        "architecture": ["gpt2"] * 2, "noise": [0.1] * 2, "seed": [0] * 2,
-        "without": ["nothing"] * 2, "task": ["ioi"] * 2, "layer": [0] * 2,
-        "head": [0] * 2, "planted": ["none"] * 2, "found": ["no role"] * 2,
-        "accuracy": [1.0] * 2, "refused": [0] * 2,
-    }  # fmt: skip
-    write_csv("planted.csv", pd.DataFrame(rows))
+    model = {
+        "architecture": ["gpt2"] * 2,
+        "noise": 0.1,
+        "seed": 0,
+        "without": "nothing",
+    }
+    rows = pd.DataFrame(model | {"task": "ioi", "found": "no role"})
+    write_table("validation", "planted.csv", complete("validation", rows))
     return summarised_validation("planted.csv")
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.errors.table import ROWS, is_message
 
 FOLDER = Path(__file__).parent
-PROVOKING = [*FOLDER.glob("test_*.py"), FOLDER.parent / "test_build_lock.py"]
+PROVOKING = [*FOLDER.glob("test_*.py"), FOLDER.parent / "building/test_build_lock.py"]
 
 
 def test_every_row_is_named_by_a_test_that_looks_for_its_message() -> None:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from head_patching.commands.options import Out
+from head_patching.commands._options import Out
+from head_patching.commands._recording import unrecorded
 
 
+@unrecorded
 def archive(out: Out) -> None:
     """Pack sources, results and chapter, with a description, for a deposit."""
     from head_patching.building.archive import write_archive

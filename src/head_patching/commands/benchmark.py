@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from head_patching.commands.options import Threads, use_threads
+from head_patching.commands._options import Threads, use_threads
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
+from head_patching.commands._options import ModelFolder, Out
 from head_patching.commands.experiment import (
     Experiments,
     Provenance,
     Validation,
     read_experiments,
 )
-from head_patching.commands.options import ModelFolder, Out
 
 
 def build_numbers(

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
+from head_patching.commands._options import ModelFolder
 from head_patching.commands.experiment import (
     Experiment,
     Provenance,
     Validation,
     read_experiment,
 )
-from head_patching.commands.options import ModelFolder
 
 
 def build_tables(

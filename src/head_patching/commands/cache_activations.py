@@ -4,16 +4,18 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.computing import Device, Dtype
-from head_patching.commands.options import (
+from head_patching.commands._computing import Device, Dtype
+from head_patching.commands._options import (
     ModelFolder,
     Out,
     Pairs,
     Threads,
     use_threads,
 )
+from head_patching.commands._recording import unrecorded
 
 
+@unrecorded
 def cache_activations(
     model_folder: ModelFolder,
     pairs: Pairs,

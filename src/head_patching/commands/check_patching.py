@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import (
+from head_patching.commands._options import (
     ModelFolder,
     Out,
     Pairs,
@@ -14,7 +14,7 @@ from head_patching.commands.options import (
     Threads,
     use_threads,
 )
-from head_patching.commands.progress import progress
+from head_patching.commands._progress import progress
 
 
 def check_patching(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import (
+from head_patching.commands._options import (
     Level,
     Out,
     Patched,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import Level, Out, Resamples, Seed
+from head_patching.commands._options import Level, Out, Resamples, Seed
 
 
 def compare_weights(

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from head_patching.commands.computing import Device
-from head_patching.commands.options import Criteria, Threads, use_threads
+from head_patching.commands._computing import Device
+from head_patching.commands._options import Criteria, Threads, use_threads
+from head_patching.commands._progress import progress
 from head_patching.commands.patch import PatchType
-from head_patching.commands.progress import progress
 
 if TYPE_CHECKING:
     from head_patching.models.transformer import Model

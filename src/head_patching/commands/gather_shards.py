@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import Out
+from head_patching.commands._options import Out
 
 
 def gather_shards(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import ModelFolder, Out, Seed, Threads, use_threads
+from head_patching.commands._options import ModelFolder, Out, Seed, Threads, use_threads
 
 
 def inspect_weights(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import ModelFolder, Out, Seed
+from head_patching.commands._options import ModelFolder, Out, Seed
 
 
 class PrependBos(StrEnum):

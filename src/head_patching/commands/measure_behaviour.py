@@ -1,17 +1,17 @@
 """head-patching measure-behaviour: how well the model does the task."""
 
-from head_patching.commands.options import (
+from head_patching.commands._options import (
+    CacheFiles,
     Level,
     Out,
     Pairs,
     Resamples,
     Seed,
-    Shards,
 )
 
 
 def measure_behaviour(
-    cache: Shards,
+    cache: CacheFiles,
     pairs: Pairs,
     resamples: Resamples,
     seed: Seed,

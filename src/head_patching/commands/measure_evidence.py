@@ -1,19 +1,19 @@
 """head-patching measure-evidence: what each head attends to, writes and copies."""
 
-from head_patching.commands.computing import Device, Dtype
-from head_patching.commands.options import (
+from head_patching.commands._computing import Device, Dtype
+from head_patching.commands._options import (
+    CacheFiles,
     ModelFolder,
     Out,
     Pairs,
     Seed,
-    Shards,
     Threads,
     use_threads,
 )
 
 
 def measure_evidence(
-    cache: Shards,
+    cache: CacheFiles,
     model_folder: ModelFolder,
     pairs: Pairs,
     seed: Seed,

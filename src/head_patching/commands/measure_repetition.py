@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.computing import Device, Dtype
-from head_patching.commands.options import (
+from head_patching.commands._computing import Device, Dtype
+from head_patching.commands._options import (
     Level,
     ModelFolder,
     Out,

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from head_patching.commands.computing import Device, Dtype
-from head_patching.commands.options import (
+from head_patching.commands._computing import Device, Dtype
+from head_patching.commands._options import (
     ModelFolder,
     Out,
     Pairs,
     Threads,
     use_threads,
 )
-from head_patching.commands.progress import progress
+from head_patching.commands._progress import progress
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import Level, Out, Resamples, Seed
+from head_patching.commands._options import Level, Out, Resamples, Seed
 
 PAIRS = "Prompt pairs of each setting of the begin-of-sequence token, the own first."
 

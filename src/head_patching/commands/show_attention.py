@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import ModelFolder, Out, Pairs, Shards
+from head_patching.commands._options import CacheFiles, ModelFolder, Out, Pairs
 
 
 def show_attention(
-    cache: Shards,
+    cache: CacheFiles,
     model_folder: ModelFolder,
     pairs: Pairs,
     roles: Annotated[

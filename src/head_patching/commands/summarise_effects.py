@@ -1,6 +1,6 @@
 """head-patching summarise-effects: from patched logit_diffs to effects of heads."""
 
-from head_patching.commands.options import (
+from head_patching.commands._options import (
     Level,
     Out,
     Patched,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import Level
+from head_patching.commands._options import Level
 
 
 def summarise_validation(

@@ -1,6 +1,6 @@
 """head-patching switch-bos: the same prompts with or without a start token."""
 
-from head_patching.commands.options import ModelFolder, Out, Pairs
+from head_patching.commands._options import ModelFolder, Out, Pairs
 
 
 def switch_bos(model_folder: ModelFolder, pairs: Pairs, out: Out) -> None:

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.options import Out
+from head_patching.commands._options import Out
+from head_patching.commands._recording import unrecorded
 
 
+@unrecorded
 def typeset(
     main: Annotated[Path, typer.Option(metavar="TEX", help="The file to typeset.")],
     out: Out,

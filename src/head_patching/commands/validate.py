@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from head_patching.commands.options import (
+from head_patching.commands._options import (
     Rate,
     SignFlips,
     Threads,
@@ -63,7 +63,7 @@ def validate(
     import pandas as pd
     from rich.console import Console
 
-    from head_patching.commands.progress import progress
+    from head_patching.commands._progress import progress
     from head_patching.files.tables import write_table
     from head_patching.files.writing import write_json
     from head_patching.lookup import find

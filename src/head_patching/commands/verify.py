@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from head_patching.commands._recording import unrecorded
 from head_patching.commands.whole_build import Build, read_build
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ Reference = Annotated[
 ]
 
 
+@unrecorded
 def verify(
     results: Build = Path("results"),
     reference: Reference = Path("reference"),

@@ -85,7 +85,7 @@ def load_model(
     keys = ["config", "provenance", "sha256"]
     record = read_record(description, keys, AGAIN)
     weights = folder / "weights.safetensors"
-    with reading_tensors(weights):
+    with reading_tensors(weights, AGAIN):
         if sha256_file(weights) != record["sha256"]:
             raise ValueError("its SHA-256 is not that in model.json")
         with safe_open(weights, framework="pt") as file:

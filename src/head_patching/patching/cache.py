@@ -95,7 +95,7 @@ def read_cache(
     held = chain.from_iterable(group["pairs"] for group in manifest["groups"])
     if wanted is not None and wanted.isdisjoint(held):
         return
-    with reading_tensors(path):
+    with reading_tensors(path, AGAIN):
         if sha256_file(path) != manifest["sha256"]:
             raise ValueError("its SHA-256 is not that in its manifest")
     require_same(path, manifest, pairs, model)
@@ -107,7 +107,7 @@ def read_cache(
                 rows = [row for row in rows if members[row] in wanted]
             if not rows:
                 continue
-            with reading_tensors(path):
+            with reading_tensors(path, AGAIN):
                 clean, corrupt = (
                     Activations(
                         **{

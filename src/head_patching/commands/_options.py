@@ -14,7 +14,7 @@ ModelFolder = Annotated[
 Pairs = Annotated[
     Path, typer.Option(metavar="JSONL", help="Prompt pairs (make-pairs).")
 ]
-Shards = Annotated[
+CacheFiles = Annotated[
     list[Path],
     typer.Argument(metavar="CACHE...", help="Cached activations of all the pairs."),
 ]
