@@ -52,12 +52,15 @@ container: "docker://python:3.11-bookworm"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/outputs.smk"
+include: "workflow/rules/code.smk"
+include: "workflow/rules/options.smk"
 include: "workflow/rules/measuring.smk"
+include: "workflow/rules/outputs.smk"
 include: "workflow/rules/showing.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/tasks.smk"
 include: "workflow/rules/patching.smk"
+include: "workflow/rules/effects.smk"
 
 
 if config["shards"] > 1:
@@ -65,9 +68,12 @@ if config["shards"] > 1:
     include: "workflow/rules/shards.smk"
 
 
-include: "workflow/rules/roles.smk"
+include: "workflow/rules/tracing.smk"
 include: "workflow/rules/weights.smk"
+include: "workflow/rules/comparison.smk"
+include: "workflow/rules/validation.smk"
 include: "workflow/rules/reporting.smk"
+include: "workflow/rules/typesetting.smk"
 include: "workflow/rules/publishing.smk"
 
 

@@ -1,4 +1,4 @@
-"""The checked config, the experiments in it, and the sources of each rule."""
+"""The checked config, the experiments in it, and what a build does first and last."""
 
 import ast
 import gc
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from head_patching.building.build_lock import take_lock
 from head_patching.building.configuration import check_config, check_noise, check_tasks
-from head_patching.planted.circuit import DEFAULT_NOISE
-from head_patching.models.registry import FolderModel, find_source, short_names
 from head_patching.building.project import project_files
+from head_patching.files.writable import require_writable
+from head_patching.models.registry import FolderModel, find_source, short_names
+from head_patching.planted.circuit import DEFAULT_NOISE
 from head_patching.roles.published import published_heads
 from head_patching.tasks import find_task
-from head_patching.building.workflow_sources import module_sources
-from head_patching.files.writable import require_writable
+from head_patching.terms import DIRECTIONS, PATCH_TYPES
 
 # A plan makes a million objects, hardly any of them garbage: looking through them as often
 # as Python does takes a tenth of its time.
@@ -41,13 +41,21 @@ except ValueError as error:
     # A WorkflowError would hide these lines between others.
     sys.exit(str(error))
 
-# Where and how exactly the model is computed, for each command that runs it.
-COMPUTING = f"--device {config['device']} --dtype {config['dtype']}"
-
-LOCKS = ["requirements.lock", "model.lock"]
-
-# What roles ask of heads in the tasks that planted models do.
-VALIDATED = ["config/roles/ioi.yaml", "config/roles/induction.yaml"]
+# The prepared model, as commands that run it read it and compute it.
+MODEL = [
+    "results/{model}/model/model.json",
+    "results/{model}/model/weights.safetensors",
+]
+CHECKPOINT = [
+    "results/{model}/model/checkpoint/config.json",
+    "results/{model}/model/checkpoint/tokenizer.json",
+]
+# What is enough of it to read and write its tokens.
+TOKENIZER = [MODEL[0], CHECKPOINT[1]]
+COMPUTING = (
+    "--model-folder results/{model}/model"
+    f" --device {config['device']} --dtype {config['dtype']}"
+)
 
 # What a patching job makes: a whole run or, where runs are cut, a shard of its pairs.
 WHOLE, PART = "{direction}_{patch_type}", "{direction}_{patch_type}/{part}"
@@ -60,22 +68,15 @@ PATCHED = expand(
     patch_type=config["patch_types"],
 )
 
-# Beside these roles are decided: what is within heads is patched to describe them, on too
-# few pairs to test what matters.
+# Roles are decided by these. What is within heads is patched to describe them, on too few
+# pairs to test what matters.
 OUTPUTS = [path for path in PATCHED if path.endswith("_output.nc")]
 
-# The same, position by position.
+# Heads patched at one position at a time.
 POSITIONS = expand(
     "results/{{model}}/{{task}}/{{corruption}}/positions/{direction}_output.nc",
     direction=config["directions"],
 )
-
-
-def parts(task):
-    """Names of the shards into which a task's patched runs are cut, if they are."""
-    count = min(config["shards"], config["tasks"][task]["n_pairs"])
-    return [f"{n}-of-{count}" for n in range(1, count + 1)] if count > 1 else []
-
 
 EXPERIMENTS = [
     f"results/{model}/{task}/{config['tasks'][task]['corruption']}"
@@ -120,53 +121,3 @@ def end_build():
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.cancel()
-
-
-def sources(command):
-    """Files that a subcommand is made of, and the locks of what it imports."""
-    name = command.replace("-", "_")
-    return module_sources(f"head_patching.commands.{name}") + LOCKS
-
-
-def validation_sources():
-    """Files of the validation, those of its tasks among them."""
-    tasks = [Path(path).stem for path in VALIDATED]
-    modules = [module_sources(f"head_patching.tasks.{task}") for task in tasks]
-    return sources("validate") + sum(modules, [])
-
-
-def model_name(wildcards):
-    """A model's name as the config has it."""
-    return MODELS.get(wildcards.model, wildcards.model)
-
-
-def model_files(wildcards):
-    """The files of a model that lies in a folder of this machine."""
-    source = find_source(model_name(wildcards))
-    if not isinstance(source, FolderModel):
-        return []
-    return sorted(str(path) for path in source.folder.iterdir() if path.is_file())
-
-
-def task_sources(command):
-    """The same, and the files of the task at hand."""
-
-    def of_task(wildcards):
-        return sources(command) + module_sources(
-            f"head_patching.tasks.{wildcards.task}"
-        )
-
-    return of_task
-
-
-def model_memory(copies):
-    """Megabytes for a job that holds so many copies of a model's weights at its peak.
-
-    Two are there while weights are read: as in the file, and fused. The rest is for
-    libraries, and for the activations under way.
-    """
-
-    def of_model(wildcards, input):
-        return 2500 + copies * os.path.getsize(input.weights) // 10**6
-
-    return of_model

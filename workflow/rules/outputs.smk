@@ -150,6 +150,16 @@ RECORDS += [
 ]
 
 
+def reported(table):
+    """A table of an experiment, which is in the report, too."""
+    return report(
+        f"results/{{model}}/{{task}}/{{corruption}}/{table}.csv",
+        caption=f"../report/{table}.rst",
+        category="Results",
+        labels={"model": "{model}", "task": "{task}", "table": table},
+    )
+
+
 wildcard_constraints:
     # Not one of the other folders of results/.
     model=r"(?!(?:figures|tables|validation|paper)/)[A-Za-z0-9][A-Za-z0-9._-]*",
@@ -158,8 +168,8 @@ wildcard_constraints:
     number=r"\d+",
     part=r"\d+-of-\d+",
     patched="patching|positions",
-    direction="denoising|noising",
-    patch_type="output|q|k|v|pattern",
+    direction="|".join(DIRECTIONS),
+    patch_type="|".join(PATCH_TYPES),
     figure="|".join(FIGURES),
     architecture="gpt2|llama",
     noise=r"default|[\d.]+",

@@ -7,7 +7,7 @@ rule verify:
         values=expand(
             "reference/{file}", file=["values.csv", "effects.csv", "settings.json"]
         ),
-        sources=sources("verify"),
+        code=code("verify"),
     output:
         claims=report(
             "results/claims.csv",
@@ -17,15 +17,9 @@ rule verify:
         ),
     log:
         "logs/verify.log",
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=5,
     params:
         results=subpath(input.chapter, ancestor=2),
         reference=subpath(input.claims, parent=True),
-    message:
-        "Verify the claims"
     shell:
         "head-patching verify --results {params.results}"
         " --reference {params.reference} --out {output.claims} 2>&1 | tee {log}"
@@ -36,16 +30,10 @@ rule archive:
     input:
         everything,
         project=own_files,
-        sources=sources("archive"),
+        code=code("archive"),
     output:
         archive="results/archive/head-patching.tar.gz",
     log:
         "logs/archive.log",
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    message:
-        "Pack the archive"
     shell:
         "head-patching archive --out {output.archive} > {log} 2>&1"

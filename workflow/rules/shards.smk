@@ -1,8 +1,8 @@
 rule gather_shards:
-    """Put the shards of a patched run together, unchanged, as the run not cut."""
+    """Join the shards of a patched run, unchanged, to the run that was cut."""
     input:
         shards=patched_shards,
-        sources=sources("gather-shards"),
+        code=code("gather-shards"),
     output:
         patched="results/{model}/{task}/{corruption}/{patched}/{direction}_{patch_type}.nc",
         record="results/{model}/{task}/{corruption}/{patched}/{direction}_{patch_type}.run.json",
@@ -10,11 +10,5 @@ rule gather_shards:
         "logs/gather_shards/{model}_{task}_{corruption}_{patched}_{direction}_{patch_type}.log",
     benchmark:
         "logs/gather_shards/{model}_{task}_{corruption}_{patched}_{direction}_{patch_type}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=5,
-    message:
-        "Gather the shards of {wildcards.patched}/{wildcards.direction}_{wildcards.patch_type}"
     shell:
         "head-patching gather-shards --out {output.patched} {input.shards} > {log} 2>&1"

@@ -22,11 +22,6 @@ def figure_labels(wildcards):
     return {"figure": os.path.basename(wildcards.figure).replace("_", " ")}
 
 
-def figure_sources(wildcards):
-    """Files that a figure's module is made of."""
-    return module_sources(figure_module(wildcards)) + LOCKS
-
-
 def figure_tables(wildcards):
     """The tables that a figure is drawn from."""
     task = os.path.dirname(wildcards.figure)
@@ -86,30 +81,16 @@ def chapter_results(wildcards):
 
 
 def chapter_options(wildcards):
-    """Where the results of the chapter lie, as its commands take them."""
-    experiments = [word for path in CHAPTER.values() for word in ("--experiment", path)]
-    return [
-        *experiments,
-        *("--model-folder", f"{CHAPTER_MODEL}/model"),
-        *("--validation", "results/validation"),
-        *("--provenance", "results/provenance.json"),
-    ]
-
-
-def output_folder(wildcards, output):
-    """The folder that all outputs of a rule lie in."""
-    return os.path.dirname(output[0])
-
-
-def model_options(wildcards, input):
-    """`--model FILE` for each model."""
-    return [word for path in input.models for word in ("--model", path)]
+    """Where the results of the chapter are."""
+    return (
+        f"{repeat('--experiment', CHAPTER.values())} --model-folder {CHAPTER_MODEL}/model"
+        " --validation results/validation --provenance results/provenance.json"
+    )
 
 
 def figure_options(wildcards, input):
-    """`--effects FILE --roles FILE`, as the figure's module takes them."""
-    return [
-        word
-        for name in FIGURES[wildcards.figure]
-        for word in (f"--{name.replace('_', '-')}", input[name])
-    ]
+    """The tables that a figure is drawn from, as the options of its module."""
+    tables = FIGURES[wildcards.figure]
+    return " ".join(
+        repeat(f"--{name.replace('_', '-')}", [input[name]]) for name in tables
+    )

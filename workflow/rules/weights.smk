@@ -1,10 +1,9 @@
 rule inspect_weights:
     """Read off the weights what each head could do, and which heads compose."""
     input:
-        model="results/{model}/model/model.json",
-        weights="results/{model}/model/weights.safetensors",
+        model=MODEL,
         tokenizer="results/{model}/model/checkpoint/tokenizer.json",
-        sources=sources("inspect-weights"),
+        code=code("inspect-weights"),
     output:
         heads="results/{model}/weights.csv",
         composition="results/{model}/composition.csv",
@@ -13,32 +12,26 @@ rule inspect_weights:
         "logs/inspect_weights/{model}.log",
     benchmark:
         "logs/inspect_weights/{model}.tsv"
-    threads: 1
     resources:
         mem_mb=model_memory(2),
         runtime=15,
     params:
-        folder=subpath(input.model, parent=True),
-        seed=lookup(within=config, dpath="statistics/seed"),
-        distances=distance_options("weights"),
-        rotations=lookup(within=config, dpath="weights/rotations"),
-    message:
-        "Inspect the weights of {wildcards.model}'s heads"
+        composition=options("weights", "distances", "rotations"),
+        seed=options("statistics", "seed"),
     shell:
-        "head-patching inspect-weights --model-folder {params.folder}"
-        " --seed {params.seed} {params.distances} --rotations {params.rotations}"
-        " --threads {threads} --out {output.heads}"
-        " --out-composition {output.composition} > {log} 2>&1"
+        "head-patching inspect-weights --model-folder results/{wildcards.model}/model"
+        " --threads {threads} {params.composition} {params.seed}"
+        " --out {output.heads} --out-composition {output.composition} > {log} 2>&1"
 
 
 rule compare_weights:
-    """Compare what the weights say of heads with a task's effects and roles."""
+    """Compare what the weights say about heads with a task's effects and roles."""
     input:
         weights="results/{model}/weights.csv",
         composition="results/{model}/composition.csv",
         roles="results/{model}/{task}/{corruption}/roles.csv",
         evidence="results/{model}/{task}/{corruption}/evidence.csv",
-        sources=sources("compare-weights"),
+        code=code("compare-weights"),
     output:
         agreement="results/{model}/{task}/{corruption}/weight_agreement.csv",
         record="results/{model}/{task}/{corruption}/weight_agreement.run.json",
@@ -50,23 +43,12 @@ rule compare_weights:
         "logs/compare_weights/{model}_{task}_{corruption}.log",
     benchmark:
         "logs/compare_weights/{model}_{task}_{corruption}.tsv"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=5,
     params:
-        resamples=lookup(within=config, dpath="statistics/resamples"),
-        level=lookup(within=config, dpath="statistics/level"),
-        seed=lookup(within=config, dpath="statistics/seed"),
-        edge=lookup(within=config, dpath="weights/edge"),
-    message:
-        "Compare {wildcards.model}'s weights with effects on {wildcards.task}"
+        bootstrap=BOOTSTRAP,
+        edge=options("weights", "edge"),
     shell:
-        "head-patching compare-weights --weights {input.weights}"
+        "head-patching compare-weights --model {wildcards.model} --weights {input.weights}"
         " --composition {input.composition} --roles {input.roles}"
-        " --evidence {input.evidence} --model {wildcards.model}"
-        " --resamples {params.resamples} --level {params.level} --seed {params.seed}"
-        " --edge {params.edge}"
+        " --evidence {input.evidence} {params.bootstrap} {params.edge}"
         " --out {output.agreement} --out-roc {output.roc} --out-pairs {output.pairs}"
-        " --out-edges {output.edges} --out-published {output.published}"
-        " > {log} 2>&1"
+        " --out-edges {output.edges} --out-published {output.published} > {log} 2>&1"

@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from head_patching.terms import DIRECTIONS, PATCH_TYPES
+
 
 def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
     """Nothing, when `config` is as the JSON schema in `schema_file` wants it.
@@ -24,6 +26,10 @@ def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
         With one line per fault, sorted.
     """
     schema = yaml.safe_load(schema_file.read_text(encoding="utf-8"))
+    schema["$defs"] |= {
+        "patch_type": {"enum": [*PATCH_TYPES]},
+        "direction": {"enum": [*DIRECTIONS]},
+    }
     faults = Draft202012Validator(schema).iter_errors(config)
     lines = {line for fault in faults for line in _explain(fault)}
     lines |= {*_not_finite(config), *_whole_floats(config, schema)}

@@ -1,0 +1,51 @@
+rule validate_roles:
+    """Score the roles found in models whose circuit is known."""
+    input:
+        criteria=expand("config/roles/{task}.yaml", task=config["validation"]["tasks"]),
+        code=code_of_validation,
+    output:
+        heads="results/validation/{architecture}_{noise}.csv",
+        record="results/validation/{architecture}_{noise}.run.json",
+    log:
+        "logs/validate_roles/{architecture}_{noise}.log",
+    benchmark:
+        "logs/validate_roles/{architecture}_{noise}.tsv"
+    priority: 2
+    # One thread: on small models threads wait for each other, and several jobs run at once.
+    resources:
+        runtime=60,
+    params:
+        models=options("validation", "seeds", pairs="n_pairs"),
+        scored=validation_options,
+        importance=IMPORTANCE,
+    shell:
+        "head-patching validate --architecture {wildcards.architecture}"
+        " --noise {wildcards.noise} {params.models} {params.scored}"
+        " --criteria config/roles {params.importance}"
+        " --threads {threads} --out {output.heads} > {log} 2>&1"
+
+
+rule summarise_validation:
+    """Summarise all planted models: precision, recall, confusions and false roles."""
+    input:
+        heads=expand(
+            "results/validation/{architecture}_{noise}.csv",
+            architecture=config["validation"]["architectures"],
+            noise=config["validation"]["noise"],
+        ),
+        code=code("summarise-validation"),
+    output:
+        scores="results/validation/scores.csv",
+        record="results/validation/scores.run.json",
+        confusion="results/validation/confusion.csv",
+        nulls="results/validation/null_models.csv",
+    log:
+        "logs/summarise_validation.log",
+    benchmark:
+        "logs/summarise_validation.tsv"
+    params:
+        level=options("statistics", "level"),
+    shell:
+        "head-patching summarise-validation {params.level}"
+        " --out {output.scores} --out-confusion {output.confusion}"
+        " --out-null-models {output.nulls} {input.heads} > {log} 2>&1"
