@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from head_patching.cli import app
 from head_patching.files.tables import write_table
-from tests.roles.inspection.test_agreement import EFFECTS, ROLES, WEIGHTS, composition
+from tests.roles.inspection.test_by_role import EFFECTS, ROLES, WEIGHTS, composition
 from tests.tables import complete
 
 OUTPUTS = ("out", "out-roc", "out-pairs", "out-edges", "out-published")

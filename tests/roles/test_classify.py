@@ -259,5 +259,5 @@ def test_a_criterion_that_was_not_measured_is_named():
 def test_a_head_measured_twice_is_refused():
     table = evidence(PLANTED)
     twice = pd.concat([table, table.head(1)])
-    with pytest.raises(ValueError, match="L0H0 stands more than once"):
+    with pytest.raises(ValueError, match="L0H0 is listed more than once"):
         classify(twice, CRITERIA, IMPORTANCE)

@@ -12,10 +12,12 @@ from head_patching.roles.criteria import (
     COMPARISONS,
     Criterion,
     read_criteria,
+    require_criteria,
     robust_z,
     verdicts,
 )
-from head_patching.tasks import find_task
+from head_patching.tasks import find_task, tasks
+from head_patching.terms import ROLES, Role
 
 TABLE = Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml"
 VALUE = np.array([-3.0, 0.0, 1.0, np.nan])
@@ -157,7 +159,7 @@ ROW = "{role: a, criterion: b, comparison: '>=', threshold: 1, source: c}"  # va
         (f"criteria: [{ROW.replace('1', '.inf')}]", "threshold is inf"),
         (f"criteria: [{ROW.replace('role: a', 'role: 3')}]", "role is 3, expected a"),
         (f"criteria: [{ROW.replace('1', 'true')}]", "threshold is True"),
-        (f"criteria: [{ROW}, {ROW}]", "a / b / >= stands more than once"),
+        (f"criteria: [{ROW}, {ROW}]", "a / b / >= is listed more than once"),
     ],
 )
 def test_a_mistake_in_the_table_is_named(tmp_path, text, message):
@@ -179,3 +181,21 @@ def test_every_comparison_is_described():
         "effect <=",
     )
     assert Criterion("a", "b", "robust z <=", -5.0, "c").threshold == -5
+
+
+@pytest.mark.parametrize("task", tasks().values(), ids=lambda task: task.name)
+def test_every_role_that_paths_are_traced_by_has_criteria(task):
+    require_criteria(read_criteria(TABLE.with_stem(task.name)), task.tracing.roles)
+
+
+def test_every_role_that_code_names_has_criteria_in_some_task():
+    rows = [row for task in tasks() for row in read_criteria(TABLE.with_stem(task))]
+    assert {row.role for row in rows} == set(ROLES)
+
+
+def test_criteria_without_a_role_of_the_trace_are_refused():
+    rows = [row for row in read_criteria(TABLE) if row.role != Role.S_INHIBITION]
+    with pytest.raises(ValueError, match="the role 'S-inhibition'") as error:
+        require_criteria(rows, find_task("ioi").tracing.roles)
+    assert "\n" not in str(error.value)
+    require_criteria([], find_task("ioi").tracing.roles)  # no criteria: no roles

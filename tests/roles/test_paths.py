@@ -12,8 +12,8 @@ from head_patching.patching.effects import Importance
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.runs import run_pairs
 from head_patching.planted.circuit import draw_circuit
+from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import read_criteria
-from head_patching.roles.demands import Demands
 from head_patching.roles.evidence import measure_evidence
 from head_patching.roles.paths import trace_paths, tracer
 from head_patching.tasks import find_task
@@ -22,7 +22,7 @@ from tests.planted_models import planted_model
 
 CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml")
 IMPORTANCE = Importance(0.02, 0.05)
-DEMANDS = Demands(CRITERIA, IMPORTANCE, 5000, 0)
+CLASSIFIER = Classifier(CRITERIA, IMPORTANCE, 5000, 0)
 N_PAIRS = 16
 
 PATHS = ["path.name_mover_queries", "path.s_inhibition_values", "path.induction_keys"]
@@ -57,12 +57,12 @@ def traced(pairs):
     """The tracer, the evidence it starts from, what it measured, and its steps."""
     model, steps = planted_model("gpt2"), []
     trace, evidence = tracer(model, pairs), evidence_of(model, pairs)
-    paths = trace_paths(trace, evidence, DEMANDS, steps.append)
+    paths = trace_paths(trace, evidence, CLASSIFIER, steps.append)
     return trace, evidence, {each.criterion: each for each in paths}, steps
 
 
 def roles_found(measured):
-    roles, _ = DEMANDS.classify(measured, CRITERIA)
+    roles, _ = CLASSIFIER.classify(measured, CRITERIA)
     return {
         (row.layer, row.head, row.role)
         for row in roles.itertuples()
@@ -168,8 +168,8 @@ def test_without_name_movers_nothing_after_them_is_measured(traced):
         else row
         for row in CRITERIA
     ]
-    demands, steps = replace(DEMANDS, criteria=impossible), []
-    paths = trace_paths(trace, evidence, demands, steps.append)
+    classifier, steps = replace(CLASSIFIER, criteria=impossible), []
+    paths = trace_paths(trace, evidence, classifier, steps.append)
     known = {each.criterion: each.known.any() for each in paths}
     missing = [*PATHS, *KNOCKED_OUT, *SIGNALS]
     assert known == {"path.logits": True} | dict.fromkeys(missing, False)
@@ -179,7 +179,7 @@ def test_without_name_movers_nothing_after_them_is_measured(traced):
     negative = {
         (*head, "negative name mover") for head in heads_of("negative name mover")
     }
-    roles, _ = demands.classify([*evidence, *paths], impossible)
+    roles, _ = classifier.classify([*evidence, *paths], impossible)
     held = roles[~roles["role"].isin(["no role", "undecided"])]
     assert (
         set(held[["layer", "head", "role"]].itertuples(index=False, name=None))
@@ -197,7 +197,7 @@ def test_in_a_model_without_name_movers_backups_stand_in_for_them(pairs):
     """
     model, steps = planted_model("gpt2", without=("name mover",)), []
     evidence = evidence_of(model, pairs)
-    paths = trace_paths(tracer(model, pairs), evidence, DEMANDS, steps.append)
+    paths = trace_paths(tracer(model, pairs), evidence, CLASSIFIER, steps.append)
     movers = {(*head, "name mover") for head in heads_of("backup name mover")}
     negative = {
         (*head, "negative name mover") for head in heads_of("negative name mover")

@@ -14,7 +14,7 @@ from head_patching.roles.published import ALL_HEADS, published_values
 from head_patching.roles.replication import (
     Resampling,
     Setting,
-    agrees,
+    allows,
     replication,
     role_agreement,
     role_disagreements,
@@ -23,7 +23,7 @@ from head_patching.statistics import bootstrap_mean, widened
 from head_patching.tasks import find_task
 from tests.planted_models import planted_model
 from tests.roles.test_agreement import roles
-from tests.roles.test_validation import DEMANDS
+from tests.roles.test_validation import CLASSIFIERS
 
 GROUPS = ["a", "a", "b", "b", "c", "c"]
 DRAWN = Resampling(200, seed=5)
@@ -108,7 +108,7 @@ def test_both_settings_are_named():
     + [("<", 0.3, 0), ("=", 0.3, 1)],
 )
 def test_an_interval_from_3_to_5_tenths(comparison, value, verdict):
-    assert agrees(comparison, value, 0.3, 0.5) == verdict
+    assert allows(comparison, value, 0.3, 0.5) == verdict
 
 
 def test_roles_are_compared_in_each_setting():
@@ -172,7 +172,7 @@ def planted():
     for bos in (True, False):
         pairs = task.build(model.tokenizer, 16, "abc", 3, bos)
         trace = tracer(model, {"abc": pairs})
-        found = assign_roles(trace, DEMANDS["ioi"], on_tokens)
+        found = assign_roles(trace, CLASSIFIERS["ioi"], on_tokens)
         right = (trace.clean_logit_diff > 0).astype(float)
         ends = bootstrap_mean(right, pairs.templates, 200, 0)
         groups = ["all", *sorted(set(pairs.templates))]

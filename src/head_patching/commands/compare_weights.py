@@ -42,24 +42,24 @@ def compare_weights(
 ) -> None:
     """Compare what the weights say of heads with a task's effects and roles."""
     from head_patching.files.tables import read_table, write_table
-    from head_patching.roles.inspection import agreement
+    from head_patching.roles.inspection import by_role
     from head_patching.roles.published import published_induction_heads
 
     by_head = read_table("weights", weights)
     by_pair = read_table("composition", composition)
     found = read_table("roles", roles)
     measured = read_table("evidence", evidence)
-    write_table("weight_roc", out_roc, agreement.weight_roc(by_head, found))
+    write_table("weight_roc", out_roc, by_role.weight_roc(by_head, found))
     write_table(
         "weight_pairs",
         out_pairs,
-        agreement.weight_pairs(by_pair, found, resamples, seed),
+        by_role.weight_pairs(by_pair, found, resamples, seed),
     )
     write_table(
         "composition_edges",
         out_edges,
-        agreement.composition_edges(by_pair, found, edge),
+        by_role.composition_edges(by_pair, found, edge),
     )
     write_table("published_heads", out_published, published_induction_heads(model))
-    table = agreement.weight_agreement(by_head, measured, found, resamples, seed, level)
+    table = by_role.weight_ranking(by_head, measured, found, resamples, seed, level)
     write_table("weight_agreement", out, table)

@@ -100,16 +100,16 @@ def roles(
     """
     from head_patching.patching.effects import Importance
     from head_patching.roles.assign import assign_roles
-    from head_patching.roles.classify import NO_ROLE, UNDECIDED
+    from head_patching.roles.classifier import Classifier
     from head_patching.roles.criteria import read_criteria
-    from head_patching.roles.demands import Demands
     from head_patching.roles.evidence import evidence_on_tokens
     from head_patching.roles.paths import tracer
     from head_patching.tasks import find_task
     from head_patching.tasks.ioi import ioi_pairs
+    from head_patching.terms import NO_ROLE, UNDECIDED
 
     pairs = dataset.get_clean_corrupt_pairs()
-    demands = Demands(
+    classifier = Classifier(
         read_criteria(criteria),
         Importance(threshold, rate=1.0),
         n_sign_flips=100,
@@ -122,7 +122,7 @@ def roles(
     try:
         trace = tracer(model, {corruption: traced})
         on_tokens = evidence_on_tokens(model, 0, pairs.prepend_bos)
-        table = assign_roles(trace, demands, on_tokens).roles
+        table = assign_roles(trace, classifier, on_tokens).roles
     except ValueError as error:  # the table of effects above stands all the same
         typer.echo(f"roles are not measured: {error}")
         return {}

@@ -47,13 +47,13 @@ def trace_paths(
     from head_patching.models.loading import load_model
     from head_patching.patching.effects import Importance
     from head_patching.roles import paths
+    from head_patching.roles.classifier import Classifier
     from head_patching.roles.criteria import read_criteria
-    from head_patching.roles.demands import Demands
     from head_patching.roles.measured import from_dataset, to_dataset
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
-    demands = Demands(
+    classifier = Classifier(
         read_criteria(criteria),
         Importance(threshold, false_discovery_rate),
         sign_flips,
@@ -67,7 +67,7 @@ def trace_paths(
     measured = paths.trace_paths(
         tracer,
         from_dataset(read_dataset(evidence, MEASURED)),
-        demands,
+        classifier,
         on_step=typer.echo,
     )
     write_dataset(out, to_dataset(measured))

@@ -70,8 +70,8 @@ def validate(
     from head_patching.patching.effects import Importance
     from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE, PlantedModel
     from head_patching.roles import scores, validation
+    from head_patching.roles.classifier import Classifier
     from head_patching.roles.criteria import read_criteria
-    from head_patching.roles.demands import Demands
     from head_patching.tasks import find_task
 
     use_threads(threads)
@@ -88,8 +88,8 @@ def validate(
     ]
     if null_models:
         models += [validation.null_model(each) for each in models]
-    demands = {
-        name: Demands(
+    classifiers = {
+        name: Classifier(
             read_criteria(criteria / f"{find_task(name).name}.yaml"),
             Importance(threshold, false_discovery_rate),
             sign_flips,
@@ -100,7 +100,9 @@ def validate(
     tables = []
     with progress(f"Validating roles on {len(models)} planted models") as advance:
         for planted in models:
-            tables.append(validation.validate_model(planted, demands, n_pairs, seed))
+            tables.append(
+                validation.validate_model(planted, classifiers, n_pairs, seed)
+            )
             advance(1 / len(models))
     table = pd.concat(tables, ignore_index=True)
     if out is not None:

@@ -1,9 +1,8 @@
-"""How far roles found by measurement agree with a published list, and where not.
+"""Agreement of the roles found by measurement with a published list.
 
-For comparison only: a list says what its authors found on their prompts, by their
-methods, in one model. Precision and recall take it as the truth for the moment; Cohen's
-kappa takes neither side and allows for chance (Cohen 1960, doi
-10.1177/001316446002000104).
+For comparison only: a list states what its authors found on their prompts, by their
+methods, in one model. Precision and recall take the list as the truth; Cohen's kappa is
+symmetric and corrects for chance (Cohen 1960, doi 10.1177/001316446002000104).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from head_patching.files.register import HEAD
-from head_patching.roles.classify import NO_ROLE, UNDECIDED
+from head_patching.terms import POOLED, head_name
 
 Heads = Sequence[tuple[int, int]]
 
@@ -28,12 +27,18 @@ def agreement(
     """One row per published role, and one for all of them.
 
     Columns: role, published, found, both, precision, recall, kappa, kappa_low,
-    kappa_high. The interval resamples heads. A share of nothing is NaN.
+    kappa_high. Precision and recall are NaN where there is no head to count.
 
     Parameters
     ----------
     roles
         Rows of `roles.csv`.
+    published
+        The published heads (layer, head) of each role.
+    n_resamples, seed
+        Of the bootstrap over heads, which gives the interval of kappa.
+    level
+        Coverage of the interval, between 0 and 1.
 
     Raises
     ------
@@ -51,14 +56,14 @@ def agreement(
         compare(role, listed[:, [number]], found[:, [number]], draws, level)
         for number, role in enumerate(published)
     ]
-    rows.append(compare("all roles", listed, found, draws, level))
+    rows.append(compare(POOLED, listed, found, draws, level))
     return pd.DataFrame(rows)
 
 
 def disagreements(
     roles: pd.DataFrame, role_criteria: pd.DataFrame, published: Mapping[str, Heads]
 ) -> pd.DataFrame:
-    """Every head that only one side gives a role, with the evidence for that role.
+    """Every head that has a role on one side only, with the evidence for that role.
 
     Columns: layer, head, role, side (`published` or `measured`), and of every criterion
     of the role: criterion, value, ci_low, ci_high, comparison, threshold, verdict.
@@ -80,9 +85,8 @@ def heads_by_role(
     roles: pd.DataFrame, published: Mapping[str, Heads]
 ) -> dict[str, list[tuple[int, int]]]:
     """The heads found to have each of the published roles."""
-    held = roles[~roles["role"].isin([NO_ROLE, UNDECIDED])]
     found: dict[str, list[tuple[int, int]]] = {role: [] for role in published}
-    for row in held.itertuples():
+    for row in roles.itertuples():
         if row.role in found:
             found[row.role].append((row.layer, row.head))
     return found
@@ -97,8 +101,8 @@ def membership(
         for layer, head in members:
             if (layer, head) not in known:
                 raise ValueError(
-                    f"L{layer}H{head}, a published {role}, is not in this model: the "
-                    "list belongs to another one"
+                    f"{head_name(layer, head)}, a published {role}, is not in this "
+                    "model: the list belongs to another one"
                 )
     return np.array(
         [[head in set(members) for members in by_role.values()] for head in heads]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.padded import by_length, run_together
-from head_patching.roles.demands import Demands
+from head_patching.roles.classifier import Classifier
 from head_patching.roles.evidence import evidence_on_pairs
 from head_patching.roles.measured import Measured
 from head_patching.roles.paths import Tracer, trace_paths
@@ -24,7 +24,7 @@ class Assigned:
 
 def assign_roles(
     trace: Tracer,
-    demands: Demands,
+    classifier: Classifier,
     on_tokens: Sequence[Measured],
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Assigned:
@@ -44,6 +44,6 @@ def assign_roles(
     )
     on_step("attention, direct effects, copying")
     measured = [*evidence_on_pairs(model, prompts, batches), *on_tokens]
-    measured += trace_paths(trace, measured, demands, on_step)
-    roles, role_criteria = demands.classify(measured, demands.criteria)
+    measured += trace_paths(trace, measured, classifier, on_step)
+    roles, role_criteria = classifier.classify(measured, classifier.criteria)
     return Assigned(roles, role_criteria, measured)

@@ -1,15 +1,15 @@
-"""The circuit as found: heads with a role, where they act, and what they feed.
+"""The circuit as found: heads with a role, their positions, and paths between them.
 
-Nodes are the heads with a role, at the position from which the role's first attention
-criterion looks. Edges are the effects of patching the paths from a head to the heads of
+Nodes are the heads with a role, at the query position of the role's first attention
+criterion. Edges are the effects of patching the paths from a head to the heads of
 another role together, or to the logits, as `roles.paths` measures them.
 """
 
 import pandas as pd
 
 from head_patching.files.register import columns
-from head_patching.roles.classify import NO_ROLE, UNDECIDED
 from head_patching.tasks.task import Task
+from head_patching.terms import WITHOUT_ROLE
 
 LOGITS = "logits"
 ATTENTION = "attention."
@@ -36,9 +36,9 @@ def circuit(
         noising: positive where the head helps), ci_low, ci_high, important. Values are
         empty where the path was not measured.
     """
-    held = roles[~roles["role"].isin([NO_ROLE, UNDECIDED])]
+    held = roles[~roles["role"].isin(WITHOUT_ROLE)]
     receivers = {"path.logits": LOGITS}
-    receivers |= {step.criterion: step.role for step in task.tracing.steps}
+    receivers |= {step.criterion: str(step.role) for step in task.tracing.steps}
     paths = evidence[evidence["criterion"].isin(receivers)]
     edges = held[["layer", "head", "role"]].merge(paths, how="left")
     position = {role: acts_at(role, role_criteria) for role in set(held["role"])}
@@ -51,7 +51,7 @@ def circuit(
 
 
 def acts_at(role: str, role_criteria: pd.DataFrame) -> str:
-    """The position a role's heads look from, END if attention is not asked for."""
-    asked = role_criteria.loc[role_criteria["role"] == role, "criterion"]
-    looking = [name for name in asked if name.startswith(ATTENTION)]
-    return looking[0].removeprefix(ATTENTION).split(".")[0] if looking else "END"
+    """The query position of a role's first attention criterion; END without one."""
+    names = role_criteria.loc[role_criteria["role"] == role, "criterion"]
+    attention = [name for name in names if name.startswith(ATTENTION)]
+    return attention[0].removeprefix(ATTENTION).split(".")[0] if attention else "END"

@@ -16,9 +16,8 @@ from jaxtyping import Bool, Float
 from head_patching.files.register import HEAD
 from head_patching.patching.effects import Importance, is_important
 from head_patching.roles.criteria import Criterion, verdicts
+from head_patching.terms import NO_ROLE, UNDECIDED, head_name
 
-UNDECIDED = "undecided"
-NO_ROLE = "no role"
 MEASURED = ["value", "ci_low", "ci_high", "q_value"]
 
 
@@ -73,13 +72,13 @@ def classify(
 
 
 def _measured(evidence: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.DataFrame:
-    """The evidence asked for: rows (layer, head), columns (quantity, criterion)."""
+    """The evidence as rows (layer, head) and columns (quantity, criterion)."""
     twice = evidence.duplicated([*HEAD, "criterion"])
     if twice.any():
         row = evidence[twice].iloc[0]
         raise ValueError(
-            f"evidence {row['criterion']!r} of L{row['layer']}H{row['head']} "
-            "stands more than once"
+            f"evidence {row['criterion']!r} of {head_name(row['layer'], row['head'])} "
+            "is listed more than once"
         )
     require_measured(criteria, set(evidence["criterion"]))
     wide = evidence.pivot(index=HEAD, columns="criterion", values=MEASURED)
@@ -87,13 +86,13 @@ def _measured(evidence: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.DataF
 
 
 def require_measured(criteria: Sequence[Criterion], known: Collection[str]) -> None:
-    """Refuse criteria that nobody measured, with the nearest that somebody did."""
+    """Refuse criteria that were not measured, naming the nearest that was."""
     for row in criteria:
         if row.criterion not in known:
             near = get_close_matches(row.criterion, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(
-                f"role {row.role!r} asks for {row.criterion!r}, which was not "
+                f"role {row.role!r} requires {row.criterion!r}, which was not "
                 f"measured{hint}"
             )
 
@@ -101,7 +100,7 @@ def require_measured(criteria: Sequence[Criterion], known: Collection[str]) -> N
 def _verdicts(
     measured: pd.DataFrame, criteria: Sequence[Criterion], rate: float
 ) -> tuple[Bool[np.ndarray, "head row"], Float[np.ndarray, " row"]]:
-    """Whether each head meets each row of the table, and the bound it was held to."""
+    """Whether each head meets each row of the table, and each row's bound."""
     met = np.zeros((len(measured), len(criteria)), dtype=bool)
     bounds = np.full(len(criteria), np.nan)
     for number, row in enumerate(criteria):
@@ -148,9 +147,9 @@ def _role_criteria(
 def _missing(
     met: Bool[np.ndarray, " row"], is_important: bool, criteria: Sequence[Criterion]
 ) -> str:
-    """What a head without a role lacks, for the roles it comes nearest to.
+    """The criteria that a head without a role lacks, for its nearest roles.
 
-    An unimportant head gets a text only where effects are all that it lacks.
+    An unimportant head gets a text only for roles of which it lacks effects alone.
     """
     lacking: dict[str, list[str]] = {}
     met_share, only_effects = {}, []

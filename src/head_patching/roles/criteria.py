@@ -1,19 +1,19 @@
-"""The table that says what a head must show to have a role.
+"""The table of criteria that a head must meet to have a role.
 
-Each row of a task's table (`config/roles/`) asks one thing of one criterion. A role
-needs all of its rows. How a value is compared:
+Each row of a task's table (`config/roles/`) compares one quantity with one threshold. A
+head has a role if it meets all rows of the role. How a value is compared:
 
 - `>=`, `<=`: the value itself;
 - `|x| >=`, `|x| <=`: its size;
 - `robust z >=`, `robust z <=`: its distance from the median of all heads of the
   model, in units of 1.4826 x the median absolute deviation (which is the standard
   deviation for normal values), so that one threshold fits models of any size;
-- `effect >=`, `effect <=`: the value, which must also be told from zero: by a sign-flip
-  test over templates, under a false-discovery rate over all heads.
+- `effect >=`, `effect <=`: the value, which must also be significantly different from
+  zero: by a sign-flip test over templates, under a false-discovery rate over all heads.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ COMPARISONS = tuple(
 
 @dataclass(frozen=True)
 class Criterion:
-    """One row of the table: what one role asks of one measured quantity."""
+    """One row of the table: a comparison of one measured quantity, for one role."""
 
     role: str
     criterion: str
@@ -41,12 +41,12 @@ class Criterion:
 
 
 def read_criteria(path: Path | None) -> list[Criterion]:
-    """The rows of a criteria file, in its order; without a file none: no roles.
+    """The rows of a criteria file, in its order; no rows without a file.
 
     Raises
     ------
     ValueError
-        When a row lacks a key, has one too many or an impossible value, or stands
+        When a row lacks a key, has one too many or an impossible value, or is listed
         twice.
     """
     if path is None:
@@ -65,6 +65,20 @@ def read_criteria(path: Path | None) -> list[Criterion]:
     ]
     _check_unique(criteria, path)
     return criteria
+
+
+def require_criteria(criteria: Sequence[Criterion], roles: Iterable[str]) -> None:
+    """Refuse a table of criteria that has none for one of these roles.
+
+    A table without any rows is allowed: then no head has a role.
+    """
+    known = list(dict.fromkeys(row.role for row in criteria))
+    for role in roles if known else ():
+        if role not in known:
+            raise ValueError(
+                f"paths are traced by the heads of the role {str(role)!r}, for which "
+                f"there are no criteria: they are for {', '.join(known)}"
+            )
 
 
 def _parse_row(row: Any, where: str) -> Criterion:
@@ -93,7 +107,7 @@ def _check_unique(criteria: Sequence[Criterion], path: Path) -> None:
     keys = [(row.role, row.criterion, row.comparison) for row in criteria]
     for key in keys:
         if keys.count(key) > 1:
-            raise ValueError(f"{path}: {' / '.join(key)} stands more than once")
+            raise ValueError(f"{path}: {' / '.join(key)} is listed more than once")
 
 
 def verdicts(
@@ -105,8 +119,16 @@ def verdicts(
 ) -> tuple[Bool[np.ndarray, " head"], float]:
     """Which heads meet a threshold, and the threshold in the units of the value.
 
-    `rate` is the false-discovery rate for effects. A value that was not measured (NaN)
-    meets nothing.
+    Parameters
+    ----------
+    value, q_value
+        Of one criterion; a value that was not measured (NaN) meets no threshold.
+    comparison
+        One of `COMPARISONS`.
+    threshold
+        In the units that the comparison implies.
+    rate
+        False-discovery rate at which effects must be different from zero.
     """
     quantity, _, sign = comparison.rpartition(" ")
     compared, bound = value, threshold
@@ -124,8 +146,8 @@ def robust_z(
 ) -> tuple[Float[np.ndarray, " head"], float, float]:
     """Distances from the median in robust standard deviations; median; deviation.
 
-    When more than half of the heads agree exactly the deviation is 0; whatever
-    differs from the median is then infinitely far away, and the median at 0.
+    When more than half of the values are equal the deviation is 0; other values are
+    then infinitely far from the median, and the median itself is at 0.
     """
     if np.isnan(value).all():
         return value, np.nan, np.nan

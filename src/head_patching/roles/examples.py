@@ -1,4 +1,4 @@
-"""Attention of a few heads on one prompt, to be looked at."""
+"""Attention of a few heads on one prompt, for a figure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from head_patching.models.activations import Activations
-from head_patching.roles.classify import NO_ROLE, UNDECIDED
 from head_patching.tasks import PromptPairs
 from head_patching.tasks.tokens import Tokenizer
+from head_patching.terms import WITHOUT_ROLE
 
 N_HEADS = 4
 
@@ -28,7 +28,7 @@ def chosen_heads(roles: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
     ranked = roles.merge(strength, on=["layer", "head"]).sort_values(
         ["strength", "layer", "head"], ascending=[False, True, True]
     )
-    decided = ranked[~ranked["role"].isin([UNDECIDED, NO_ROLE])]
+    decided = ranked[~ranked["role"].isin(WITHOUT_ROLE)]
     first = decided.drop_duplicates("role")
     order = pd.concat([first, decided, ranked]).drop_duplicates(["layer", "head"])
     return order.head(N_HEADS)[["layer", "head", "role"]]
@@ -37,10 +37,10 @@ def chosen_heads(roles: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
 def typical_prompt(
     pairs: PromptPairs, patterns: Mapping[int, Float[Tensor, "head query key"]]
 ) -> int:
-    """A short prompt on which heads look where they do on average.
+    """The index of a short prompt whose attention is typical.
 
-    Of the shorter half, whose tokens fit beside a small drawing, the one whose
-    attention between the named positions is nearest to its mean over all prompts.
+    Of the shorter half of the prompts, whose tokens fit a small figure, the one whose
+    attention between the named positions is nearest to the mean over all prompts.
     """
     lengths = {index: len(pairs[index].clean_tokens) for index in patterns}
     looks = {}

@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from head_patching.files.register import columns
-from head_patching.roles.classify import NO_ROLE, UNDECIDED
+from head_patching.terms import DIRECTIONS, NO_ROLE, UNDECIDED, WITHOUT_ROLE
 
-DIRECTIONS = ("denoising", "noising")
 METRICS = ("logit_diff", "accuracy")
 
 
@@ -74,7 +73,7 @@ def summary(experiment: Experiment) -> dict[str, Any]:
             f"{direction}_concentration": concentration(effects["effect"]),
         }
     heads = experiment.roles.drop_duplicates(["layer", "head"])
-    without = heads["role"].isin([NO_ROLE, UNDECIDED])
+    without = heads["role"].isin(WITHOUT_ROLE)
     row["n_with_role"] = int((~without).sum())
     row["n_undecided"] = int((heads["role"] == UNDECIDED).sum())
     return row

@@ -1,9 +1,9 @@
 """Do two tasks need the same heads? The overlap of their sets of important heads.
 
-Both sets are drawn anew together: templates of each task are resampled with
-replacement, effects and their tests are made again, and the Jaccard index of the two
-sets is taken. Beside it stands what chance would give: the overlap of two sets of the
-same sizes, drawn at random from all heads (hypergeometric distribution).
+Both sets are resampled together: templates of each task are drawn with replacement,
+effects and their tests are computed again, and the Jaccard index of the two sets is
+taken. It is compared with chance: the overlap of two sets of the same sizes, drawn at
+random from all heads (hypergeometric distribution).
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from head_patching.patching.effects import Importance, Statistics, is_important
 from head_patching.roles.measured import Measured, table_of
 from head_patching.roles.stability import resampled_values, sums_of_groups
 from head_patching.statistics import resampled_group_counts
+from head_patching.terms import head_name
 
 
 def overlaps(
@@ -87,7 +88,7 @@ def overlap(
     second: Bool[np.ndarray, "resample layer head"],
     level: float,
 ) -> dict[str, int | float | str]:
-    """The overlap of two sets of heads, the first of each being that of all pairs."""
+    """The overlap of two sets of heads, each on all pairs and then in resamples."""
     both = (first & second).sum(axis=(1, 2))
     either = (first | second).sum(axis=(1, 2))
     jaccard = np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0)
@@ -106,5 +107,5 @@ def overlap(
         "ci_high": float(high),
         "expected": n_first * n_second / n_heads,
         "p_value": float(by_chance.sf(both[0] - 1)),
-        "heads": " ".join(f"L{layer}H{head}" for layer, head in shared),
+        "heads": " ".join(head_name(layer, head) for layer, head in shared),
     }

@@ -4,8 +4,8 @@ The circuit is traced backwards from the answer, as Wang et al. 2022 (arXiv 2211
 section 3) do it, by the steps that the task lists (`tasks.task.Tracing`). At each step
 the heads found before are the receivers of the next. For indirect objects these are:
 
-1. `path.logits`: head -> logits, the direct effect; with attention it tells the name
-   movers;
+1. `path.logits`: head -> logits, the direct effect; with attention it identifies the
+   name movers;
 2. `path.name_mover_queries`: head -> name movers' queries at END: S-inhibition;
 3. `path.s_inhibition_values`: head -> S-inhibition heads' values at S2: duplicate-token
    and induction heads;
@@ -13,10 +13,10 @@ the heads found before are the receivers of the next. For indirect objects these
 5. `knocked_out.effect`: the effect at END with the name movers knocked out, and
    `knocked_out.interaction`, that less the effect with them in place: backups.
 
-All are noising effects with the task's corruption for tracing, as shares of the
-difference in logit_diff; positive: the head helps the answer by this way. Signals, such
-as `signal.position` and `signal.token`, are the effects along one step's paths when
-only the one or the other is corrupt (paper: appendix A).
+All are noising effects with the task's corruption for tracing, as fractions of the
+difference in logit_diff; positive: the head helps the answer along this path. Signals,
+such as `signal.position` and `signal.token`, are the effects along one step's paths
+with a corruption that changes one signal only (paper: appendix A).
 
 A step whose receivers were not found is not measured: its values are empty, and no head
 meets a criterion on them.
@@ -38,7 +38,8 @@ from head_patching.patching.padded import run_together
 from head_patching.patching.path_sweep import Receivers
 from head_patching.patching.paths import path_effects
 from head_patching.patching.runs import PairBatch
-from head_patching.roles.demands import Demands
+from head_patching.roles.classifier import Classifier
+from head_patching.roles.criteria import require_criteria
 from head_patching.roles.measured import Measured, effect
 from head_patching.tasks import PromptPairs, Tracing, find_task
 
@@ -68,7 +69,7 @@ class Tracer:
         corruption: str | None = None,
         senders: Sequence[Head] | None = None,
     ) -> Measured:
-        """The effect of every sender's way to the receivers."""
+        """The effect of every sender's paths to the receivers."""
         patched = path_effects(
             self.model, self.pairs[corruption or self.tracing.corruption], "noising",
             receivers, senders, batches=None if corruption else self.batches,
@@ -81,7 +82,7 @@ class Tracer:
         return self.effect(criterion, values)
 
     def knock_out(self, heads: Sequence[Head]) -> list[Measured]:
-        """Effects with some heads knocked out, and by how much that changes them."""
+        """Effects with some heads knocked out, and how the knock-out changes them."""
         patched = knock_out(self.model, self.prompts, heads, batches=self.batches)
         alone = patched.clean_logit_diff - patched.logit_diff
         conditional = patched.knocked_out_logit_diff - patched.joint_logit_diff
@@ -92,7 +93,7 @@ class Tracer:
         ]
 
     def effect(self, criterion: str, contribution: np.ndarray) -> Measured:
-        """A contribution per pair as a share of the difference in logit_diff."""
+        """A contribution per pair as a fraction of the difference in logit_diff."""
         return effect(criterion, contribution, self.scale, self.prompts.templates)
 
     def nothing(self, criterion: str) -> Measured:
@@ -103,7 +104,7 @@ class Tracer:
 
 
 def in_order(change: xr.DataArray) -> Float[np.ndarray, "layer head pair"]:
-    """The values with the axes that measurements have."""
+    """The values with axes in the order of `Measured.values`."""
     return change.transpose("layer", "head", "pair").to_numpy().astype(np.float64)
 
 
@@ -153,25 +154,33 @@ def tracer(model: Model, pairs: Mapping[str, PromptPairs]) -> Tracer:
 def trace_paths(
     trace: Tracer,
     evidence: Sequence[Measured],
-    demands: Demands,
+    classifier: Classifier,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> list[Measured]:
     """The evidence along paths, step by step.
 
     Parameters
     ----------
+    trace
+        From `tracer`.
     evidence
-        What `measure_evidence` gave.
-    demands
-        By which receivers are found.
+        From `measure_evidence`.
+    classifier
+        Finds the receivers of each step by their criteria.
     on_step
-        Called with what is measured next.
+        Called with a line about each step before it is measured.
+
+    Raises
+    ------
+    ValueError
+        When there are criteria, but not for the role of a step.
     """
+    require_criteria(classifier.criteria, trace.tracing.roles)
     on_step("path to the logits")
     paths, tracing = [trace.path("path.logits", "logits")], trace.tracing
 
     def found(role: str) -> list[Head]:
-        return demands.heads_with(role, [*evidence, *paths])
+        return classifier.heads_with(role, [*evidence, *paths])
 
     receivers: dict[str, Receivers | None] = {}
     for step in tracing.steps:

@@ -1,10 +1,10 @@
-"""Published values beside ours: the same quantity of the same heads, with an interval.
+"""Published values compared with ours: equal quantities of equal heads, with intervals.
 
 A published value of a role is the mean over the heads that the publication names; it is
 measured here on these heads, and again on those found to have the role. A value agrees
-when our interval holds one that the publication allows: `= 0.59` allows 0.59 alone,
-`> 0.95` all that is larger. Everything is asked twice, with and without a
-begin-of-sequence token, because that can turn a model's answer around.
+when our interval contains one that the publication allows: `= 0.59` allows 0.59 alone,
+`> 0.95` every larger value. All is measured with and without a begin-of-sequence token,
+which can reverse a model's answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,16 +25,16 @@ from head_patching.roles.measured import Measured
 from head_patching.roles.published import ALL_HEADS
 from head_patching.statistics import Interval, bootstrap_mean, widened
 
-# Shares of names, which all prompts may agree on.
+# Fractions of names, which can be 0 or 1 on all prompts.
 SHARES = ("copy_score", "negative_copy_score")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What was measured with one setting of the begin-of-sequence token.
+    """Measurements with one setting of the begin-of-sequence token.
 
     `behaviour`, `roles` and `role_criteria` are the tables of these names, `evidence`
-    the measurements on pairs by criterion. `own` is the setting of the chapter.
+    the measurements on pairs by criterion. `own` marks the setting of the chapter.
     """
 
     prepend_bos: bool
@@ -60,7 +60,7 @@ def replication(
     settings: Sequence[Setting],
     drawn: Resampling,
 ) -> pd.DataFrame:
-    """One row per published value, setting and set of heads; none without values.
+    """One row per published value, setting and set of heads; no rows without values.
 
     Columns: criterion, role, heads (`published`, `found`, `all`, or empty for
     behaviour), n_heads, comparison, published, section, prepend_bos, own (0/1), value,
@@ -96,7 +96,7 @@ def replication(
                     (value.criterion, value.role, name, len(heads), value.comparison,
                      value.published, value.section, int(setting.prepend_bos),
                      int(setting.own), *ours,
-                     agrees(value.comparison, value.published, *ours[1:]))
+                     allows(value.comparison, value.published, *ours[1:]))
                 )  # fmt: skip
     return pd.DataFrame(rows, columns=columns("replication"))
 
@@ -142,14 +142,14 @@ def of_heads(measured: Measured, heads: Heads, drawn: Resampling) -> Interval:
     return widened(interval, n_groups, drawn.level) if is_share else interval
 
 
-def agrees(comparison: str, published: float, low: float, high: float) -> float:
-    """1 when the interval holds a value that the publication allows, else 0.
+def allows(comparison: str, published: float, low: float, high: float) -> float:
+    """1 when the interval contains a value that the publication allows, else 0.
 
     NaN without an interval.
 
     Examples
     --------
-    >>> agrees("=", 3.56, 3.1, 3.6), agrees(">", 0.95, 0.8, 0.9)
+    >>> allows("=", 3.56, 3.1, 3.6), allows(">", 0.95, 0.8, 0.9)
     (1.0, 0.0)
     """
     if not np.isfinite([low, high]).all():
@@ -165,7 +165,7 @@ def agrees(comparison: str, published: float, low: float, high: float) -> float:
 def role_agreement(
     listed: Mapping[str, Heads], settings: Sequence[Setting], drawn: Resampling
 ) -> pd.DataFrame:
-    """`roles.agreement.agreement` of each setting, which two columns more name."""
+    """`roles.agreement.agreement` of each setting, with columns that name it."""
     tables = [
         named(
             agreement(each.roles, listed, drawn.n_resamples, drawn.seed, drawn.level),
@@ -179,7 +179,7 @@ def role_agreement(
 def role_disagreements(
     listed: Mapping[str, Heads], settings: Sequence[Setting]
 ) -> pd.DataFrame:
-    """`roles.agreement.disagreements` of each setting, named in the same way."""
+    """`roles.agreement.disagreements` of each setting, with columns that name it."""
     tables = [
         named(disagreements(each.roles, each.role_criteria, listed), each)
         for each in settings
@@ -193,6 +193,6 @@ def named(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
 
 
 def joined(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
-    """The tables below each other, with these columns also where there are no rows."""
+    """All rows of the tables; these columns even if there are no rows."""
     some = [table for table in tables if not table.empty]
     return pd.concat(some)[list(names)] if some else pd.DataFrame(columns=names)

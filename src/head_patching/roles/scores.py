@@ -1,6 +1,7 @@
-"""Precision, recall and confusions of roles found where the truth is known.
+"""Precision, recall and confusions of the roles found in planted models.
 
-All take the rows of `roles.validation.validate_model`, of any number of models.
+All functions take the rows of `roles.validation.validate_model`, of any number of
+models.
 """
 
 import numpy as np
@@ -8,11 +9,9 @@ import pandas as pd
 
 from head_patching.files.register import columns
 from head_patching.planted.circuit import DEFAULT_NOISE, ROLES
-from head_patching.roles.classify import NO_ROLE, UNDECIDED
 from head_patching.statistics import proportion_interval
+from head_patching.terms import NOTHING_LEFT_OUT, WITHOUT_ROLE, head_name
 
-NOT_PLANTED = "none"  # a head that is not in the circuit
-NOTHING, ALL_ROLES = "nothing", "all roles"  # left out of the circuit
 MODEL = ["architecture", "noise", "seed", "without"]
 
 
@@ -22,7 +21,7 @@ def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     Models are pooled; intervals are Clopper-Pearson over heads. Rows of models from
     which something was left out are not counted.
     """
-    whole = table[table["without"] == NOTHING]
+    whole = table[table["without"] == NOTHING_LEFT_OUT]
     rows = []
     keys = ["task", "architecture", "noise"]
     for names, models in whole.groupby(keys):
@@ -41,7 +40,7 @@ def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
 
 def require_once(table: pd.DataFrame) -> None:
-    """Refuse rows that stand twice: their models would be counted twice."""
+    """Refuse rows that are listed twice: their models would be counted twice."""
     keys = [*MODEL, "task", "layer", "head", "found"]
     twice = table[table.duplicated(keys)]
     if len(twice):
@@ -54,8 +53,8 @@ def require_once(table: pd.DataFrame) -> None:
 
 def roles_of(table: pd.DataFrame) -> list[str]:
     """The planted roles in the order of `ROLES`, and any other that was found."""
-    planted = [role for role in ROLES if role in set(table["planted"])]
-    others = set(table["found"]) - {*planted, NO_ROLE, UNDECIDED}
+    planted = [str(role) for role in ROLES if role in set(table["planted"])]
+    others = set(table["found"]) - {*planted, *WITHOUT_ROLE}
     return [*planted, *sorted(others)]
 
 
@@ -94,24 +93,24 @@ def confusion(table: pd.DataFrame) -> pd.DataFrame:
     Columns task, architecture, noise, planted, found, heads, is_default; models with
     nothing left out.
     """
-    whole = table[table["without"] == NOTHING]
+    whole = table[table["without"] == NOTHING_LEFT_OUT]
     keys = ["task", "architecture", "noise", "planted", "found"]
     sizes = whole.groupby(keys).size().rename("heads").reset_index()
     return sizes.assign(is_default=at_default(sizes["noise"]))
 
 
 def false_roles(table: pd.DataFrame) -> pd.DataFrame:
-    """Roles found in null models that nobody planted, model by model.
+    """Roles found in null models that were not planted, model by model.
 
-    Columns: those that name the model, task, accuracy, refused, false_roles, heads
-    (which).
+    Columns: those that name the model, task, accuracy, refused, false_roles (their
+    number), heads (with their false roles).
     """
-    nulls = table[table["without"] != NOTHING]
+    nulls = table[table["without"] != NOTHING_LEFT_OUT]
     rows = []
     for names, heads in nulls.groupby([*MODEL, "task"]):
-        has_role = ~heads["found"].isin([NO_ROLE, UNDECIDED])
+        has_role = ~heads["found"].isin(WITHOUT_ROLE)
         wrong = heads[has_role & (heads["found"] != heads["planted"])]
-        named = [f"L{r.layer}H{r.head} {r.found}" for r in wrong.itertuples()]
+        named = [f"{head_name(r.layer, r.head)} {r.found}" for r in wrong.itertuples()]
         first = heads.iloc[0]
         rows.append(
             dict(zip([*MODEL, "task"], names, strict=True))

@@ -1,11 +1,10 @@
-"""How sure a role is: how often it survives a bootstrap over templates.
+"""How stable a role is: how often it survives a bootstrap over templates.
 
-Templates, and random sequences, are drawn anew with replacement; means, effects and
-their tests (in their normal approximation) are made again, and the heads are classified
-again. A role's probability is
-the share of resamples in which the head has it. The mean pairwise Jaccard index of the
-role sets says how stable the whole is (Meloux et al. 2025, arXiv 2510.00845, ask for
-0.8 from at least 100 resamples).
+Templates, and random sequences, are drawn with replacement; means, effects and their
+tests (in their normal approximation) are computed again, and the heads are classified
+again. A role's probability is the fraction of resamples in which the head has it. The
+mean pairwise Jaccard index of the role sets measures their stability (Meloux et al.
+2025, arXiv 2510.00845, require 0.8 from at least 100 resamples).
 
 Receivers of paths stay those found on all prompts: probabilities are those of the last
 step, given the steps before.
@@ -28,8 +27,7 @@ from head_patching.statistics import (
     resampled_group_counts,
     sign_flip_p_normal,
 )
-
-ALL_ROLES = "all roles"
+from head_patching.terms import POOLED
 
 
 def resampled_roles(
@@ -126,7 +124,7 @@ def stability(
         for number, role in enumerate(roles)
     ]
     whole = flat.reshape(len(has), n_heads * len(roles))
-    rows.append((ALL_ROLES, mean_jaccard(whole), len(has)))
+    rows.append((POOLED, mean_jaccard(whole), len(has)))
     return pd.DataFrame(rows, columns=["role", "jaccard", "n_resamples"])
 
 

@@ -1,9 +1,9 @@
-"""Roles found in planted models, beside the truth.
+"""Roles found in planted models, compared with their circuits.
 
-A planted model's circuit is known by construction (`planted`). It is measured as
-any model is, on one task after the other; the truth is read for scoring alone. It comes
-straight into memory: the way over a checkpoint takes a fifth more time and leads to the
-same model (`planted.in_memory`).
+A planted model's circuit is known by construction (`planted`). The model is measured
+like any other, on one task after the other; its circuit is read for scoring alone. The
+model is built in memory: preparing it from a checkpoint takes a fifth more time and
+gives an equal model (`planted.in_memory`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,17 +24,16 @@ from head_patching.roles.attention import (
     plain_vocabulary,
     random_tokens,
 )
-from head_patching.roles.classify import NO_ROLE
-from head_patching.roles.demands import Demands
+from head_patching.roles.classifier import Classifier
 from head_patching.roles.evidence import evidence_on_tokens
 from head_patching.roles.paths import KNOCKED_OUT, Tracer, tracer
 from head_patching.roles.repetition import METRICS, repetition
-from head_patching.roles.scores import ALL_ROLES, NOT_PLANTED, NOTHING
 from head_patching.tasks import Task, find_task
 from head_patching.tasks.ioi_templates import NAMES
 from head_patching.tasks.vocabulary import WORDS
+from head_patching.terms import NO_CIRCUIT, NO_ROLE, NOT_PLANTED, NOTHING_LEFT_OUT
 
-# Of the induction test: random words, repeated once.
+# Of the test of induction as behaviour: random words, repeated once.
 N_SEQUENCES, N_TOKENS = 10, 20
 
 # Of the scores on repeated random tokens: as many as Wang et al.'s released code draws.
@@ -42,19 +41,23 @@ N_SCORED = 4
 
 
 def null_model(planted: PlantedModel) -> PlantedModel:
-    """One like it without a circuit, or with one role left out.
+    """The planted model without its circuit, or with one role left out.
 
-    What is left out goes round with the seed: all roles, then each. Without noise and
-    without a circuit a model would write nothing: then only one role is left out.
+    The seed decides: all roles are left out, then each one in turn. A model without
+    noise and without a circuit would write nothing: there one role is left out.
     """
-    left_out: list[tuple[str, ...]] = [(role,) for role in ROLES]
+    roles = tuple(map(str, ROLES))
+    left_out: list[tuple[str, ...]] = [(role,) for role in roles]
     if planted.noise > 0:
-        left_out.insert(0, tuple(ROLES))
+        left_out.insert(0, roles)
     return replace(planted, without=left_out[planted.seed % len(left_out)])
 
 
 def validate_model(
-    planted: PlantedModel, demands: Mapping[str, Demands], n_pairs: int, seed: int
+    planted: PlantedModel,
+    classifiers: Mapping[str, Classifier],
+    n_pairs: int,
+    seed: int,
 ) -> pd.DataFrame:
     """Planted and found roles of every head, one row per task, head and role found.
 
@@ -64,19 +67,24 @@ def validate_model(
 
     Parameters
     ----------
-    demands
-        Of each task, by name. Only roles that a task asks for count as planted in it.
-    n_pairs, seed
+    planted
+        The model to build and measure.
+    classifiers
+        The criteria of each task, by its name. Only roles that a task has criteria for
+        count as planted in it.
+    n_pairs
+        Prompt pairs of each task.
+    seed
         Of the prompts and the random tokens.
     """
     model, truth = planted_in_memory(planted, WORDS), planted_heads(planted)
     traces = {
-        name: traced(model, find_task(name), asked, n_pairs, seed)
-        for name, asked in demands.items()
+        name: traced(model, find_task(name), classifier, n_pairs, seed)
+        for name, classifier in classifiers.items()
     }
     on_tokens = []
     if any(trace is not None for trace, _ in traces.values()):
-        protocols = protocols_asked_for(demands.values())
+        protocols = protocols_needed(classifiers.values())
         on_tokens = evidence_on_tokens(
             model,
             seed,
@@ -97,10 +105,10 @@ def validate_model(
             heads = pd.DataFrame(model.config.heads, columns=["layer", "head"])
             found = heads.assign(role=NO_ROLE)
         else:
-            found = assign_roles(trace, demands[name], on_tokens).roles
+            found = assign_roles(trace, classifiers[name], on_tokens).roles
         names |= {"task": name, "accuracy": accuracy, "refused": int(trace is None)}
-        asked = {row.role for row in demands[name].criteria}
-        tables.append(pd.DataFrame(names | beside_truth(found, truth, asked)))
+        known = {row.role for row in classifiers[name].criteria}
+        tables.append(pd.DataFrame(names | beside_truth(found, truth, known)))
     return pd.concat(tables)
 
 
@@ -114,11 +122,12 @@ def planted_heads(planted: PlantedModel) -> dict[Head, str]:
 
 
 def traced(
-    model: Model, task: Task, demands: Demands, n_pairs: int, seed: int
+    model: Model, task: Task, classifier: Classifier, n_pairs: int, seed: int
 ) -> tuple[Tracer | None, float]:
     """The tracer of a task, None if the model does not do it; and the accuracy.
 
-    Only what roles ask for is traced: no signals, and no knock-out for its own sake.
+    Only paths that criteria name are traced: no signals, and a knock-out only if a
+    criterion needs it.
     """
     pairs = task.build(model.tokenizer, n_pairs, task.tracing.corruption, seed)
     try:
@@ -126,43 +135,43 @@ def traced(
     except TaskNotDone:
         run = HeadPatcher(model).run(pairs, heads=[])
         return None, float((run.clean_logit_diff > 0).mean())
-    if not {row.criterion for row in demands.criteria} & {*KNOCKED_OUT}:
+    if not {row.criterion for row in classifier.criteria} & {*KNOCKED_OUT}:
         trace = replace(trace, tracing=replace(trace.tracing, knocked_out=None))
     return trace, float((trace.clean_logit_diff > 0).mean())
 
 
-def protocols_asked_for(demands: Iterable[Demands]) -> list[Protocol]:
-    """Those of repeated random tokens that any role's criteria name."""
-    asked = {row.criterion for each in demands for row in each.criteria}
-    return [protocol for protocol in PROTOCOLS if protocol.criteria & asked]
+def protocols_needed(classifiers: Iterable[Classifier]) -> list[Protocol]:
+    """The protocols of repeated random tokens that any role's criteria name."""
+    named = {row.criterion for each in classifiers for row in each.criteria}
+    return [protocol for protocol in PROTOCOLS if protocol.criteria & named]
 
 
 def beside_truth(
-    found: pd.DataFrame, truth: Mapping[tuple[int, int], str], asked: Collection[str]
+    found: pd.DataFrame, truth: Mapping[tuple[int, int], str], known: Collection[str]
 ) -> dict[str, pd.Series | list[str]]:
-    """Found and planted roles; only roles that the task asks for count as planted."""
+    """Found and planted roles; only roles known to the criteria count as planted."""
     keys = zip(found["layer"], found["head"], strict=True)
     planted = [truth.get(key, NOT_PLANTED) for key in keys]
     return {
         "layer": found["layer"],
         "head": found["head"],
-        "planted": [role if role in asked else NOT_PLANTED for role in planted],
+        "planted": [role if role in known else NOT_PLANTED for role in planted],
         "found": found["role"],
     }
 
 
 def without_text(without: Sequence[str]) -> str:
-    """What was left out of a model, in a cell of a table."""
+    """The cell of a table that says what was left out of a model."""
     if set(without) == set(ROLES):
-        return ALL_ROLES
-    return ", ".join(without) or NOTHING
+        return NO_CIRCUIT
+    return ", ".join(without) or NOTHING_LEFT_OUT
 
 
 def induction_accuracy(model: Model, seed: int) -> float:
     """How often the token after an earlier copy is the most likely next token.
 
-    On a start token and random words, repeated once; without names, which are name
-    movers' business.
+    Measured on a start token and random words, repeated once; names are left out, as
+    name movers act on them.
     """
     names = set(model.tokenizer.convert_tokens_to_ids(sorted(NAMES)))
     words = [token for token in plain_vocabulary(model) if token not in names]

@@ -1,8 +1,8 @@
-"""What a task's roles and effects say of the weights: agreement, pairs, edges.
+"""Scores from the weights, compared with the roles and effects of a task.
 
-For each role, the criteria of `weights.csv` that its heads should be high in, and the
-effect by which patching finds the same heads. Where a role has no heads, what cannot be
-computed is NaN.
+Each role has scores from `weights.csv` in which its heads should be high, and an effect
+by which patching finds these heads. Where a role has no heads, what cannot be computed
+is NaN.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,6 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from head_patching.files.register import HEAD
-from head_patching.roles.classify import NO_ROLE
 from head_patching.roles.inspection.causal import (
     area_permutation_test,
     area_under_roc,
@@ -22,10 +21,11 @@ from head_patching.roles.inspection.causal import (
     roc_curve,
 )
 from head_patching.roles.inspection.edges import PAIR, THRESHOLD, edges
+from head_patching.terms import NO_ROLE, Role
 
-# Role -> the effect by which patching finds its heads, and what weights say of them.
-ASKED: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "induction": (
+# Role -> the effect by which patching finds its heads, and their scores from weights.
+SCORES: Mapping[Role, tuple[str, tuple[str, ...]]] = {
+    Role.INDUCTION: (
         "path.logits",
         (
             "ov_copying",
@@ -35,7 +35,7 @@ ASKED: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "qk_induction",
         ),
     ),
-    "previous token": ("path.induction_keys", ("qk_previous_token",)),
+    Role.PREVIOUS_TOKEN: ("path.induction_keys", ("qk_previous_token",)),
 }
 PAIR_KINDS = ("k", "match", "match.mlp")
 EDGE_KINDS = ("k", "q", "v")
@@ -44,7 +44,7 @@ Scores = Float[np.ndarray, "layer head"]
 InRole = Bool[np.ndarray, "layer head"]
 
 
-def weight_agreement(
+def weight_ranking(
     weights: pd.DataFrame,
     evidence: pd.DataFrame,
     roles: pd.DataFrame,
@@ -52,15 +52,24 @@ def weight_agreement(
     seed: int,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """One row per role and weight criterion: how well it ranks the heads.
+    """One row per role and score: how well the score ranks the heads.
 
-    Columns: role, criterion, effect, spearman with its interval (with the effect, over
-    all heads), auc (heads of the role against all others) with its p_value (by as many
-    permutations within layers), n_in_role and n_heads (heads that have a value of the
-    criterion, first those with the role).
+    Columns: role, criterion (the score), effect, spearman (correlation of score and
+    effect over all heads) with its interval, auc (area under the ROC curve, heads of
+    the role against all others) with its p_value, n_in_role and n_heads (heads with a
+    value of the score: those with the role, and all).
+
+    Parameters
+    ----------
+    weights, evidence, roles
+        Rows of `weights.csv`, `evidence.csv` and `roles.csv`.
+    n_resamples, seed
+        Of the bootstrap over heads, and of the permutations within layers.
+    level
+        Coverage of the interval, between 0 and 1.
     """
     rows = []
-    for role, effect, criterion in asked(weights):
+    for role, effect, criterion in measured_scores(weights):
         scores = by_head(weights, criterion, roles)
         effects = by_head(evidence, effect, roles)
         inside = heads_with(roles, role)
@@ -93,9 +102,9 @@ def correlation(
 
 
 def weight_roc(weights: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
-    """The ROC curve of each criterion, of roles that some heads have and some not."""
+    """The ROC curve of each score, for roles that some heads have and others not."""
     curves = []
-    for role, _, criterion in asked(weights):
+    for role, _, criterion in measured_scores(weights):
         scores, inside = by_head(weights, criterion, roles), heads_with(roles, role)
         if has_both_sides(scores, inside):
             false_positive, true_positive = roc_curve(scores.ravel(), inside.ravel())
@@ -109,13 +118,13 @@ def weight_roc(weights: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
 def weight_pairs(
     composition: pd.DataFrame, roles: pd.DataFrame, n_permutations: int, seed: int
 ) -> pd.DataFrame:
-    """Do previous token heads compose with induction heads more than others do?
+    """Do previous-token heads compose with induction heads more than other pairs do?
 
     One row per kind of `composition.csv`: difference and p_value of
     `causal.pair_permutation_test`, NaN without such a pair, and n_pairs.
     """
     earlier, later = (
-        heads_with(roles, role) for role in ("previous token", "induction")
+        heads_with(roles, role) for role in (Role.PREVIOUS_TOKEN, Role.INDUCTION)
     )
     in_order = np.arange(len(earlier))[:, None] < np.arange(len(earlier))
     n_pairs = int(earlier.sum(axis=1) @ in_order @ later.sum(axis=1))
@@ -133,7 +142,7 @@ def weight_pairs(
 def composition_edges(
     composition: pd.DataFrame, roles: pd.DataFrame, threshold: float = THRESHOLD
 ) -> pd.DataFrame:
-    """The pairs that stand out (`edges`) and both heads' roles, highest z first."""
+    """The edges (see `edges`) with both heads' roles, highest z first."""
     kinds = composition[composition["kind"].isin(EDGE_KINDS)]
     found = edges(kinds, threshold)[["kind", *PAIR, "value", "baseline", "z"]]
     named = roles.groupby(HEAD)["role"].agg(", ".join)
@@ -143,18 +152,18 @@ def composition_edges(
     return found
 
 
-def asked(weights: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
-    """Role, effect and criterion, also behind the first MLP, where it was measured."""
+def measured_scores(weights: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Role, effect and score, also behind the first MLP, of those measured."""
     measured = set(weights["criterion"])
-    for role, (effect, criteria) in ASKED.items():
+    for role, (effect, criteria) in SCORES.items():
         for criterion in criteria:
             for name in (criterion, f"{criterion}.mlp"):
                 if name in measured:
-                    yield role, effect, name
+                    yield str(role), effect, name
 
 
 def by_head(table: pd.DataFrame, criterion: str, roles: pd.DataFrame) -> Scores:
-    """A criterion's value of every head that `roles` has; NaN where not measured."""
+    """A criterion's value of every head in `roles`; NaN where it was not measured."""
     values = np.full(shape_of(roles), np.nan)
     rows = table[table["criterion"] == criterion]
     values[rows["layer"], rows["head"]] = rows["value"]
@@ -185,6 +194,6 @@ def shape_of(roles: pd.DataFrame) -> tuple[int, int]:
 
 
 def has_both_sides(scores: Scores, inside: InRole) -> bool:
-    """Whether some of the heads with a score are in the set and some are not."""
+    """Whether some of the heads with a score are in the set and others are not."""
     known = inside[np.isfinite(scores)]
     return bool(known.any() and not known.all())

@@ -1,4 +1,4 @@
-"""What is asked of heads, applied to measurements as they come in."""
+"""A criteria table, applied to measurements before all of them are there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,18 @@ from head_patching.roles.measured import Measured, table_of
 
 
 @dataclass(frozen=True)
-class Demands:
-    """The criteria table, with how effects are tested: sign patterns and their seed."""
+class Classifier:
+    """A criteria table, and how effects are tested.
+
+    Parameters
+    ----------
+    criteria
+        Rows of the criteria table; without any, no head has a role.
+    importance
+        From where on an effect counts.
+    n_sign_flips, seed
+        Random sign patterns of the sign-flip tests, and their seed.
+    """
 
     criteria: Sequence[Criterion]
     importance: Importance
@@ -35,7 +45,7 @@ class Demands:
         Raises
         ------
         ValueError
-            When the role asks for a criterion that is not among those measured.
+            When the role requires a criterion that is not among those measured.
         """
         rows = [row for row in self.criteria if row.role == role]
         if not rows:

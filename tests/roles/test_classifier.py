@@ -1,11 +1,11 @@
-"""Which heads meet a role's demands, before all has been measured."""
+"""Heads that meet the criteria of a role, before all has been measured."""
 
 import numpy as np
 import pytest
 
 from head_patching.patching.effects import Importance
+from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import Criterion
-from head_patching.roles.demands import Demands
 from head_patching.roles.measured import average, effect
 
 TEMPLATES = [f"t{number}" for number in range(12)]
@@ -15,7 +15,7 @@ CRITERIA = [
     Criterion("S-inhibition", "path.name_mover_queries", "effect >=", 0.02, ""),
     Criterion("S-inhibition", "attention", ">=", 0.2, ""),
 ]
-DEMANDS = Demands(CRITERIA, Importance(0.02, 0.05), 5000, 0)
+CLASSIFIER = Classifier(CRITERIA, Importance(0.02, 0.05), 5000, 0)
 
 
 def on_heads(values):
@@ -28,37 +28,40 @@ PATH = effect("path.logits", on_heads([[0.1, 0.1], [0, 0.1]]), np.ones(12), TEMP
 
 
 def test_heads_that_meet_all_rows_of_the_role():
-    assert DEMANDS.heads_with("name mover", [PATH, ATTENTION]) == [(0, 0), (1, 1)]
+    assert CLASSIFIER.heads_with("name mover", [PATH, ATTENTION]) == [(0, 0), (1, 1)]
 
 
-def test_other_roles_may_ask_for_what_comes_later():
+def test_other_roles_may_require_what_is_measured_later():
     later = effect(
         "path.name_mover_queries", on_heads([[0, 0], [1, 0]]), np.ones(12), TEMPLATES
     )
     measured = [ATTENTION, PATH, later]
-    assert DEMANDS.heads_with("S-inhibition", measured) == [(1, 0)]
+    assert CLASSIFIER.heads_with("S-inhibition", measured) == [(1, 0)]
 
 
-def test_effects_must_be_told_from_zero():
+def test_effects_must_be_significantly_different_from_zero():
     # Half of the templates say the opposite: the mean is 0.1, p is far from small.
     sign = np.resize([1, -1], 12)
     values = 0.1 + sign * on_heads([[2.0, 0], [0, 0]])
     doubtful = effect("path.logits", values, np.ones(12), TEMPLATES)
     assert doubtful.values.mean(axis=-1)[0, 0] == pytest.approx(0.1)
-    assert DEMANDS.heads_with("name mover", [doubtful, ATTENTION]) == [(1, 0), (1, 1)]
+    assert CLASSIFIER.heads_with("name mover", [doubtful, ATTENTION]) == [
+        (1, 0),
+        (1, 1),
+    ]
 
 
 def test_nobody_has_what_was_measured_on_nobody_or_a_role_without_rows():
     nothing = effect(
         "path.logits", on_heads(np.full((2, 2), np.nan)), np.ones(12), TEMPLATES
     )
-    assert DEMANDS.heads_with("name mover", [nothing, ATTENTION]) == []
-    assert DEMANDS.heads_with("induction", [PATH, ATTENTION]) == []
+    assert CLASSIFIER.heads_with("name mover", [nothing, ATTENTION]) == []
+    assert CLASSIFIER.heads_with("induction", [PATH, ATTENTION]) == []
 
 
 def test_a_criterion_that_is_not_measured_yet_is_named():
     with pytest.raises(
-        ValueError, match=r"asks for 'path\.name_mover_queries'"
+        ValueError, match=r"requires 'path\.name_mover_queries'"
     ) as error:
-        DEMANDS.heads_with("S-inhibition", [PATH, ATTENTION])
+        CLASSIFIER.heads_with("S-inhibition", [PATH, ATTENTION])
     assert "\n" not in str(error.value)

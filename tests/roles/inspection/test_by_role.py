@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from head_patching.roles.inspection import agreement
+from head_patching.roles.inspection import by_role
 
 # Layers 0 to 2 of two heads: (0, 1) feeds (2, 0).
 HEADS = [(layer, head) for layer in range(3) for head in range(2)]
@@ -43,7 +43,7 @@ def composition(**kinds: dict) -> pd.DataFrame:
     """Pairs of value 0.1, and what is given of others."""
     parts = []
     for kind, others in kinds.items():
-        part = pd.DataFrame(PAIRS, columns=agreement.PAIR).assign(
+        part = pd.DataFrame(PAIRS, columns=by_role.PAIR).assign(
             kind=kind, baseline=0.1, baseline_sd=0.01
         )
         # Not all the same: the spread over pairs would be 0.
@@ -56,7 +56,7 @@ def composition(**kinds: dict) -> pd.DataFrame:
 
 
 def test_agreement_by_hand():
-    found = agreement.weight_agreement(WEIGHTS, EFFECTS, ROLES, 200, seed=1)
+    found = by_role.weight_ranking(WEIGHTS, EFFECTS, ROLES, 200, seed=1)
     found = found.set_index("criterion")
     # Criteria nobody asked of a role are left out.
     assert list(found.index) == ["ov_copying", "ov_copying.mlp", "qk_previous_token"]
@@ -78,18 +78,18 @@ def test_agreement_by_hand():
 
 
 def test_without_heads_in_a_role_there_is_no_area_but_a_correlation():
-    found = agreement.weight_agreement(WEIGHTS, EFFECTS, NO_ROLES, 50, seed=1)
+    found = by_role.weight_ranking(WEIGHTS, EFFECTS, NO_ROLES, 50, seed=1)
     assert found["auc"].isna().all()
     assert (found["n_in_role"] == 0).all()
     assert found["spearman"].notna().tolist() == [True, True, False]
-    assert agreement.weight_roc(WEIGHTS, NO_ROLES).empty
-    assert list(agreement.weight_roc(WEIGHTS, NO_ROLES)) == [
+    assert by_role.weight_roc(WEIGHTS, NO_ROLES).empty
+    assert list(by_role.weight_roc(WEIGHTS, NO_ROLES)) == [
         "role", "criterion", "false_positive", "true_positive",
     ]  # fmt: skip
 
 
 def test_the_curves_by_hand():
-    curves = agreement.weight_roc(WEIGHTS, ROLES)
+    curves = by_role.weight_roc(WEIGHTS, ROLES)
     copying = curves[curves["criterion"] == "ov_copying"]
     # The highest head is another one, the second highest has the role.
     assert copying["false_positive"].tolist() == [0, 0.2, 0.2, 0.4, 0.6, 0.8, 1]
@@ -100,7 +100,7 @@ def test_the_curves_by_hand():
 def test_the_pair_of_the_two_roles_by_hand():
     pair = (0, 1, 2, 0)
     table = composition(k={pair: 0.5}, match={}, **{"match.mlp": {}})
-    found = agreement.weight_pairs(table, ROLES, 500, seed=0).set_index("kind")
+    found = by_role.weight_pairs(table, ROLES, 500, seed=0).set_index("kind")
     others = [0.1 + 0.001 * (n % 3) for n, other in enumerate(PAIRS) if other != pair]
     assert found.loc["k", "difference"] == pytest.approx(0.5 - np.mean(others))
     # Heads of two layers change places: the pair is one of four.
@@ -114,7 +114,7 @@ def test_without_a_pair_nothing_is_tested(wrong):
     roles = NO_ROLES.copy()
     if wrong == "wrong order":
         roles.loc[[0, 5], "role"] = ["induction", "previous token"]
-    found = agreement.weight_pairs(composition(k={}), roles, 50, seed=0)
+    found = by_role.weight_pairs(composition(k={}), roles, 50, seed=0)
     assert found[["difference", "p_value"]].isna().all(axis=None)
     assert (found["n_pairs"] == 0).all()
 
@@ -125,7 +125,7 @@ def test_edges_know_the_roles_of_both_heads():
     table = composition(
         k={(0, 1, 2, 0): 0.5}, v={(0, 0, 1, 0): 0.4}, match={(0, 0, 1, 0): 9.0}
     )
-    found = agreement.composition_edges(table, both)
+    found = by_role.composition_edges(table, both)
     shown = ["kind", "layer", "head", "later_layer", "later_head", "role", "later_role"]
     assert found[shown].to_numpy().tolist() == [
         ["k", 0, 1, 2, 0, "previous token", "induction, previous token"],
@@ -136,6 +136,6 @@ def test_edges_know_the_roles_of_both_heads():
 
 
 def test_without_edges_the_columns_remain():
-    found = agreement.composition_edges(composition(k={}), ROLES)
+    found = by_role.composition_edges(composition(k={}), ROLES)
     assert found.empty
     assert {"kind", "z", "role", "later_role"} <= set(found)
