@@ -8,6 +8,7 @@ or colours.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import SupportsInt
 
 
 class Role(StrEnum):
@@ -100,7 +101,7 @@ DIRECTIONS = {
 }
 
 
-def head_name(layer: int, head: int) -> str:
+def head_name(layer: SupportsInt, head: SupportsInt) -> str:
     """The field's name of a head.
 
     Examples
