@@ -8,13 +8,15 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from head_patching import statistics
-from head_patching.statistics import (
+from head_patching.significance import (
     benjamini_hochberg,
+    sign_flip_p,
+    sign_flip_p_normal,
+)
+from head_patching.statistics import (
     bootstrap_mean,
     bootstrap_ratio,
     resampled_group_counts,
-    sign_flip_p,
-    sign_flip_p_normal,
     widened,
 )
 

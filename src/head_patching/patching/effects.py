@@ -3,7 +3,7 @@
 An effect is a ratio of means over pairs (`metrics.effect_contributions`), without unit:
 0 where patching the head changes nothing, 1 where it moves logit_diff all the way to
 the source run's. Intervals are percentile bootstraps over templates; tests flip the
-signs of templates, and all tests of one table are one family (see `statistics`).
+signs of templates, and all tests of one table are one family (see `significance`).
 
 Every table that states an effect, or says that a head is important, is made by
 `estimate` and `is_important`.
@@ -19,7 +19,8 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from head_patching.metrics import effect_contributions
-from head_patching.statistics import bootstrap_ratio, sign_flip_tests
+from head_patching.significance import sign_flip_tests
+from head_patching.statistics import bootstrap_ratio
 
 KEYS = ["patch_type", "direction", "layer", "head", "position"]
 

@@ -21,12 +21,8 @@ from head_patching.patching.effects import Importance
 from head_patching.roles.classify import rows_of_roles
 from head_patching.roles.criteria import Criterion, verdicts
 from head_patching.roles.measured import KINDS, Measured
-from head_patching.statistics import (
-    benjamini_hochberg,
-    group_sums,
-    resampled_group_counts,
-    sign_flip_p_normal,
-)
+from head_patching.significance import benjamini_hochberg, sign_flip_p_normal
+from head_patching.statistics import group_sums, resampled_group_counts
 from head_patching.terms import POOLED
 
 
