@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from figures.command import figure_command
 from figures.style import TEXT_WIDTH, UNDECIDED_ROLES, role_color
-from head_patching.reporting.rounding import head_name
+from head_patching.terms import head_name
 
 COLUMNS = 2
 

@@ -16,8 +16,8 @@ from figures.style import (
     text_color,
 )
 from figures.top_heads import role_handles
-from head_patching.reporting.role_tables import MOST_WITH_ROLE
-from head_patching.reporting.rounding import head_name
+from head_patching.reporting.criteria import MOST_WITH_ROLE
+from head_patching.terms import head_name
 
 # A criterion that adds up the attention to S1 and S2, which are shown apart.
 SUMS = ("attention.END.S",)

@@ -13,7 +13,8 @@ from figures.command import figure_command
 from figures.names import Name, name_points
 from figures.style import TEXT_WIDTH, first_roles, role_color
 from figures.top_heads import role_handles
-from head_patching.reporting.rounding import format_number, head_name
+from head_patching.reporting.rounding import format_number
+from head_patching.terms import head_name
 
 LOGITS = "logits"
 HELPS, HINDERS = "#B2182B", "#2166AC"  # the ends of the diverging scale of effects

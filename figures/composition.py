@@ -12,8 +12,8 @@ from figures.command import figure_command
 from figures.names import GAPS, Name, name_points
 from figures.style import TEXT_WIDTH, head_axes, role_color
 from figures.top_heads import role_handles
-from head_patching.reporting.rounding import head_name
-from head_patching.reporting.weights import has_role
+from head_patching.reporting.composition import has_role
+from head_patching.terms import head_name
 
 NAMED_ROLES = ("induction", "previous token")
 KIND = "k"

@@ -14,7 +14,7 @@ from figures.style import (
     effect_bar,
     text_color,
 )
-from head_patching.reporting.rounding import head_name
+from head_patching.terms import head_name
 
 
 def strongest_heads(effects: pd.DataFrame, top: int) -> list[tuple[int, int]]:

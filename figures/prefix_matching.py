@@ -9,8 +9,8 @@ from figures.command import figure_command
 from figures.names import Name, name_points
 from figures.style import TEXT_WIDTH, first_roles, role_color
 from figures.top_heads import role_handles
-from head_patching.reporting.comparison import DIRECT, EFFECT, PREFIX_SCORE
-from head_patching.reporting.rounding import head_name
+from head_patching.reporting.prefix_matching import DIRECT, EFFECT, PREFIX_SCORE
+from head_patching.terms import head_name
 
 EFFECTS = {
     EFFECT: "denoising effect of the output",

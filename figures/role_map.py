@@ -17,7 +17,7 @@ from figures.style import (
     text_color,
 )
 from figures.top_heads import role_handles
-from head_patching.reporting.rounding import head_name
+from head_patching.terms import head_name
 
 
 def role_cells(heads: pd.DataFrame, *, ax: Axes | None = None) -> Axes:

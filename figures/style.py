@@ -16,7 +16,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from head_patching.files.writing import atomic, write_csv
-from head_patching.reporting.rounding import head_name
+from head_patching.terms import head_name
 
 TEXT_WIDTH = 6.0  # inches; \textwidth of paper/standalone.tex
 PNG_DPI = 200

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from figures.command import figure_command
 from figures.style import TEXT_WIDTH
-from head_patching.reporting.weight_tables import BEHIND_MLP, weight_name
+from head_patching.reporting.weights import BEHIND_MLP, weight_name
 
 ROLE = "induction"
 

@@ -166,3 +166,11 @@ def row_slices(n_rows: int, n_columns: int) -> Iterator[slice]:
     step = max(1, CELLS_AT_ONCE // n_columns)
     for start in range(0, n_rows, step):
         yield slice(start, start + step)
+
+
+def concentration(effects: Float[np.ndarray, " head"]) -> float:
+    """The strongest twentieth's share of the summed |effect|; NaN where all are 0."""
+    sizes = np.sort(np.abs(effects))[::-1]
+    total = sizes.sum()
+    strongest = sizes[: max(1, round(len(sizes) / 20))].sum()
+    return float(strongest / total) if total > 0 else np.nan

@@ -14,7 +14,7 @@ from figures import (
     style,
     top_heads,
 )
-from head_patching.reporting.sources import NO_ROLE, ROLES, UNDECIDED
+from head_patching.terms import NO_ROLE, ROLES, UNDECIDED
 from tests.reporting.synthetic import synthetic_effects
 from tests.reporting.synthetic_roles import synthetic_roles
 

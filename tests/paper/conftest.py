@@ -1,54 +1,45 @@
-"""The chapter with made-up results, ready to be typeset."""
+"""The chapter with synthetic results, ready to be typeset."""
 
 import importlib
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from figures.command import figure_command
-from head_patching.reporting.numbers import build_numbers, write_numbers
-from head_patching.reporting.sources import Results, read_results
-from head_patching.reporting.tables import SHARED_TABLES, TASK_TABLES, write_tables
-from tests.reporting.synthetic import result_paths, write_results
+from head_patching.files.register import inputs_of
+from head_patching.reporting.chapter import (
+    chapter_numbers,
+    write_numbers,
+    write_tables,
+)
+from head_patching.terms import PATCH_TYPES
+from tests.reporting.given import GivenTables, read_folder
+from tests.reporting.synthetic import write_results
 from tests.reporting.synthetic_induction import write_induction
 
 ROOT = Path(__file__).parents[2]
 PAPER = ROOT / "paper"
-# Figure -> the tables it is drawn from; those of a task are in a folder of its name.
-TASK_FIGURES = {
-    "attention_examples": ("attention_examples",),
-    "attention_targets": ("evidence", "roles"),
-    "behaviour": ("behaviour",),
-    "circuit": ("circuit",),
-    "head_effects": ("effects",),
-    "necessity_sufficiency": ("effects", "roles"),
-    "patching_grid": ("effects",),
-    "path_effects": ("evidence",),
-    "position_effects": ("effects_by_position",),
-    "role_map": ("roles",),
-    "top_heads": ("effects", "roles"),
-}
-SHARED_FIGURES = {
-    "model_roles": ("model_roles",),
-    "repetition": ("repetition",),
-    "validation_confusion": ("confusion",),
-    "validation_noise": ("scores",),
-}
-OWN_FIGURES = {
-    "induction/composition": ("composition_edges", "roles"),
-    "induction/prefix_matching": ("evidence", "roles"),
-    "induction/weights_roc": ("weight_roc", "weight_agreement"),
-}
-FIGURES = SHARED_FIGURES | OWN_FIGURES
-FIGURES |= {
-    f"{task}/{figure}": tables
-    for task in ("ioi", "induction")
-    for figure, tables in TASK_FIGURES.items()
+TEXT = "".join(
+    re.sub(r"(?<!\\)%.*", "", path.read_text(encoding="utf-8"))
+    for path in sorted(PAPER.glob("*.tex"))
+    if path.name != "standalone.tex"
+)
+
+
+def used(macro: str) -> set[str]:
+    """The first arguments of a macro in the text."""
+    return set(re.findall(rf"\\{macro}\{{([^{{}}]+)\}}", TEXT))
+
+
+# Figure -> the tables that it is drawn from; those of a task are in its folder.
+FIGURES = {
+    figure: inputs_of(ROOT / f"figures/{Path(figure).name}.py", "draw")
+    for figure in sorted(used("includegraphics"))
 }
 COMMAND = ["latexmk", "-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error"]
 COMMAND += ["-output-directory=results/paper"]
@@ -78,19 +69,12 @@ def text_of(pdf: Path) -> str:
     return " ".join(re.sub(r"-\n\s*", "", shown.stdout).split())
 
 
-def read_folder(folder: Path) -> Results:
-    """The results in a folder of `write_results`."""
-    return read_results(**result_paths(folder))
-
-
-def lay_out(folder: Path, results: Sequence[Results]) -> None:
+def lay_out(folder: Path, tables: GivenTables) -> None:
     """Everything the chapter reads but the figures, as the workflow lays it out."""
     shutil.copytree(PAPER, folder / "paper")
-    write_tables(results[0], SHARED_TABLES, folder / "results/tables")
-    for of_task in results:
-        tables = folder / "results/tables" / of_task.task
-        write_tables(of_task, TASK_TABLES, tables)
-    write_numbers(build_numbers(results), folder / "results/numbers.tex")
+    for task in ("", *tables.tasks):
+        write_tables(tables, folder / "results/tables" / task, task)
+    write_numbers(chapter_numbers(tables), folder / "results/numbers.tex")
 
 
 def draw_figures(folder: Path, sources: Mapping[str, Path]) -> None:
@@ -108,35 +92,36 @@ def draw_figures(folder: Path, sources: Mapping[str, Path]) -> None:
 
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Made-up result files of every patch type, by task."""
-    kinds = ("output", "q", "k", "v", "pattern")
+    """Synthetic result files of every patch type, by task."""
     return {
-        "ioi": write_results(tmp_path_factory.mktemp("ioi"), kinds),
-        "induction": write_induction(tmp_path_factory.mktemp("induction"), kinds),
+        "ioi": write_results(tmp_path_factory.mktemp("ioi"), [*PATCH_TYPES]),
+        "induction": write_induction(
+            tmp_path_factory.mktemp("induction"), [*PATCH_TYPES]
+        ),
     }
 
 
 @pytest.fixture(scope="session")
-def results(sources: dict[str, Path]) -> Results:
-    """Those of the first task, read."""
+def ioi(sources: dict[str, Path]) -> GivenTables:
+    """The tables of the first task."""
     return read_folder(sources["ioi"])
 
 
 @pytest.fixture(scope="session")
-def induction(sources: dict[str, Path]) -> Results:
-    """Those of the second task, read."""
+def induction(sources: dict[str, Path]) -> GivenTables:
+    """The tables of the second task."""
     return read_folder(sources["induction"])
 
 
 @pytest.fixture(scope="session")
 def chapter_folder(
-    results: Results,
-    induction: Results,
+    ioi: GivenTables,
+    induction: GivenTables,
     sources: dict[str, Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A folder in which the chapter can be typeset."""
     folder = tmp_path_factory.mktemp("chapter")
-    lay_out(folder, [results, induction])
+    lay_out(folder, ioi + induction)
     draw_figures(folder, sources)
     return folder

@@ -1,6 +1,5 @@
 """The chapter typeset: nothing undefined, nothing in the margin, same bytes twice."""
 
-import dataclasses
 import math
 import re
 import shutil
@@ -9,6 +8,7 @@ import pandas as pd
 import pytest
 
 from figures.style import TEXT_WIDTH
+from head_patching.files.pairs_file import PairsFile
 from tests.paper.conftest import PAPER, latexmk, lay_out, text_of
 
 pytestmark = pytest.mark.skipif(
@@ -76,28 +76,26 @@ def test_two_builds_give_the_same_bytes(built, tmp_path):
 
 
 def test_the_text_stays_true_under_other_results(
-    results, induction, chapter_folder, tmp_path
+    ioi, induction, chapter_folder, tmp_path
 ):
     """No effect, no role, another corruption, another model, a single patch type."""
-    effects = results.effects[results.effects["patch_type"] == "output"]
-    effects = effects.assign(important=0)
-    behaviour = results.behaviour.assign(ci_low=-1.0, ci_high=1.0)
-    config = results.model["config"] | {"name": "GPT-2 small", "n_key_value_heads": 9}
-    about = results.model["provenance"] | {"files": {"model.safetensors": "ab" * 32}}
-    other = dataclasses.replace(
-        results,
-        effects=effects,
-        behaviour=behaviour,
-        roles=results.roles.assign(role="no role", important=0, missing=""),
-        pairs_header=results.pairs_header | {"corruption": "abc", "prepend_bos": True},
-        model={"config": config, "provenance": about},
-        models=results.models.head(0),
-        model_roles=results.model_roles.head(0),
-        replication=results.replication.head(0),
-        role_agreement=results.role_agreement.head(0),
-        role_disagreements=results.role_disagreements.head(0),
+    effects = ioi["effects"].query("patch_type == 'output'")
+    header, pairs = ioi["pairs"]
+    config, about = ioi["model"]["config"], ioi["model"]["provenance"]
+    empty = ("models", "model_roles", "replication", "role_agreement")
+    other = ioi.but(
+        effects=effects.assign(important=0),
+        behaviour=ioi["behaviour"].assign(ci_low=-1.0, ci_high=1.0),
+        roles=ioi["roles"].assign(role="no role", important=0, missing=""),
+        pairs=PairsFile(header | {"corruption": "abc", "prepend_bos": True}, pairs),
+        model={
+            "config": config | {"name": "GPT-2 small", "n_key_value_heads": 9},
+            "provenance": about | {"files": {"model.safetensors": "ab" * 32}},
+        },
+        role_disagreements=ioi["role_disagreements"].head(0),
+        **{name: ioi[name].head(0) for name in empty},
     )
-    lay_out(tmp_path, [other, without_agreement(induction)])
+    lay_out(tmp_path, other + without_agreement(induction))
     shutil.copytree(chapter_folder / "results/figures", tmp_path / "results/figures")
     run = latexmk(tmp_path, MAIN)
     assert run.returncode == 0, run.stdout[-3000:]
@@ -134,15 +132,14 @@ def test_the_text_stays_true_under_other_results(
         assert unsaid not in text, unsaid
 
 
-def without_agreement(results):
-    """The results when weights and patching have nothing in common to compare."""
+def without_agreement(tables):
+    """The tables when weights and patching have nothing in common to compare."""
     reported = pd.DataFrame({"layer": [11, 20], "head": [3, 1], "source": "somewhere"})
-    agreement, pairs = results.weight_agreement, results.weight_pairs
-    return dataclasses.replace(
-        results,
+    agreement, pairs = tables["weight_agreement"], tables["weight_pairs"]
+    return tables.but(
         weight_agreement=agreement.assign(auc=math.nan, spearman=math.nan),
         weight_pairs=pairs.assign(difference=math.nan, p_value=math.nan, n_pairs=0),
-        composition_edges=results.composition_edges.head(0),
+        composition_edges=tables["composition_edges"].head(0),
         published_heads=reported,
     )
 
@@ -178,14 +175,11 @@ def test_a_wrong_key_stops_the_build(tmp_path, body, message):
     assert not (tmp_path / "results/paper/small.pdf").exists()
 
 
-def test_a_changed_number_changes_the_text(
-    results, induction, chapter_folder, tmp_path
-):
-    effects = results.effects.copy()
+def test_a_changed_number_changes_the_text(ioi, induction, chapter_folder, tmp_path):
+    effects = ioi["effects"].copy()
     top = (effects["layer"] == 24) & (effects["head"] == 4)
     effects.loc[top, ["effect", "ci_low", "ci_high"]] = [0.9, 0.8, 1.0]
-    other = dataclasses.replace(results, effects=pd.DataFrame(effects))
-    lay_out(tmp_path, [other, induction])
+    lay_out(tmp_path, ioi.but(effects=effects) + induction)
     shutil.copytree(chapter_folder / "results/figures", tmp_path / "results/figures")
     assert latexmk(tmp_path, MAIN).returncode == 0
     text = text_of(tmp_path / "results/paper/standalone.pdf")
@@ -193,10 +187,8 @@ def test_a_changed_number_changes_the_text(
     assert "which is also the strongest head in denoising" in text
 
 
-def test_without_the_second_task_its_section_is_left_out(
-    results, chapter_folder, tmp_path
-):
-    lay_out(tmp_path, [dataclasses.replace(results, overlap=results.overlap.head(0))])
+def test_without_the_second_task_its_section_is_left_out(ioi, chapter_folder, tmp_path):
+    lay_out(tmp_path, ioi.but(overlap=ioi["overlap"].head(0)))
     shutil.copytree(chapter_folder / "results/figures", tmp_path / "results/figures")
     run = latexmk(tmp_path, MAIN)
     assert run.returncode == 0, run.stdout[-3000:]

@@ -4,32 +4,22 @@ import re
 
 import pytest
 
-from head_patching.reporting.numbers import build_numbers
-from head_patching.reporting.tables import SHARED_TABLES, TASK_TABLES
-from tests.paper.conftest import (
-    FIGURES,
-    OWN_FIGURES,
-    PAPER,
-    TASK_FIGURES,
-    read_folder,
-)
+from head_patching.reporting.chapter import chapter_numbers, latex_tables
+from head_patching.reporting.discovery import is_of_task
+from head_patching.terms import PATCH_TYPES
+from tests.paper.conftest import FIGURES, PAPER, ROOT, TEXT, used
+from tests.reporting.given import read_folder
 from tests.reporting.synthetic import write_results
 from tests.reporting.synthetic_induction import write_induction
 
-PARTS = ("chapter", "induction", "replication", "models")
-SOURCE = "".join((PAPER / f"{part}.tex").read_text(encoding="utf-8") for part in PARTS)
-TEXT = re.sub(r"(?<!\\)%.*", "", SOURCE)
+PARTS = ("induction", "replication", "models")  # besides chapter.tex
 
-# Tables that the chapter shows of the second task alone.
+# Tables and figures that the chapter shows of the second task alone.
 OF_SECOND = {"weight_agreement", "weights"}
+DRAWN_OF_SECOND = {"composition", "prefix_matching", "weights_roc"}
 
 # Names that contain a digit but state no number.
 ALLOWED = ("S1+1", "S1", "S2", "GPT-2", "A1", "B1")
-
-
-def used(macro: str) -> set[str]:
-    """The first arguments of a macro."""
-    return set(re.findall(rf"\\{macro}\{{([^{{}}]+)\}}", TEXT))
 
 
 def result_keys() -> set[str]:
@@ -42,19 +32,19 @@ def result_keys() -> set[str]:
     return keys
 
 
-@pytest.mark.parametrize("kinds", [("output",), ("output", "q", "k", "v", "pattern")])
-def test_every_result_is_defined(kinds, tmp_path):
-    tasks = (write_results, write_induction)
-    numbers = build_numbers(
-        [read_folder(write(tmp_path / write.__name__, kinds)) for write in tasks]
+@pytest.mark.parametrize("patch_types", [["output"], [*PATCH_TYPES]])
+def test_every_result_is_defined(patch_types, tmp_path):
+    ioi, induction = (
+        read_folder(write(tmp_path / write.__name__, patch_types))
+        for write in (write_results, write_induction)
     )
-    assert result_keys() <= set(numbers)
+    assert result_keys() <= set(chapter_numbers(ioi + induction))
 
 
-def test_conditions_are_true_or_false(results, induction):
-    numbers = build_numbers([results, induction])
+def test_conditions_are_true_or_false(ioi, induction):
+    numbers = chapter_numbers(ioi + induction)
     for key in used("ifresult"):
-        assert numbers[key] in ("true", "false"), key
+        assert numbers[key].text in ("true", "false"), key
 
 
 def test_no_number_is_typed_in_the_text():
@@ -103,18 +93,28 @@ def test_every_figure_and_table_is_in_the_chapter():
 
     The strongest heads are a table in the text, and drawn in the report.
     """
-    figures = {figure for figure in FIGURES if not figure.startswith("induction/")}
-    figures |= set(OWN_FIGURES)
-    figures -= {"ioi/top_heads"}
-    second = {f"induction/{figure}" for figure in TASK_FIGURES}
-    assert used("includegraphics") - second == figures
-    of_first = set(TASK_TABLES) - OF_SECOND
-    tables = [*SHARED_TABLES, *(f"ioi/{name}" for name in of_first)]
+    modules = {
+        path.stem
+        for path in (ROOT / "figures").glob("*.py")
+        if "def draw(" in path.read_text(encoding="utf-8")
+    }
+    assert {figure.rpartition("/")[2] for figure in FIGURES} == modules - {"top_heads"}
+    for figure, read in FIGURES.items():
+        task, _, name = figure.rpartition("/")
+        assert bool(task) == any(map(is_of_task, read)), figure
+        if task == "induction" and name not in DRAWN_OF_SECOND:
+            assert f"ioi/{name}" in FIGURES
+    of_task, shared = (
+        {found.file for found in latex_tables(of_task=of_task)}
+        for of_task in (True, False)
+    )
     included = {name for name in used("input") if name.startswith("results/")}
-    second = {f"results/tables/induction/{name}.tex" for name in TASK_TABLES}
-    assert included - second == {f"results/tables/{name}.tex" for name in tables}
+    first = {f"results/tables/ioi/{name}.tex" for name in of_task - OF_SECOND}
+    second = {f"results/tables/induction/{name}.tex" for name in of_task}
+    of_all = {f"results/tables/{name}.tex" for name in shared}
+    assert included - second == first | of_all
     assert {f"results/tables/induction/{name}.tex" for name in OF_SECOND} <= included
-    assert used("input") - included == {f"paper/{part}" for part in PARTS[1:]}
+    assert used("input") - included == {f"paper/{part}" for part in PARTS}
 
 
 def test_the_chapter_has_no_preamble():

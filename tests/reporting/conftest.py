@@ -1,13 +1,12 @@
-"""Result files that were made up, read once."""
+"""Synthetic results, read once."""
 
 import pytest
 
-from head_patching.reporting.sources import Results, read_results
-from tests.reporting.synthetic import result_paths, write_results
+from tests.reporting.given import GivenTables, read_folder
+from tests.reporting.synthetic import write_results
 
 
 @pytest.fixture(scope="session")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+def tables(tmp_path_factory: pytest.TempPathFactory) -> GivenTables:
     """Synthetic results of output patching, as read from their files."""
-    folder = write_results(tmp_path_factory.mktemp("results"))
-    return read_results(**result_paths(folder))
+    return read_folder(write_results(tmp_path_factory.mktemp("results")))

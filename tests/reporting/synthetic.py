@@ -4,6 +4,7 @@ A few heads carry large effects and the rest is noise, as in a model that does t
 every number is drawn from the seed and none was measured.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ from tests.tables import complete
 def synthetic_effects(
     n_layers: int = 30,
     n_heads: int = 9,
-    patch_types: tuple[str, ...] = ("output",),
+    patch_types: Sequence[str] = ("output",),
     seed: int = 0,
 ) -> pd.DataFrame:
     """effects.csv: noise around zero, planted heads on top."""
@@ -179,7 +180,7 @@ def synthetic_pairs(n_pairs: int = 120) -> list[dict]:
     ]
 
 
-def write_results(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> Path:
+def write_results(folder: Path, patch_types: Sequence[str] = ("output",)) -> Path:
     """All result files under the folder, under the names the workflow gives them."""
     folder.mkdir(parents=True, exist_ok=True)
     evidence = synthetic_evidence()
@@ -299,19 +300,3 @@ def synthetic_provenance() -> dict:
         },
         "runs": {},
     }
-
-
-def result_paths(folder: Path) -> dict[str, Path]:
-    """The files of `write_results`, named as `read_results` takes them."""
-    tables = ("behaviour", "effects", "effects_by_position", "evidence", "roles")
-    tables += ("role_criteria", "self_check", "attribution")
-    tables += ("role_stability", "scores", "null_models", "repetition", "overlap")
-    tables += ("weights", "weight_agreement", "weight_pairs", "composition_edges")
-    tables += ("published_heads", "published_roles", "replication", "role_agreement")
-    tables += ("role_disagreements", "models", "model_roles")
-    paths = {name: folder / f"{name}.csv" for name in tables}
-    paths["self_check_summary"] = folder / "self_check.json"
-    paths["pairs"] = folder / "pairs.jsonl"
-    paths["model"] = folder / "model.json"
-    paths["provenance"] = folder / "provenance.json"
-    return paths

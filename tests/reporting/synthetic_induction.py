@@ -1,11 +1,12 @@
 """Made-up results of the induction task, for tests: the others, renamed."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
+from head_patching.files.tables import read_table, write_table
 from tests.reporting.synthetic import write_results
 
 # What of the first task's evidence stands for what of the second's.
@@ -23,7 +24,7 @@ KEPT += ("negative_copy_score", "previous_token_score", "induction_score.25x4")
 ROLES = ("induction", "previous token", "undecided", "no role")
 
 
-def write_induction(folder: Path, patch_types: tuple[str, ...] = ("output",)) -> Path:
+def write_induction(folder: Path, patch_types: Sequence[str] = ("output",)) -> Path:
     """All result files of the induction task under the folder."""
     write_results(folder, patch_types)
     header, *pairs = (folder / "pairs.jsonl").read_text().splitlines()
@@ -31,7 +32,7 @@ def write_induction(folder: Path, patch_types: tuple[str, ...] = ("output",)) ->
     (folder / "pairs.jsonl").write_text("\n".join([json.dumps(header), *pairs]) + "\n")
     names = RENAMED | {name: name for name in KEPT}
     tables = {
-        name: pd.read_csv(folder / f"{name}.csv")
+        name: read_table(name, folder / f"{name}.csv")
         for name in (
             "evidence",
             "roles",
@@ -56,5 +57,5 @@ def write_induction(folder: Path, patch_types: tuple[str, ...] = ("output",)) ->
         "BABA", "text"
     )
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6f")
+        write_table(name, folder / f"{name}.csv", table)
     return folder

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from head_patching.files.tables import write_table
 from head_patching.roles.model_comparison import (
     Experiment,
     compare_models,
@@ -57,5 +58,4 @@ def write_models(folder: Path) -> None:
     for name, compare in (
         ("models", compare_models), ("model_roles", roles_in_depth)
     ):  # fmt: skip
-        path = folder / f"{name}.csv"
-        compare(experiments).to_csv(path, index=False, float_format="%.6f")
+        write_table(name, folder / f"{name}.csv", compare(experiments))

@@ -5,6 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from head_patching.files.register import columns
+from head_patching.files.tables import write_table
+from tests.tables import complete
 
 
 def synthetic_replication() -> pd.DataFrame:
@@ -92,4 +94,4 @@ def write_replication(folder: Path) -> None:
         "role_disagreements": synthetic_role_disagreements(),
     }
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6f")
+        write_table(name, folder / f"{name}.csv", complete(name, table))

@@ -11,6 +11,7 @@ import yaml
 
 from head_patching.files.provenance import flat
 from head_patching.files.records import read_record
+from head_patching.reporting.chapter import chapter_numbers, numbers_table
 from head_patching.reporting.claims import (
     Claim,
     effects_by_head,
@@ -18,7 +19,7 @@ from head_patching.reporting.claims import (
     read_claims,
     verify,
 )
-from head_patching.reporting.numbers import numbers_table, sourced_numbers
+from head_patching.reporting.select import effects_of
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = ROOT / "reference/claims.yaml"
@@ -31,7 +32,10 @@ ALL = Claim("all", "s", "w", 2e-4, task="ioi")
 def verdicts(claims, expected, obtained):
     """id -> whether it holds, and the whole table."""
     sides = [
-        (numbers_table(sourced_numbers([each])), effects_by_head([each]))
+        (
+            numbers_table(chapter_numbers(each)),
+            effects_by_head(each.by_task("effects")),
+        )
         for each in (expected, obtained)
     ]
     (numbers, effects), (other_numbers, other_effects) = sides
@@ -39,60 +43,59 @@ def verdicts(claims, expected, obtained):
     return dict(zip(table["id"], table["holds"] == 1, strict=True)), table
 
 
-def moved(results, by, direction="denoising"):
-    """The results with the strongest head's effect moved."""
-    top = results.effects_of(direction).index[0]
-    effects = results.effects.copy()
-    effects.loc[top, "effect"] += by
-    return dataclasses.replace(results, effects=effects)
+def moved(tables, by, direction="denoising"):
+    """The tables with the strongest head's effect moved."""
+    effects = tables["effects"].copy()
+    effects.loc[effects_of(effects, direction).index[0], "effect"] += by
+    return tables.but(effects=effects)
 
 
-def test_the_same_results_hold(results):
-    held, table = verdicts([TOP, NAME, ALL], results, results)
+def test_the_same_results_hold(tables):
+    held, table = verdicts([TOP, NAME, ALL], tables, tables)
     assert all(held.values())
     assert (table["difference"] == 0).all()
 
 
-def test_a_change_within_the_tolerance_holds_and_one_beyond_does_not(results):
-    held, _ = verdicts([TOP, NAME, ALL], results, moved(results, 1e-4))
+def test_a_change_within_the_tolerance_holds_and_one_beyond_does_not(tables):
+    held, _ = verdicts([TOP, NAME, ALL], tables, moved(tables, 1e-4))
     assert held == {"top": True, "name": True, "all": True}
-    held, table = verdicts([TOP, NAME, ALL], results, moved(results, 3e-4))
+    held, table = verdicts([TOP, NAME, ALL], tables, moved(tables, 3e-4))
     assert held == {"top": False, "name": True, "all": False}
     row = table.set_index("id").loc["all"]
-    top = results.effects_of("denoising").iloc[0]
+    top = effects_of(tables["effects"], "denoising").iloc[0]
     assert row["obtained"].startswith(f"L{top['layer']}H{top['head']} denoising output")
     assert row["difference"] == pytest.approx(3e-4)
 
 
-def test_another_head_is_no_matter_of_tolerance(results):
-    held, table = verdicts([NAME], results, moved(results, -0.4))
+def test_another_head_is_no_matter_of_tolerance(tables):
+    held, table = verdicts([NAME], tables, moved(tables, -0.4))
     assert held == {"name": False}
     assert table["difference"].tolist() == [float("inf")]
 
 
-def test_what_is_missing_does_not_hold(results):
-    fewer = results.effects.drop(results.effects_of("noising").index[-1])
-    held, _ = verdicts([ALL], results, dataclasses.replace(results, effects=fewer))
+def test_what_is_missing_does_not_hold(tables):
+    fewer = tables["effects"].drop(effects_of(tables["effects"], "noising").index[-1])
+    held, _ = verdicts([ALL], tables, tables.but(effects=fewer))
     assert held == {"all": False}
     unknown = Claim("unknown", "s", "w", 1.0, ("ioi/no-such-number",))
-    held, table = verdicts([unknown], results, results)
+    held, table = verdicts([unknown], tables, tables)
     assert held == {"unknown": False}
     assert table["obtained"].tolist() == ["missing"]
     other_task = dataclasses.replace(ALL, task="induction")
-    assert verdicts([other_task], results, results)[0] == {"all": False}
+    assert verdicts([other_task], tables, tables)[0] == {"all": False}
 
 
-def test_a_list_that_is_cut_short_is_compared_as_a_whole(results):
-    """The weakest important head is none of the eight that the text names."""
-    others = results.effects_of("denoising").query("important == 0").index
-    effects = results.effects.copy()
+def test_a_list_that_is_cut_short_is_compared_as_a_whole(tables):
+    """The text names eight heads, not the weakest important one."""
+    others = effects_of(tables["effects"], "denoising").query("important == 0").index
+    effects = tables["effects"].copy()
     effects.loc[others[:9], "important"] = 1
-    many = dataclasses.replace(results, effects=effects)
+    many = tables.but(effects=effects)
     effects = effects.copy()
     effects.loc[others[8], "important"] = 0
     effects.loc[others[9], "important"] = 1
     claim = Claim("set", "s", "w", 0.0, ("ioi/important/denoising/heads",))
-    swapped = dataclasses.replace(results, effects=effects)
+    swapped = tables.but(effects=effects)
     held, _ = verdicts([claim], many, swapped)
     assert held == {"set": False}
     assert verdicts([claim], many, many)[0] == {"set": True}

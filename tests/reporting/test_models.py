@@ -1,6 +1,4 @@
-"""The comparison of models, from made-up results that can be counted."""
-
-import dataclasses
+"""The comparison of models, from synthetic results that can be counted."""
 
 import pytest
 
@@ -11,15 +9,15 @@ from head_patching.reporting.models import (
     models_table,
 )
 from head_patching.roles.model_comparison import compare_models, roles_in_depth
+from tests.reporting.given import body
 from tests.reporting.synthetic_models import MODELS, synthetic_experiments
-from tests.reporting.test_tables import body
 
 
 @pytest.fixture
-def alone(results):
-    """Results of a run with one model."""
-    return dataclasses.replace(
-        results, models=results.models.head(0), model_roles=results.model_roles.head(0)
+def alone(tables):
+    """Tables of a run with one model."""
+    return tables.but(
+        models=tables["models"].head(0), model_roles=tables["model_roles"].head(0)
     )
 
 
@@ -50,15 +48,15 @@ def test_depth_is_relative_to_the_last_layer():
 def test_nothing_is_compared_with_one_model(alone):
     assert compare_models([]).empty
     assert roles_in_depth([]).empty
-    numbers = comparison_numbers(alone)
+    numbers = alone.call(comparison_numbers)
     assert numbers["models/several"] == "false"
     for table in (models_table, model_roles_table):
-        assert [line[0] for line in body(table(alone))] == ["none"]
+        assert [line[0] for line in body(alone.call(table))] == ["none"]
 
 
-def test_numbers_name_the_extremes_and_shared_roles(results, alone):
-    numbers = comparison_numbers(results)
-    assert set(numbers) == set(comparison_numbers(alone))
+def test_numbers_name_the_extremes_and_shared_roles(tables, alone):
+    numbers = tables.call(comparison_numbers)
+    assert set(numbers) == set(alone.call(comparison_numbers))
     assert numbers["models/several"] == "true"
     assert numbers["models/n"] == "three"
     assert numbers["models/ioi/logit-diff/lowest"] == r"\ensuremath{+1.90}"
@@ -70,26 +68,26 @@ def test_numbers_name_the_extremes_and_shared_roles(results, alone):
     assert numbers["models/induction/roles/any-in-some"] == "false"
 
 
-def test_the_tables(results):
-    lines = body(models_table(results))
+def test_the_tables(tables):
+    lines = body(models_table(tables["models"]))
     assert len(lines) == 6
     assert lines[1][1:3] == ["GPT-2 small", r"$12 \times 12$"]
     assert lines[1][6] == r"2 (1\,\%)"
-    roles = body(model_roles_table(results))
+    roles = body(tables.call(model_roles_table))
     assert roles[0] == [
         "ioi", "name mover", "SmolLM2-135M-Instruct", "1", "0.83", "L24H1"
     ]  # fmt: skip
     assert roles[2][2:] == ["planted", "0", "--", "--"]
 
 
-def test_each_model_has_a_lane_of_its_own(results):
+def test_each_model_has_a_lane_of_its_own(tables):
     models = list(MODELS)
-    rows = model_roles.placed(results.model_roles, models)
+    rows = model_roles.placed(tables["model_roles"], models)
     lanes = rows[rows["role"] == "induction"].groupby("model")["y"].unique()
     assert [len(lane) for lane in lanes] == [1, 1, 1]
     assert len({float(lane[0]) for lane in lanes}) == 3
-    fig, data = model_roles.draw(results.model_roles)
+    fig, data = model_roles.draw(tables["model_roles"])
     assert fig.get_figwidth() == style.TEXT_WIDTH
-    assert len(data) == len(results.model_roles)
+    assert len(data) == len(tables["model_roles"])
     legend = [text.get_text() for text in fig.legends[0].get_texts()]
     assert legend == models

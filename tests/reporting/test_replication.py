@@ -1,30 +1,29 @@
-"""Numbers and tables of the replication, from made-up results with known answers."""
-
-import dataclasses
+"""Numbers and tables of the replication, from synthetic results with known answers."""
 
 import pytest
 
-from head_patching.reporting.replication import replication_numbers
-from head_patching.reporting.replication_tables import (
+from head_patching.reporting.replication import (
+    replication_numbers,
     replication_table,
+)
+from head_patching.reporting.role_agreement import (
     role_agreement_table,
     role_disagreements_table,
 )
-from tests.reporting.test_tables import body
+from tests.reporting.given import body
 
 
 @pytest.fixture
-def numbers(results):
-    """Of the made-up results."""
-    return replication_numbers(results)
+def numbers(tables):
+    """Of the synthetic results."""
+    return tables.call(replication_numbers)
 
 
 @pytest.fixture
-def nothing(results):
-    """Results of a model of which nothing is published."""
+def nothing(tables):
+    """Tables of a model of which nothing is published."""
     names = ("replication", "role_agreement", "role_disagreements")
-    empty = {name: getattr(results, name).head(0) for name in names}
-    return dataclasses.replace(results, **empty)
+    return tables.but(**{name: tables[name].head(0) for name in names})
 
 
 def test_own_and_other_values_beside_the_published(numbers):
@@ -40,7 +39,7 @@ def test_own_and_other_values_beside_the_published(numbers):
     assert numbers["replication/other/name-movers"] == r"\ensuremath{0.32}"
     assert numbers["replication/own/s-inhibition/of-found/measured"] == "true"
     assert numbers["replication/other/s-inhibition/of-found/measured"] == "false"
-    # Nothing of this kind is published of the made-up model.
+    # Nothing of this kind is published of the synthetic model.
     assert numbers["replication/own/probability"] == "--"
 
 
@@ -67,15 +66,15 @@ def test_agreement_of_roles(numbers):
 
 
 def test_every_key_is_there_without_anything_published(numbers, nothing):
-    without = replication_numbers(nothing)
+    without = nothing.call(replication_numbers)
     assert set(without) == set(numbers)
     assert without["replication/present"] == "false"
     assert without["replication/own/logit-diff"] == "--"
     assert without["replication/own/roles/kappa"] == "--"
 
 
-def test_the_table_of_values(results):
-    lines = body(replication_table(results))
+def test_the_table_of_values(tables):
+    lines = body(replication_table(tables["replication"]))
     assert len(lines) == 6 + 3
     assert lines[0] == [
         "logit difference", r"\ensuremath{3.56}",
@@ -89,16 +88,16 @@ def test_the_table_of_values(results):
     assert lines[8][-3:] == ["--", "no heads", ""]
 
 
-def test_the_own_setting_stands_first(results):
-    assert replication_table(results).index("Without") > 0
-    own = results.replication.assign(own=results.replication["prepend_bos"])
-    swapped = replication_table(dataclasses.replace(results, replication=own))
+def test_the_own_setting_is_first(tables):
+    assert replication_table(tables["replication"]).index("Without") > 0
+    values = tables["replication"]
+    swapped = replication_table(values.assign(own=values["prepend_bos"]))
     assert swapped.index("With") < swapped.index("Without")
     assert body(swapped)[0][2] == r"\ensuremath{3.11}"
 
 
-def test_the_table_of_roles(results):
-    lines = body(role_agreement_table(results))
+def test_the_table_of_roles(tables):
+    lines = body(tables.call(role_agreement_table))
     assert [line[0].split()[-1:] for line in lines] == [
         ["without"], [], [], ["with"], [], []
     ]  # fmt: skip
@@ -107,16 +106,16 @@ def test_the_table_of_roles(results):
     assert lines[4][5] == "--"  # precision of nothing found
 
 
-def test_the_table_of_heads_on_which_both_differ(results):
-    missed, added = body(role_disagreements_table(results))
+def test_the_table_of_heads_on_which_both_differ(tables):
+    missed, added = body(tables.call(role_disagreements_table))
     assert missed[:3] == ["L2H2", "S-inhibition", "the paper"]
-    # The demand on attention is met.
+    # The condition on attention is met.
     assert missed[3] == (
-        r"path to name movers' queries \ensuremath{0.00} (told from zero, $\ge 0.02$)"
+        r"path to name movers' queries \ensuremath{0.00} (significant, $\ge 0.02$)"
     )
     assert added == ["L15H1", "S-inhibition", "this chapter", "--"]
 
 
 def test_tables_without_anything_published(nothing):
     for table in (replication_table, role_agreement_table, role_disagreements_table):
-        assert [line[0] for line in body(table(nothing))] == ["none"]
+        assert [line[0] for line in body(nothing.call(table))] == ["none"]

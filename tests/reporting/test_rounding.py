@@ -11,11 +11,11 @@ from head_patching.reporting.rounding import (
     format_interval,
     format_number,
     format_percent,
-    head_name,
     join_names,
     math_mode,
     scientific,
 )
+from head_patching.terms import head_name
 
 
 @pytest.mark.parametrize(

@@ -1,30 +1,15 @@
-"""Result files are read as a whole or refused with one line."""
-
-import dataclasses
+"""Rows ranked and grouped, and tables read when they are needed."""
 
 import pandas as pd
 import pytest
 
-from head_patching.reporting.sources import ROLES, read_results
-from tests.reporting.synthetic import result_paths, write_results
+from head_patching.files.register import Folders
+from head_patching.reporting.select import heads_by_strength, roles_by_head
+from head_patching.reporting.sources import TablesInFolders, arguments
+from head_patching.terms import ROLES
 
 
-def test_a_missing_column_is_named(tmp_path):
-    folder = write_results(tmp_path)
-    effects = pd.read_csv(folder / "effects.csv").drop(columns="q_value")
-    effects.to_csv(folder / "effects.csv", index=False)
-    with pytest.raises(ValueError, match=r"effects\.csv: column 'q_value' is missing"):
-        read_results(**result_paths(folder))
-
-
-def test_an_empty_table_is_refused(tmp_path):
-    folder = write_results(tmp_path)
-    pd.read_csv(folder / "roles.csv").head(0).to_csv(folder / "roles.csv", index=False)
-    with pytest.raises(ValueError, match=r"roles\.csv: there are no rows"):
-        read_results(**result_paths(folder))
-
-
-def test_heads_are_ranked_by_size_then_layer_then_head(results):
+def test_heads_are_ranked_by_size_then_layer_then_head():
     effects = pd.DataFrame(
         [
             ("output", "denoising", 2, 0, -0.5),
@@ -36,15 +21,35 @@ def test_heads_are_ranked_by_size_then_layer_then_head(results):
         ],
         columns=["patch_type", "direction", "layer", "head", "effect"],
     )
-    few = dataclasses.replace(results, effects=effects)
-    assert few.heads_by_strength() == [(0, 0), (1, 0), (1, 1), (2, 0)]
+    assert heads_by_strength(effects) == [(0, 0), (1, 0), (1, 1), (2, 0)]
 
 
-def test_the_roles_of_a_head_come_in_circuit_order(results):
+def test_the_roles_of_a_head_come_in_circuit_order():
     roles = pd.DataFrame(
         {"layer": [3, 3, 4], "head": [1, 1, 0]}
         | {"role": ["previous token", "induction", "no role"]}
     )
-    by_head = dataclasses.replace(results, roles=roles).roles_by_head()
+    by_head = roles_by_head(roles)
     assert by_head == {(3, 1): ["induction", "previous token"], (4, 0): ["no role"]}
     assert ROLES.index("induction") < ROLES.index("previous token")
+
+
+def test_parameters_name_tables(tables):
+    given = arguments(["roles_by_task", "scores", "task"], tables, "ioi")
+    assert given["roles_by_task"] == {"ioi": tables["roles"]}
+    assert given["scores"] is tables["scores"]
+    assert given["task"] == "ioi"
+    with pytest.raises(TypeError, match="there is no table 'rolls' in the register"):
+        arguments(["rolls"], tables)
+
+
+def test_a_table_is_read_once_and_only_when_it_is_needed(tmp_path):
+    folders = Folders(tmp_path, tmp_path / "m", {"ioi": tmp_path / "m/ioi/abc"})
+    tables = TablesInFolders(folders, [])
+    with pytest.raises(FileNotFoundError, match=r"m/weights\.csv does not exist"):
+        tables.table("weights")
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/weights.csv").write_text("layer,head,criterion,value\n0,1,x,0.5\n")
+    first = tables.table("weights")
+    (tmp_path / "m/weights.csv").unlink()
+    assert tables.table("weights") is first

@@ -1,23 +1,21 @@
 """Numbers and tables of the weights, from values worked out by hand."""
 
-import dataclasses
-
 import pandas as pd
 import pytest
 
-from head_patching.reporting.weight_tables import (
+from head_patching.reporting.weights import (
     ranked_cell,
     weight_agreement_table,
+    weight_numbers,
     weights_table,
 )
-from head_patching.reporting.weights import weight_numbers
-from tests.reporting.test_tables import body
+from tests.reporting.given import body
 
 
 @pytest.fixture
-def numbers(results):
-    """Of the made-up results."""
-    return weight_numbers(results)
+def numbers(tables):
+    """Of the synthetic results."""
+    return tables.call(weight_numbers)
 
 
 def test_the_best_and_the_worst_criterion(numbers):
@@ -44,24 +42,24 @@ def test_the_pairs(numbers):
     assert numbers["weights/pairs/match-mlp/more-than-others"] == "false"
 
 
-def test_the_edges(results, numbers):
+def test_the_edges(tables, numbers):
     # 30 layers make 435 pairs, of 81 pairs of heads each.
     assert numbers["weights/n-pairs"] == "35235"
     n_edges = sum(int(numbers[f"weights/edges/{kind}"]) for kind in "kqv")
-    assert n_edges == len(results.composition_edges) == 63
+    assert n_edges == len(tables["composition_edges"]) == 63
     assert numbers["weights/strongest/names"] == "L17H8 to L18H7"
     assert numbers["weights/strongest/predicted"] == "false"
     assert numbers["weights/predicted/names"] == "L3H5 to L11H3"
     assert numbers["weights/predicted/rank"] == "2"
-    edges = results.composition_edges
-    without = dataclasses.replace(results, composition_edges=edges[edges["z"] != 25.9])
-    assert weight_numbers(without)["weights/strongest/predicted"] == "true"
+    edges = tables["composition_edges"]
+    without = tables.but(composition_edges=edges[edges["z"] != 25.9])
+    assert without.call(weight_numbers)["weights/strongest/predicted"] == "true"
 
 
-def test_heads_that_others_report(results):
+def test_heads_that_others_report(tables):
     heads = [(11, 3), (20, 1)]
     table = pd.DataFrame(heads, columns=["layer", "head"]).assign(source="somewhere")
-    numbers = weight_numbers(dataclasses.replace(results, published_heads=table))
+    numbers = tables.but(published_heads=table).call(weight_numbers)
     assert numbers["weights/published/reported/heads"] == "L11H3 and L20H1"
     assert numbers["weights/published/both/heads"] == "L11H3"
     assert numbers["weights/published/only-there/heads"] == "L20H1"
@@ -70,30 +68,29 @@ def test_heads_that_others_report(results):
     assert "L11H3" in numbers["weights/published/by-weights/heads"]
 
 
-def test_nothing_found_has_the_same_keys_and_a_table(results, numbers):
-    none = dataclasses.replace(
-        results,
-        roles=results.roles.assign(role="no role"),
-        composition_edges=results.composition_edges.head(0),
-        weight_agreement=results.weight_agreement.assign(
+def test_nothing_found_has_the_same_keys_and_a_table(tables, numbers):
+    none = tables.but(
+        roles=tables["roles"].assign(role="no role"),
+        composition_edges=tables["composition_edges"].head(0),
+        weight_agreement=tables["weight_agreement"].assign(
             auc=float("nan"), p_value=float("nan"), spearman=float("nan")
         ),
-        weight_pairs=results.weight_pairs.assign(
+        weight_pairs=tables["weight_pairs"].assign(
             difference=float("nan"), p_value=float("nan"), n_pairs=0
         ),
     )
-    empty = weight_numbers(none)
+    empty = none.call(weight_numbers)
     assert set(empty) == set(numbers)
     assert empty["weights/induction/best/name"] == "--"
     assert empty["weights/strongest/found"] == "false"
     assert empty["weights/pairs/k/tested"] == "false"
     assert "nan" not in "".join(empty.values())
-    assert body(weights_table(none)) == [["none", *7 * ["--"]]]
-    assert body(weight_agreement_table(none))[0][2] == "{--}"
+    assert body(none.call(weights_table)) == [["none", *7 * ["--"]]]
+    assert body(none.call(weight_agreement_table))[0][2] == "{--}"
 
 
-def test_heads_are_shown_with_their_ranks(results):
-    table = body(weights_table(results))
+def test_heads_are_shown_with_their_ranks(tables):
+    table = body(tables.call(weights_table))
     assert [row[:3] for row in table] == [
         ["induction", "L11H3", "as it is"],
         ["", "", "first MLP"],
@@ -104,7 +101,7 @@ def test_heads_are_shown_with_their_ranks(results):
     assert induction[3] == r"\ensuremath{0.91} (1)"
     assert previous[6] == r"\ensuremath{0.91} (1)"
     assert not previous[3].endswith("(1)")
-    # Of the made-up criteria only copying was measured behind the first MLP.
+    # Of the synthetic criteria only copying was measured behind the first MLP.
     assert behind[3] == r"\ensuremath{0.91} (1)"
     assert behind[4:] == 4 * ["--"]
 
@@ -114,8 +111,8 @@ def test_a_head_without_a_value_has_a_dash():
     assert ranked_cell(-0.5, 12.0) == r"\ensuremath{-0.50} (12)"
 
 
-def test_the_agreement_of_each_criterion_is_a_row(results):
-    rows = body(weight_agreement_table(results))
+def test_the_agreement_of_each_criterion_is_a_row(tables):
+    rows = body(tables.call(weight_agreement_table))
     assert [row[0] for row in rows] == ["induction", *5 * [""], "previous token"]
     assert rows[1] == [
         "",

@@ -10,7 +10,7 @@ from head_patching.commands.experiment import (
     Experiments,
     Provenance,
     Validation,
-    read_experiments,
+    chapter_tables,
 )
 
 
@@ -21,14 +21,14 @@ def build_numbers(
     provenance: Provenance,
     out: Out,
     out_table: Annotated[
-        Path, typer.Option(metavar="CSV", help="The same, unrounded, with sources.")
+        Path, typer.Option(metavar="CSV", help="Unrounded numbers and their files.")
     ],
 ) -> None:
     """Write every number of the text as a LaTeX macro, and where it comes from."""
-    from head_patching.files.writing import write_csv
-    from head_patching.reporting import numbers
+    from head_patching.files.tables import write_table
+    from head_patching.reporting import chapter
 
-    results = read_experiments(experiment, model_folder, validation, provenance)
-    found = numbers.sourced_numbers(results)
-    numbers.write_numbers({key: each.text for key, each in found.items()}, out)
-    write_csv(out_table, numbers.numbers_table(found))
+    tables = chapter_tables(experiment, model_folder, validation, provenance)
+    found = chapter.chapter_numbers(tables)
+    chapter.write_numbers(found, out)
+    write_table("numbers", out_table, chapter.numbers_table(found))

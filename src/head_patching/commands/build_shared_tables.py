@@ -10,7 +10,7 @@ from head_patching.commands.experiment import (
     Experiments,
     Provenance,
     Validation,
-    read_experiments,
+    chapter_tables,
 )
 
 
@@ -21,8 +21,8 @@ def build_shared_tables(
     provenance: Provenance,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where they go.")],
 ) -> None:
-    """Write the tables of models, validation and provenance as LaTeX."""
-    from head_patching.reporting.tables import SHARED_TABLES, write_tables
+    """Write the LaTeX tables of models, validation and provenance."""
+    from head_patching.reporting.chapter import write_tables
 
-    results = read_experiments(experiment, model_folder, validation, provenance)
-    write_tables(results[0], SHARED_TABLES, out)
+    tables = chapter_tables(experiment, model_folder, validation, provenance)
+    write_tables(tables, out)

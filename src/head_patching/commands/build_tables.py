@@ -1,4 +1,4 @@
-"""head-patching build-tables: the tables of one task."""
+"""head-patching build-tables: the LaTeX tables of one task."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from head_patching.commands.experiment import (
     Experiment,
     Provenance,
     Validation,
-    read_experiment,
+    chapter_tables,
 )
 
 
@@ -21,8 +21,8 @@ def build_tables(
     provenance: Provenance,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where they go.")],
 ) -> None:
-    """Write every table of a task as LaTeX."""
-    from head_patching.reporting.tables import TASK_TABLES, write_tables
+    """Write every LaTeX table that is about one task."""
+    from head_patching.reporting.chapter import write_tables
 
-    results = read_experiment(experiment, model_folder, validation, provenance)
-    write_tables(results, TASK_TABLES, out)
+    tables = chapter_tables([experiment], model_folder, validation, provenance)
+    write_tables(tables, out, task=tables.tasks[0])

@@ -1,12 +1,13 @@
-"""The results of one experiment, found in its folder under their usual names."""
+"""The results that the chapter is made from, found in the folders of a build."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from head_patching.reporting.sources import Results
+    from head_patching.reporting.sources import TablesInFolders
 
 Experiment = Annotated[
     Path,
@@ -14,59 +15,50 @@ Experiment = Annotated[
 ]
 Experiments = Annotated[
     list[Path],
-    typer.Option(metavar="FOLDER", help="The same of each task; may be repeated."),
+    typer.Option(metavar="FOLDER", help="Folder of each task; may be repeated."),
+]
+Validation = Annotated[
+    Path,
+    typer.Option(metavar="FOLDER", help="Folder of scores.csv, in that of results."),
 ]
 Provenance = Annotated[
     Path, typer.Option(metavar="JSON", help="Collected records (record-provenance).")
 ]
 
-TABLES = (
-    "attribution",
-    "behaviour",
-    "effects",
-    "effects_by_position",
-    "evidence",
-    "roles",
-    "role_criteria",
-    "role_stability",
-    "self_check",
-    "weight_agreement",
-    "weight_pairs",
-    "composition_edges",
-    "published_heads",
-)
-VALIDATION_TABLES = ("scores", "null_models")
-MODEL_TABLES = ("overlap", "repetition", "weights", "replication")
-MODEL_TABLES += ("role_agreement", "role_disagreements", "published_roles")
-MODEL_TABLES += ("models", "model_roles")
 
-Validation = Annotated[
-    Path, typer.Option(metavar="FOLDER", help="Folder of summarise-validation.")
-]
+def chapter_tables(
+    experiments: Sequence[Path], model_folder: Path, validation: Path, provenance: Path
+) -> "TablesInFolders":
+    """The tables of the chapter, each read when it is needed.
 
+    Parameters
+    ----------
+    experiments
+        The folder of each task's experiment; its prompt pairs say which task it is.
+    model_folder
+        The prepared model of the chapter, in the folder of that model's results.
+    validation, provenance
+        Where the folder of all results has them.
 
-def read_experiment(
-    experiment: Path, model_folder: Path, validation: Path, provenance: Path
-) -> "Results":
-    """Everything that tables and numbers are made from."""
-    from head_patching.reporting.sources import read_results
+    Raises
+    ------
+    ValueError
+        When the two are not of the same folder of results.
+    """
+    from head_patching.files.register import TABLES, Folders
+    from head_patching.files.tables import read_table
+    from head_patching.reporting.sources import TablesInFolders
+    from head_patching.tasks import tasks
 
-    return read_results(
-        **{name: experiment / f"{name}.csv" for name in TABLES},
-        **{name: validation / f"{name}.csv" for name in VALIDATION_TABLES},
-        **{name: model_folder.parent / f"{name}.csv" for name in MODEL_TABLES},
-        self_check_summary=experiment / "self_check.json",
-        pairs=experiment / "pairs.jsonl",
-        model=model_folder / "model.json",
-        provenance=provenance,
-    )
-
-
-def read_experiments(
-    experiments: list[Path], model_folder: Path, validation: Path, provenance: Path
-) -> "list[Results]":
-    """The same for the experiments of several tasks."""
-    return [
-        read_experiment(experiment, model_folder, validation, provenance)
-        for experiment in experiments
-    ]
+    pairs = TABLES["pairs"].file
+    folders = {
+        read_table("pairs", folder / pairs).header["task"]: folder
+        for folder in experiments
+    }
+    corruptions = [name for task in tasks().values() for name in task.corruptions]
+    chapter = Folders(provenance.parent, model_folder.parent, folders)
+    for table, given in (("scores", validation), ("provenance", provenance)):
+        path = chapter.path(table)
+        if given not in (path, path.parent):
+            raise ValueError(f"{given} is not of the same results as {provenance}")
+    return TablesInFolders(chapter, corruptions)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from head_patching.commands.whole_build import Build, read_build
+
 SHOWN = 12  # digits of a checksum
 
 
@@ -13,22 +15,25 @@ def trace(
         list[str],
         typer.Argument(metavar="KEY...", help=r"As in the text: \result{KEY}."),
     ],
-    results: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Folder of a whole build.")
-    ] = Path("results"),
+    results: Build = Path("results"),
 ) -> None:
-    """Print a number's value, the files it was computed from, and what made them."""
+    """Print a number's value, its function, its files, and what made these."""
+    from head_patching.files.recorded import noting_changed_files
     from head_patching.files.records import read_record
-    from head_patching.files.tables import read_words
+    from head_patching.files.tables import read_table
+    from head_patching.reporting.chapter import chapter_numbers
     from head_patching.reporting.origins import origins
 
-    numbers = read_words(results / "numbers.csv", ["key", "text", "exact", "files"])
+    numbers = read_table("numbers", results / "numbers.csv")
     provenance = read_record(results / "provenance.json", ["runs", "rules"])
+    with noting_changed_files():  # `verify` names them
+        functions = chapter_numbers(read_build(results))
     for key in keys:
         row, files = origins(key, numbers, provenance)
         typer.echo(f"{key} = {row['text']}")
         if row["exact"]:
             typer.echo(f"  rounded from  {row['exact']}")
+        typer.echo(f"  given by      {functions[key].function}")
         for each in files:
             typer.echo(f"  computed from {each.file}")
             typer.echo(f"    rule        {each.rule or 'none'}")

@@ -19,21 +19,21 @@ def update_reference(
     from head_patching.files.tables import read_csv, read_words
     from head_patching.files.writing import write_csv, write_json
     from head_patching.reporting import claims
-    from head_patching.reporting.numbers import numbers_table, sourced_numbers
+    from head_patching.reporting.chapter import chapter_numbers, numbers_table
 
-    found = read_build(results)
+    tables = read_build(results)
     keys = {
         key
         for claim in claims.read_claims(reference / "claims.yaml")
         for key in claim.keys
     }
-    values = numbers_table(sourced_numbers(found))
+    values = numbers_table(chapter_numbers(tables))
     missing = sorted(keys - set(values["key"]))
     if missing:
         raise ValueError(f"{results} has no number {missing[0]!r}, which a claim names")
     values = values.loc[values["key"].isin(keys), ["key", "text", "exact"]]
-    effects = claims.effects_by_head(found)
-    settings = found[0].provenance["settings"]
+    effects = claims.effects_by_head(tables.by_task("effects"))
+    settings = tables.table("provenance")["settings"]
     old_values, old_effects, old_settings = {}, effects.head(0), {}
     if (reference / "values.csv").is_file():
         words = read_words(reference / "values.csv", ["key", "text", "exact"], FROM_GIT)

@@ -35,24 +35,27 @@ def verify(
     from head_patching.files.tables import read_csv, read_words
     from head_patching.files.writing import write_csv
     from head_patching.reporting import claims
-    from head_patching.reporting.numbers import numbers_table, sourced_numbers
+    from head_patching.reporting.chapter import chapter_numbers, numbers_table
 
     # A changed result is to be judged by the claims it breaks, and named as well.
     with noting_changed_files() as changed:
-        found = read_build(results)
-    settings = read_record(reference / "settings.json", again=FROM_GIT)
-    others = claims.other_settings(settings, found[0].provenance["settings"])
-    if others:
-        raise ValueError(
-            f"{results} was not made with the settings of {reference}: "
-            f"{'; '.join(others)}"
-        )
+        tables = read_build(results)
+        expected = read_record(reference / "settings.json", again=FROM_GIT)
+        obtained = tables.table("provenance")["settings"]
+        others = claims.other_settings(expected, obtained)
+        if others:
+            raise ValueError(
+                f"{results} was not made with the settings of {reference}: "
+                f"{'; '.join(others)}"
+            )
+        numbers = numbers_table(chapter_numbers(tables))
+        effects = claims.effects_by_head(tables.by_task("effects"))
     table = claims.verify(
         claims.read_claims(reference / "claims.yaml"),
         read_words(reference / "values.csv", ["key", "text", "exact"], FROM_GIT),
-        numbers_table(sourced_numbers(found)),
+        numbers,
         read_csv(reference / "effects.csv", again=FROM_GIT),
-        claims.effects_by_head(found),
+        effects,
     )
     if out is not None:
         write_csv(out, table)

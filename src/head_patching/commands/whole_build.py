@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from head_patching.commands.experiment import read_experiments
+from head_patching.commands.experiment import chapter_tables
 from head_patching.models.registry import short_name
 
 if TYPE_CHECKING:
-    from head_patching.reporting.sources import Results
+    from head_patching.reporting.sources import TablesInFolders
 
 Build = Annotated[
     Path, typer.Option(metavar="FOLDER", help="The folder of a whole build.")
 ]
 
 
-def read_build(folder: Path) -> "list[Results]":
-    """The chapter's results, of every task.
+def read_build(folder: Path) -> "TablesInFolders":
+    """The tables of the chapter, each read when it is needed.
 
     Raises
     ------
@@ -44,6 +44,6 @@ def read_build(folder: Path) -> "list[Results]":
             raise ValueError(f"{provenance}: its settings name {named}: {AGAIN}")
     model = folder / short_name(models[0])
     experiments = [model / task / value for task, value in corruptions.items()]
-    return read_experiments(
+    return chapter_tables(
         experiments, model / "model", folder / "validation", provenance
     )

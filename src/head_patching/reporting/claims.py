@@ -2,7 +2,7 @@
 
 A claim is one or several numbers of the text, or the effects of all heads of a task. It
 holds when each number lies within its tolerance of the reference, and words, names and
-counts are the same. Nothing typeset is compared: numbers are computed anew from the
+counts are the same. Nothing typeset is compared: numbers are computed again from the
 result files, unrounded.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from head_patching.files.columns import HEAD
-from head_patching.reporting.sources import Results
+from head_patching.files.register import HEAD
+from head_patching.terms import head_name
 
 # Settings that say how results are computed, not what is computed.
 WITHOUT_EFFECT = ("threads", "pairs_per_file", "shards")
@@ -29,7 +29,7 @@ class Claim:
     """What is claimed, where the chapter says it, and how exactly it must come out.
 
     `keys` are those of numbers; a claim on all heads names its `task` instead.
-    `within` is the tolerance, 0 where the very same is asked for.
+    `within` is the tolerance, 0 where the values must be equal.
     """
 
     id: str
@@ -46,8 +46,8 @@ def read_claims(path: Path) -> list[Claim]:
     Raises
     ------
     ValueError
-        When the file is none of claims, a claim lacks a field or has one too many,
-        names a tolerance that is not listed, or has the id of another.
+        When the file does not hold claims, or a claim lacks a field, has one too
+        many, names a tolerance that is not listed or has the id of another claim.
     """
     try:
         table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -85,19 +85,18 @@ def read_claims(path: Path) -> list[Claim]:
     return claims
 
 
-def effects_by_head(results: Sequence[Results]) -> pd.DataFrame:
-    """Effects of all heads in all experiments, one column per direction and type.
+def effects_by_head(effects_by_task: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Effects of all heads on all tasks, one column per direction and type.
 
     Columns: task, layer, head, then `denoising_output` and so on.
     """
     tables = []
-    for of_task in results:
-        effects = of_task.effects
+    for task, effects in effects_by_task.items():
         kind = effects["direction"] + "_" + effects["patch_type"]
         wide = effects.assign(kind=kind).pivot(
             index=HEAD, columns="kind", values="effect"
         )
-        tables.append(wide.reset_index().assign(task=of_task.task))
+        tables.append(wide.reset_index().assign(task=task))
     table = pd.concat(tables, ignore_index=True)
     kinds = sorted(set(table.columns) - set(HEAD_KEY))
     return table[[*HEAD_KEY, *kinds]].rename_axis(columns=None)
@@ -206,7 +205,7 @@ def compare_effects(
         return nothing | {"difference": float("inf")}
     worst = change.idxmax()
     _, layer, head, kind = worst
-    name = f"L{layer}H{head} {kind.replace('_', ' ')}"
+    name = f"{head_name(layer, head)} {kind.replace('_', ' ')}"
     return {
         "expected": f"{name} {first.loc[worst]:.6f}",
         "obtained": f"{name} {second.loc[worst]:.6f}",

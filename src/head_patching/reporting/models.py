@@ -2,21 +2,22 @@
 
 import pandas as pd
 
-from head_patching.reporting.head_numbers import Numbers, flag, number_word
+from head_patching.reporting.discovery import latex_table, numbers
+from head_patching.reporting.keys import Numbers, effect_text, flag, number_word
 from head_patching.reporting.rounding import (
     MISSING,
     escape,
     format_number,
     format_percent,
-    head_name,
     join_names,
     math_mode,
 )
-from head_patching.reporting.sources import ROLES, UNDECIDED, Results
+from head_patching.reporting.select import in_circuit_order
 from head_patching.reporting.tabular import interval_cell, tabular
+from head_patching.reporting.tasks import TASKS
+from head_patching.terms import head_name
 
-TASKS = ("ioi", "induction")
-# What is compared: key -> column, and how it is printed.
+# Quantities that are compared: key -> column.
 EXTREMES = {
     "logit-diff": "logit_diff",
     "share": "denoising_share",
@@ -24,46 +25,44 @@ EXTREMES = {
 }
 
 
-def comparison_numbers(results: Results) -> Numbers:
+@numbers
+def comparison_numbers(models: pd.DataFrame, model_roles: pd.DataFrame) -> Numbers:
     """How many models, and on each task the extremes and the roles they share."""
-    table = results.models
-    names = list(dict.fromkeys(table["model"]))
-    numbers = {
+    names = list(dict.fromkeys(models["model"]))
+    found = {
         "models/several": flag(len(names) > 1),
         "models/n": number_word(len(names)),
         "models/names": escape(join_names(names, most=len(names))),
     }
     for task in TASKS:
-        rows = table[table["task"] == task]
+        rows = models[models["task"] == task]
         for key, column in EXTREMES.items():
-            numbers |= extremes(f"models/{task}/{key}", rows, column)
-        numbers |= shared_roles(f"models/{task}/roles", results, task)
-    return numbers
+            found |= extremes(f"models/{task}/{key}", rows, column)
+        roles = model_roles[model_roles["task"] == task]
+        found |= shared_roles(f"models/{task}/roles", roles, len(names))
+    return found
 
 
 def extremes(key: str, rows: pd.DataFrame, column: str) -> Numbers:
     """The lowest and the highest value, and which models have them."""
-    numbers: Numbers = {}
+    found: Numbers = {}
     ranked = rows.dropna(subset=[column]).sort_values(column, kind="stable")
     for place, chosen in (("lowest", ranked.head(1)), ("highest", ranked.tail(1))):
         value, name = MISSING, MISSING
         if not chosen.empty:
             row = chosen.iloc[0]
             name, number = escape(row["model"]), row[column]
-            value = math_mode(format_number(number, 2, sign=True))
+            value = effect_text(number)
             if column != EXTREMES["logit-diff"]:
                 value = format_percent(number)
-        numbers |= {f"{key}/{place}": value, f"{key}/{place}-model": name}
-    return numbers
+        found |= {f"{key}/{place}": value, f"{key}/{place}-model": name}
+    return found
 
 
-def shared_roles(key: str, results: Results, task: str) -> Numbers:
+def shared_roles(key: str, model_roles: pd.DataFrame, n_models: int) -> Numbers:
     """The roles that every model has heads of, and those that only some have."""
-    n_models = results.models["model"].nunique()
-    table = results.model_roles
-    held = table[(table["task"] == task) & (table["role"] != UNDECIDED)]
-    counts = held.groupby("role")["model"].nunique()
-    order = [*(r for r in ROLES if r in counts), *sorted(set(counts.index) - {*ROLES})]
+    counts = model_roles.groupby("role")["model"].nunique()
+    order = in_circuit_order({*counts.index})
     in_all = [role for role in order if counts[role] == n_models]
     in_some = [role for role in order if counts[role] < n_models]
     return {
@@ -74,10 +73,11 @@ def shared_roles(key: str, results: Results, task: str) -> Numbers:
     }
 
 
-def models_table(results: Results) -> str:
+@latex_table
+def models_table(models: pd.DataFrame) -> str:
     """Behaviour and important heads of every model; by task, then model as given."""
     rows, previous = [], None
-    for row in results.models.itertuples():
+    for row in models.itertuples():
         rows.append(
             [
                 group_name(row.task, previous),
@@ -109,26 +109,25 @@ def important_cells(row: object, direction: str) -> list[str]:
     ]
 
 
-def model_roles_table(results: Results) -> str:
+@latex_table
+def model_roles_table(models: pd.DataFrame, model_roles: pd.DataFrame) -> str:
     """Heads of every role; by task, role from the answer backwards, model as given."""
-    table, rows, previous = results.model_roles, [], None
-    models = list(dict.fromkeys(results.models["model"]))
-    for task in dict.fromkeys(table["task"]):
-        of_task = table[table["task"] == task]
-        found = set(of_task["role"]) - {*ROLES, UNDECIDED}
-        for role in (*ROLES, *sorted(found)):
+    rows, previous = [], None
+    names = list(dict.fromkeys(models["model"]))
+    for task, of_task in model_roles.groupby("task", sort=False):
+        for role in in_circuit_order({*of_task["role"]}):
             held = of_task[of_task["role"] == role]
-            for model in models if len(held) else ():
+            for model in names:
                 heads = held[held["model"] == model]
-                names = [head_name(h.layer, h.head) for h in heads.itertuples()]
+                shown = [head_name(h.layer, h.head) for h in heads.itertuples()]
                 rows.append(
                     [
                         group_name(task, previous),
-                        escape(role) if model == models[0] else "",
+                        escape(role) if model == names[0] else "",
                         escape(model),
                         str(len(heads)),
                         format_number(heads["depth"].mean()),
-                        join_names(names) or MISSING,
+                        join_names(shown) or MISSING,
                     ]
                 )
                 previous = task

@@ -1,14 +1,19 @@
-"""Numbers of the replication: what is published of the model, beside what was measured.
+"""Published values of the model beside measured ones: numbers and a table.
 
-Keys say which setting of the begin-of-sequence token is meant: `own` is that of the
-whole chapter, `other` the other one. They are there for every model; of one that nobody
+Keys name the setting of the begin-of-sequence token: `own` is that of the whole
+chapter, `other` the other one. Every model has all keys; of a model that nobody
 described `replication/present` is false and values are dashes.
 """
 
 import pandas as pd
 
-from head_patching.files.columns import HEAD
-from head_patching.reporting.head_numbers import Numbers, counted, flag, number_word
+from head_patching.reporting.discovery import latex_table, numbers
+from head_patching.reporting.keys import Numbers, flag, number_word
+from head_patching.reporting.role_agreement import (
+    TOKENS,
+    agreement_numbers,
+    difference_numbers,
+)
 from head_patching.reporting.rounding import (
     MISSING,
     format_interval,
@@ -16,50 +21,61 @@ from head_patching.reporting.rounding import (
     join_names,
     math_mode,
 )
-from head_patching.reporting.sources import Results
-from head_patching.reporting.tabular import criterion_name
+from head_patching.reporting.tabular import (
+    INTERVAL,
+    criterion_name,
+    interval_cell,
+    tabular,
+)
+from head_patching.terms import Role
 
-SIDES = {"own": 1, "other": 0}
-# Rows of heads that have the role here; all others are of heads that are published.
+SETTINGS = {"own": 1, "other": 0}
+SIGNS = {"=": "", ">": "> ", "<": "< "}
+VERDICTS = {1.0: "yes", 0.0: "no"}
+
+# Rows about the heads that have the role here; all others are about published heads.
 FOUND = "found"
-ALL_ROLES = "all roles"
 
-# What the text quotes: key -> criterion and role of the row.
+# Values in the text: key -> criterion and role of the row.
 QUOTED = {
     "logit-diff": ("logit_diff", ""),
     "accuracy": ("accuracy", ""),
     "probability": ("probability", ""),
-    "name-movers": ("attention.END.IO", "name mover"),
-    "s-inhibition": ("attention.END.S2", "S-inhibition"),
-    "copying": ("copy_score", "name mover"),
+    "name-movers": ("attention.END.IO", Role.NAME_MOVER),
+    "s-inhibition": ("attention.END.S2", Role.S_INHIBITION),
+    "copying": ("copy_score", Role.NAME_MOVER),
 }
 
 
-def replication_numbers(results: Results) -> Numbers:
+@numbers
+def replication_numbers(
+    replication: pd.DataFrame,
+    role_agreement: pd.DataFrame,
+    role_disagreements: pd.DataFrame,
+) -> Numbers:
     """Published values, ours with intervals, and the agreement of roles."""
-    numbers: Numbers = {"replication/present": flag(not results.replication.empty)}
-    own_rows = results.replication[results.replication["own"] == 1]
+    found: Numbers = {"replication/present": flag(not replication.empty)}
+    own_rows = replication[replication["own"] == 1]
     for key, quantity in QUOTED.items():
         rows = of_quantity(own_rows, *quantity)
         published = rows["published"].head(1).map(published_text)
-        numbers[f"replication/published/{key}"] = next(iter(published), MISSING)
-    for side, own in SIDES.items():
-        values = results.replication[results.replication["own"] == own]
-        numbers |= value_numbers(f"replication/{side}", values)
-        roles = results.role_agreement[results.role_agreement["own"] == own]
-        numbers |= agreement_numbers(f"replication/{side}/roles", roles)
-        heads = results.role_disagreements
-        numbers |= difference_numbers(
-            f"replication/{side}/roles", heads[heads["own"] == own]
+        found[f"replication/published/{key}"] = next(iter(published), MISSING)
+    for setting, own in SETTINGS.items():
+        values, roles, heads = (
+            table[table["own"] == own]
+            for table in (replication, role_agreement, role_disagreements)
         )
-    return numbers
+        found |= value_numbers(f"replication/{setting}", values)
+        found |= agreement_numbers(f"replication/{setting}/roles", roles)
+        found |= difference_numbers(f"replication/{setting}/roles", heads)
+    return found
 
 
 def value_numbers(key: str, rows: pd.DataFrame) -> Numbers:
     """How many published values agree in one setting, which do not, some of ours."""
     published = rows[(rows["heads"] != FOUND) & rows["agrees"].notna()]
     outside = published[published["agrees"] == 0]
-    numbers = {
+    found = {
         f"{key}/with-bos": flag((rows["prepend_bos"] == 1).any()),
         f"{key}/n-compared": number_word(len(published)),
         f"{key}/n-agree": number_word(int(published["agrees"].sum())),
@@ -72,9 +88,9 @@ def value_numbers(key: str, rows: pd.DataFrame) -> Numbers:
     for name, quantity in QUOTED.items():
         of_both = of_quantity(rows, *quantity)
         is_found = of_both["heads"] == FOUND
-        numbers |= quoted(f"{key}/{name}", of_both[~is_found])
-        numbers |= quoted(f"{key}/{name}/of-found", of_both[is_found])
-    return numbers
+        found |= quoted(f"{key}/{name}", of_both[~is_found])
+        found |= quoted(f"{key}/{name}/of-found", of_both[is_found])
+    return found
 
 
 def of_quantity(rows: pd.DataFrame, criterion: str, role: str) -> pd.DataFrame:
@@ -83,42 +99,17 @@ def of_quantity(rows: pd.DataFrame, criterion: str, role: str) -> pd.DataFrame:
 
 
 def quoted(key: str, rows: pd.DataFrame) -> Numbers:
-    """One value with its interval, dashes where there is none."""
+    """One value with its interval; dashes where it was not measured."""
     measured = rows.dropna(subset=["value"])
     if measured.empty:
-        numbers = {key: MISSING, f"{key}-interval": MISSING}
-        return numbers | {f"{key}/measured": flag(False)}
+        found = {key: MISSING, f"{key}-interval": MISSING}
+        return found | {f"{key}/measured": flag(False)}
     row = measured.iloc[0]
     return {
         key: math_mode(format_number(row["value"])),
         f"{key}-interval": math_mode(format_interval(row["ci_low"], row["ci_high"])),
         f"{key}/measured": flag(True),
     }
-
-
-def agreement_numbers(key: str, rows: pd.DataFrame) -> Numbers:
-    """Precision, recall and kappa over all roles of one setting."""
-    names = ("precision", "recall", "kappa")
-    over_all = rows[rows["role"] == ALL_ROLES]
-    if over_all.empty:
-        shown = (*names, "kappa-interval", "n-published", "n-found", "n-both")
-        return {f"{key}/{name}": MISSING for name in shown}
-    row = over_all.iloc[0]
-    numbers = {f"{key}/{name}": math_mode(format_number(row[name])) for name in names}
-    interval = format_interval(row["kappa_low"], row["kappa_high"])
-    numbers[f"{key}/kappa-interval"] = math_mode(interval)
-    for name in ("published", "found", "both"):
-        numbers[f"{key}/n-{name}"] = str(int(row[name]))
-    return numbers
-
-
-def difference_numbers(key: str, rows: pd.DataFrame) -> Numbers:
-    """The heads to which only one side gives a role."""
-    numbers: Numbers = {}
-    for name, side in (("missed", "published"), ("added", "measured")):
-        heads = rows[rows["side"] == side].drop_duplicates(HEAD)
-        numbers |= counted(f"{key}/{name}", heads[HEAD])
-    return numbers
 
 
 def quantity_name(row: object) -> str:
@@ -142,3 +133,56 @@ def quantity_name(row: object) -> str:
 def published_text(value: float) -> str:
     """A published value with as many digits as were published, two at least."""
     return format_number(value, 2 if round(value, 2) == value else 3)
+
+
+@latex_table
+def replication_table(replication: pd.DataFrame) -> str:
+    """Published values beside ours, the chapter's own setting first; in given order.
+
+    A value of published heads is followed by that of the heads that have the role here.
+    """
+    keys = ["criterion", "role", "heads"]
+    own_first = replication.sort_values("own", ascending=False)
+    settings = own_first["prepend_bos"].unique().tolist()
+    rows = []
+    for _, of_both in replication.groupby(keys, sort=False):
+        first = of_both.iloc[0]
+        found = first["heads"] == FOUND
+        shown = f"{SIGNS[first['comparison']]}{published_text(first['published'])}"
+        rows.append(
+            [
+                r"\quad of heads found here" if found else heading(first),
+                "" if found else math_mode(shown),
+                *(cell for bos in settings for cell in value_cells(of_both, bos)),
+            ]
+        )
+    columns = ["Quantity", "Published"]
+    for number, bos in enumerate(settings):
+        pad = " " * number  # headings may not be equal
+        columns += [f"{TOKENS[bos].capitalize()}", f"interval{pad}", f"agrees{pad}"]
+    if not rows:
+        rows, columns = [["none", MISSING]], columns[:2]
+    wide = r">{\raggedright\arraybackslash}p{4.6cm}"
+    setting = f"r{INTERVAL}l"
+    frame = pd.DataFrame(rows, columns=columns)
+    return tabular(frame, f"@{{}}{wide}r{setting * len(settings)}@{{}}")
+
+
+def heading(row: pd.Series) -> str:
+    """A quantity, and of how many heads it is the mean."""
+    name = quantity_name(row)
+    return f"{name}, {row['n_heads']} heads" if row["heads"] == "published" else name
+
+
+def value_cells(of_both: pd.DataFrame, bos: int) -> list[str]:
+    """Value, interval and verdict in one setting; of heads found here, how many."""
+    row = of_both[of_both["prepend_bos"] == bos].iloc[0]
+    if pd.isna(row["value"]):
+        return [MISSING, "no heads", ""]
+    verdict = VERDICTS.get(row["agrees"], MISSING)
+    n_heads = f" ({row['n_heads']})" if row["heads"] == FOUND else ""
+    return [
+        math_mode(format_number(row["value"])) + n_heads,
+        interval_cell(row["ci_low"], row["ci_high"], 2),
+        verdict,
+    ]

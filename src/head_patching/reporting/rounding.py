@@ -1,14 +1,14 @@
 """The one place in which numbers are rounded and written out.
 
-Effects always carry their sign, also +. What rounds to zero has none, so that no table
-says -0.00. A missing number is a dash.
+Effects always have their sign, also +. A number that rounds to zero has no sign, so
+that no table says -0.00. A missing number is a dash.
 """
 
 import math
 
 MISSING = "--"
 EFFECT_DIGITS = 3
-SMALL_P = 1e-3  # smaller p-values are not told apart
+SMALL_P = 1e-3  # smaller p-values are printed as below this bound
 
 
 class Rounded(str):
@@ -34,12 +34,12 @@ class Listed(str):
 
 
 def listed_names(text: str) -> tuple[str, ...]:
-    """All names of a printed list; nothing for any other text."""
+    """All names of a printed list; empty for any other text."""
     return text.names if isinstance(text, Listed) else ()
 
 
 def exact_values(text: str) -> tuple[float, ...]:
-    """What a printed number was rounded from; nothing for a count, a name or a word."""
+    """The values of a printed number before rounding; empty for a count or a word."""
     return text.exact if isinstance(text, Rounded) else ()
 
 
@@ -107,11 +107,6 @@ def math_mode(text: str) -> str:
     if text == MISSING:
         return text
     return Rounded(rf"\ensuremath{{{text}}}", *exact_values(text))
-
-
-def head_name(layer: int, head: int) -> str:
-    """The field's name of a head, L9H6."""
-    return f"L{int(layer)}H{int(head)}"
 
 
 def join_names(names: list[str], most: int = 8) -> str:

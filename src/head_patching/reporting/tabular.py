@@ -12,22 +12,26 @@ from head_patching.reporting.rounding import (
     format_number,
     math_mode,
 )
+from head_patching.terms import Role
+
+# Between a value and its interval. (pandas cuts a column format at ; and :)
+INTERVAL = r"@{\hspace{0.4em}}l"
 
 COMPARISONS = {">=": r"\ge", "<=": r"\le"}
 QUANTITIES = {
     "": "",
     "|x|": "size",
     "robust z": r"robust $z$",
-    "effect": "told from zero,",
+    "effect": "significant,",
 }
 
 # Kinds of paths in the order in which circuits are traced: the role of the heads at
 # which they end, and where they lead. Others are shown after them, by their criterion.
-PATHS = {
+PATHS: dict[str, tuple[str | None, str]] = {
     "path.logits": (None, "to the logits"),
-    "path.name_mover_queries": ("name mover", "to name movers' queries"),
-    "path.s_inhibition_values": ("S-inhibition", "to S-inhibition values"),
-    "path.induction_keys": ("induction", "to induction keys"),
+    "path.name_mover_queries": (Role.NAME_MOVER, "to name movers' queries"),
+    "path.s_inhibition_values": (Role.S_INHIBITION, "to S-inhibition values"),
+    "path.induction_keys": (Role.INDUCTION, "to induction keys"),
 }
 
 # Criteria whose names alone would say too little.
@@ -116,10 +120,10 @@ def paths_among(criteria: Iterable[str]) -> list[str]:
 
 
 def condition_text(comparison: str, threshold: float) -> str:
-    r"""What is asked of a criterion, as LaTeX: `|x| >=` 0.5 is size $\ge 0.5$."""
+    r"""A criterion's condition as LaTeX: `|x| >=` and 0.5 give size $\ge 0.5$."""
     quantity, _, sign = comparison.rpartition(" ")
-    demand = rf"${COMPARISONS[sign]} {threshold:g}$"
-    return f"{QUANTITIES[quantity]} {demand}".strip()
+    bound = rf"${COMPARISONS[sign]} {threshold:g}$"
+    return f"{QUANTITIES[quantity]} {bound}".strip()
 
 
 def breakable(checksum: str, every: int = 16) -> str:

@@ -12,8 +12,8 @@ from head_patching.reporting.rounding import (
     MISSING,
     format_interval,
     format_number,
-    head_name,
 )
+from head_patching.terms import head_name
 
 BAR_WIDTH = 20
 

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pandas as pd
 
-from head_patching.reporting.head_numbers import Numbers, flag, number_word
+from head_patching.reporting.discovery import latex_table, numbers
+from head_patching.reporting.keys import Numbers, flag, number_word
 from head_patching.reporting.rounding import (
     MISSING,
     escape,
@@ -12,22 +13,23 @@ from head_patching.reporting.rounding import (
     format_number,
     math_mode,
 )
-from head_patching.reporting.sources import Results
 from head_patching.reporting.tabular import interval_cell, tabular
+from head_patching.terms import POOLED
 
 ARCHITECTURES = {"gpt2": "GPT-2", "llama": "Llama"}
 FIRST_TASK = "ioi"  # the others are named in the table
-NO_CIRCUIT = "all roles"  # what is left out of a model that has none
+NO_CIRCUIT = POOLED  # left out of a model that has no circuit
 MEASURES = ("precision", "recall")
 MODEL = ["architecture", "seed", "without"]
 
 
-def validation_table(results: Results) -> str:
+@latex_table
+def validation_table(scores: pd.DataFrame) -> str:
     """Precision and recall of roles at the default noise, by task and architecture.
 
     The task is named after the role, except the first.
     """
-    shown = results.scores[results.scores["is_default"] == 1]
+    shown = scores[scores["is_default"] == 1]
     rows = []
     for (task, role), of_role in shown.groupby(["task", "role"], sort=False):
         heading = role if task == FIRST_TASK else f"{role} ({task})"
@@ -60,7 +62,7 @@ def false_roles_text(cases: pd.DataFrame) -> str:
     """
     shown = []
     for without, of_model in cases.groupby("without"):
-        named = [text for text in of_model["heads"].dropna() if text]
+        named = [text for text in of_model["heads"] if text]
         found = Counter(
             head.partition(" ")[2] for text in named for head in text.split(", ")
         )
@@ -74,62 +76,71 @@ def false_roles_text(cases: pd.DataFrame) -> str:
     return "; ".join(shown)
 
 
-def validation_numbers(results: Results) -> Numbers:
+@numbers
+def validation_numbers(scores: pd.DataFrame, null_models: pd.DataFrame) -> Numbers:
     """How often roles are right, at the default noise, without noise, and at most."""
-    scores, nulls = results.scores, results.null_models
-    default = scores[scores["is_default"] == 1]
-    silent, loudest = scores[scores["noise"] == 0], scores["noise"].max()
-    analysed = nulls[nulls["refused"] == 0]
-    empty = nulls[nulls["without"] == NO_CIRCUIT]
-    n_empty_analysed = int((empty["refused"] == 0).sum())
-    n_seeds = int(scores["n_models"].max())
-    numbers = {
+    default, loudest = scores[scores["is_default"] == 1], scores["noise"].max()
+    silent = scores[scores["noise"] == 0]
+    n_levels, n_seeds = scores["noise"].nunique(), int(scores["n_models"].max())
+    names = [
+        ARCHITECTURES.get(name, name) for name in sorted(set(scores["architecture"]))
+    ]
+    found = {
         "validation/circuits": f"{number_word(n_seeds)} circuit" + "s" * (n_seeds != 1),
         "validation/one-seed": flag(n_seeds == 1),
-        "validation/n-noise-levels": number_word(scores["noise"].nunique()),
-        "validation/n-null-models": str(len(nulls.drop_duplicates(MODEL))),
+        "validation/n-noise-levels": number_word(n_levels),
+        "validation/several-noise-levels": flag(n_levels > 1),
         "validation/n-tasks": number_word(scores["task"].nunique()),
-        "validation/n-cases": str(len(nulls)),
-        "validation/n-refused": str(int(nulls["refused"].sum())),
+        "validation/silent/measured": flag(not silent.empty),
+        "validation/silent/exact": flag((silent[["fp", "fn"]] == 0).all(axis=None)),
+        "validation/default-noise": f"{default['noise'].max():g}",
+        "validation/default/exact": flag((default[["fp", "fn"]] == 0).all(axis=None)),
+        "validation/loudest-noise": f"{loudest:g}",
+        "validation/architectures": " and ".join(map(escape, names)),
+    }
+    for name, chosen in (
+        ("default", default),
+        ("loudest", scores[scores["noise"] == loudest]),
+    ):
+        for measure in MEASURES:
+            found |= _lowest_numbers(f"validation/{name}", chosen, measure)
+    return found | _null_numbers(null_models)
+
+
+def _lowest_numbers(key: str, scores: pd.DataFrame, measure: str) -> Numbers:
+    """The lowest precision or recall, its interval, and of which role it is."""
+    # Of several that are equally low, the one that is known least well.
+    columns = [measure, f"{measure}_low", f"{measure}_high"]
+    lowest = scores.dropna(subset=[measure]).sort_values(columns[:2]).head(1)
+    role, bounds = MISSING, [float("nan")] * 3
+    if len(lowest):
+        role, bounds = lowest["role"].iloc[0], lowest[columns].iloc[0].tolist()
+    value, low, high = bounds
+    return {
+        f"{key}/lowest-{measure}": math_mode(format_number(value, 2)),
+        f"{key}/lowest-{measure}-interval": math_mode(format_interval(low, high, 2)),
+        f"{key}/lowest-{measure}-role": escape(role),
+    }
+
+
+def _null_numbers(null_models: pd.DataFrame) -> Numbers:
+    """How often a role is found in models without its circuit."""
+    analysed = null_models[null_models["refused"] == 0]
+    empty = null_models[null_models["without"] == NO_CIRCUIT]
+    n_empty_analysed = int((empty["refused"] == 0).sum())
+    false_roles = analysed["false_roles"]
+    return {
+        "validation/n-null-models": str(len(null_models.drop_duplicates(MODEL))),
+        "validation/n-cases": str(len(null_models)),
+        "validation/n-refused": str(int(null_models["refused"].sum())),
         "validation/n-analysed": str(len(analysed)),
+        "validation/any-analysed": flag(len(analysed) > 0),
         "validation/n-empty": str(len(empty)),
         "validation/any-empty": flag(len(empty) > 0),
         "validation/empty-analysed/n-words": number_word(n_empty_analysed),
         "validation/empty-analysed/found": flag(n_empty_analysed > 0),
-        "validation/n-false-roles": str(int(analysed["false_roles"].sum())),
+        "validation/n-false-roles": str(int(false_roles.sum())),
         "validation/false-roles": escape(false_roles_text(analysed)),
-        "validation/any-false": flag(analysed["false_roles"].sum() > 0),
-        "validation/false-roles-per-model": format_number(
-            analysed["false_roles"].mean(), 2
-        ),
-        "validation/any-analysed": flag(len(analysed) > 0),
-        "validation/silent/measured": flag(not silent.empty),
-        "validation/silent/exact": flag((silent[["fp", "fn"]] == 0).all(axis=None)),
-        "validation/default-noise": f"{default['noise'].max():g}",
-        "validation/loudest-noise": f"{loudest:g}",
-        "validation/several-noise-levels": flag(scores["noise"].nunique() > 1),
+        "validation/any-false": flag(false_roles.sum() > 0),
+        "validation/false-roles-per-model": format_number(false_roles.mean(), 2),
     }
-    for name, chosen in (
-        ("default", default), ("loudest", scores[scores["noise"] == loudest])
-    ):  # fmt: skip
-        for measure in MEASURES:
-            # Of several that are equally low, the one that is known least well.
-            order = [measure, f"{measure}_low"]
-            lowest = chosen.dropna(subset=[measure]).sort_values(order).head(1)
-            value = lowest[measure].iloc[0] if len(lowest) else float("nan")
-            role = lowest["role"].iloc[0] if len(lowest) else MISSING
-            key = f"validation/{name}/lowest-{measure}"
-            numbers[key] = math_mode(format_number(value, 2))
-            bounds = [
-                lowest[f"{measure}_{end}"].iloc[0] if len(lowest) else float("nan")
-                for end in ("low", "high")
-            ]
-            numbers[f"{key}-interval"] = math_mode(format_interval(*bounds, 2))
-            numbers[f"{key}-role"] = escape(role)
-    wrong = default[["fp", "fn"]].to_numpy()
-    numbers["validation/default/exact"] = flag(not wrong.any())
-    names = [
-        ARCHITECTURES.get(name, name) for name in sorted(set(scores["architecture"]))
-    ]
-    numbers["validation/architectures"] = " and ".join(map(escape, names))
-    return numbers

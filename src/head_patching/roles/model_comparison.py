@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from head_patching.files.register import columns
+from head_patching.statistics import concentration
 from head_patching.terms import DIRECTIONS, NO_ROLE, UNDECIDED, WITHOUT_ROLE
 
 METRICS = ("logit_diff", "accuracy")
@@ -70,20 +70,13 @@ def summary(experiment: Experiment) -> dict[str, Any]:
         row |= {
             f"{direction}_important": important,
             f"{direction}_share": important / (n_layers * n_heads),
-            f"{direction}_concentration": concentration(effects["effect"]),
+            f"{direction}_concentration": concentration(effects["effect"].to_numpy()),
         }
     heads = experiment.roles.drop_duplicates(["layer", "head"])
     without = heads["role"].isin(WITHOUT_ROLE)
     row["n_with_role"] = int((~without).sum())
     row["n_undecided"] = int((heads["role"] == UNDECIDED).sum())
     return row
-
-
-def concentration(effects: pd.Series) -> float:
-    """The strongest twentieth's share of the summed |effect|; NaN where all are 0."""
-    sizes = effects.abs().sort_values(ascending=False)
-    top = sizes.head(max(1, round(len(sizes) / 20))).sum()
-    return float(top / sizes.sum()) if sizes.sum() > 0 else np.nan
 
 
 def roles_in_depth(experiments: Sequence[Experiment]) -> pd.DataFrame:

@@ -1,0 +1,123 @@
+"""Which functions give the text's numbers and the LaTeX tables: those that say so.
+
+`@numbers` marks a function that gives numbers of the text, `@latex_table` one that
+gives a LaTeX table. A function's parameters name the tables of results that it reads
+(`head_patching.files.register`); parameters with a default are no tables. Nobody lists
+these functions: they are found by their decorator in the modules of this folder, which
+are not imported for that, so that the workflow may look, too.
+
+A function that reads a table of one experiment, or takes `task`, is about one task: it
+is called for each, its keys begin with the task's name, and its LaTeX tables are in a
+folder of that name. Any other function is called once for the chapter.
+"""
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+from head_patching.files.register import BY_TASK, Scope, table_of
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+HERE = Path(__file__).parent
+SUFFIX = "_table"  # of functions, not of the files that they give
+
+
+def numbers(function: Decorated) -> Decorated:
+    """Mark a function whose result is numbers of the text, by key."""
+    return function
+
+
+def latex_table(function: Decorated) -> Decorated:
+    """Mark a function whose result is a LaTeX table; its file has the function's name.
+
+    `roles_table` gives `roles.tex`.
+    """
+    return function
+
+
+@dataclass(frozen=True)
+class Found:
+    """A marked function.
+
+    Parameters
+    ----------
+    module, name
+        Where it is: the module in this folder and the function's name.
+    parameters
+        Those without a default, in their order.
+    """
+
+    module: str
+    name: str
+    parameters: tuple[str, ...]
+
+    @property
+    def of_task(self) -> bool:
+        """Whether it is about one task."""
+        return any(map(is_of_task, self.parameters))
+
+    @property
+    def file(self) -> str:
+        """The name of a LaTeX table's file, without its suffix."""
+        return self.name.removesuffix(SUFFIX)
+
+    @property
+    def where(self) -> str:
+        """The function's full name, as `trace` prints it."""
+        return f"{__package__}.{self.module}.{self.name}"
+
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """The function itself; its module is imported."""
+        return getattr(import_module(f"{__package__}.{self.module}"), self.name)
+
+
+def is_of_task(parameter: str) -> bool:
+    """Whether a parameter is another one for each task.
+
+    Examples
+    --------
+    >>> [is_of_task(each) for each in ("roles", "roles_by_task", "scores", "task")]
+    [True, False, False, True]
+    """
+    if parameter == "task":
+        return True
+    table = table_of(parameter)
+    of_experiment = table is not None and table.scope == Scope.EXPERIMENT
+    return of_experiment and not parameter.endswith(BY_TASK)
+
+
+def marked(decorator: Callable[..., Any], folder: Path = HERE) -> list[Found]:
+    """The functions with a decorator in the modules of a folder, by file and line."""
+    return [
+        Found(path.stem, node.name, required_parameters(node))
+        for path in sorted(folder.glob("*.py"))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+        and any(ast.unparse(each) == decorator.__name__ for each in node.decorator_list)
+    ]
+
+
+def required_parameters(node: ast.FunctionDef) -> tuple[str, ...]:
+    """The parameters of a function that have no default."""
+    given = [*node.args.posonlyargs, *node.args.args]
+    without = given[: len(given) - len(node.args.defaults)]
+    keywords = [
+        each
+        for each, default in zip(
+            node.args.kwonlyargs, node.args.kw_defaults, strict=True
+        )
+        if default is None
+    ]
+    return tuple(each.arg for each in (*without, *keywords))
+
+
+def tables_read(functions: Iterable[Found]) -> list[str]:
+    """The tables that any of the functions reads, as their parameters name them."""
+    found = {name for each in functions for name in each.parameters if table_of(name)}
+    return sorted(found)

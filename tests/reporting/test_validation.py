@@ -1,0 +1,41 @@
+"""Table and numbers of the validation on planted models."""
+
+from head_patching.reporting.validation import validation_numbers, validation_table
+from tests.reporting.given import body
+
+
+def test_the_validation_shows_the_default_noise_alone(tables):
+    rows = body(validation_table(tables["scores"]))
+    assert len(rows) == 2 * (7 + 2)
+    assert rows[0] == [
+        "previous token", "GPT-2", "20", "19", "1",
+        r"0.98 \ensuremath{[0.88, 0.98]}", r"0.98 \ensuremath{[0.88, 0.98]}",
+    ]  # fmt: skip
+    assert rows[1][:2] == ["", "Llama"]
+    assert rows[14][:2] == ["previous token (induction)", "GPT-2"]
+
+
+def test_validation_numbers(tables):
+    numbers = tables.call(validation_numbers)
+    assert numbers["validation/circuits"] == "10 circuits"
+    assert numbers["validation/n-noise-levels"] == "three"
+    assert numbers["validation/default/lowest-recall"] == r"\ensuremath{0.98}"
+    assert numbers["validation/architectures"] == "GPT-2 and Llama"
+    assert numbers["validation/default/exact"] == "false"
+    assert numbers["validation/silent/exact"] == "true"
+    assert numbers["validation/loudest/lowest-precision"] == r"\ensuremath{0.96}"
+    assert numbers["validation/n-false-roles"] == "1"
+    assert numbers["validation/n-analysed"] == "5"
+    assert numbers["validation/false-roles-per-model"] == "0.20"
+    assert numbers["validation/n-refused"] == "5"
+
+
+def test_roles_that_nobody_planted(tables):
+    """One induction head where induction heads were left out; or no head at all."""
+    numbers = tables.call(validation_numbers)
+    said = "one time induction in models without induction"
+    assert numbers["validation/false-roles"] == said
+    nulls = tables["null_models"].assign(false_roles=0, heads="")
+    numbers = validation_numbers(tables["scores"], nulls)
+    assert numbers["validation/false-roles"] == ""
+    assert numbers["validation/any-false"] == "false"
