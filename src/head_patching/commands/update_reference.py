@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from head_patching.commands.verify import FROM_GIT, Reference
+from head_patching.commands.verify import Reference
 from head_patching.commands.whole_build import Build, read_build
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ def update_reference(
 ) -> None:
     """Write the values that `verify` compares with, and print what has changed."""
     from head_patching.files.records import read_record
-    from head_patching.files.tables import read_csv, read_words
     from head_patching.files.writing import write_csv, write_json
     from head_patching.reporting import claims
     from head_patching.reporting.chapter import chapter_numbers, numbers_table
@@ -36,10 +35,9 @@ def update_reference(
     settings = tables.table("provenance")["settings"]
     old_values, old_effects, old_settings = {}, effects.head(0), {}
     if (reference / "values.csv").is_file():
-        words = read_words(reference / "values.csv", ["key", "text", "exact"], FROM_GIT)
-        old_values = shown(words)
-        old_effects = read_csv(reference / "effects.csv", again=FROM_GIT)
-        old_settings = read_record(reference / "settings.json", again=FROM_GIT)
+        old_values = shown(claims.read_values(reference / "values.csv"))
+        old_effects = claims.read_effects(reference / "effects.csv")
+        old_settings = read_record(reference / "settings.json", again=claims.FROM_GIT)
     write_csv(reference / "values.csv", values)
     write_csv(reference / "effects.csv", effects)
     write_json(reference / "settings.json", settings)

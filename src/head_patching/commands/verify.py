@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-FROM_GIT = "restore it with git"
-
 Reference = Annotated[
     Path, typer.Option(metavar="FOLDER", help="claims.yaml, values.csv, effects.csv.")
 ]
@@ -32,15 +30,14 @@ def verify(
 
     from head_patching.files.recorded import noting_changed_files
     from head_patching.files.records import read_record
-    from head_patching.files.tables import read_csv, read_words
-    from head_patching.files.writing import write_csv
+    from head_patching.files.tables import write_table
     from head_patching.reporting import claims
     from head_patching.reporting.chapter import chapter_numbers, numbers_table
 
     # A changed result is to be judged by the claims it breaks, and named as well.
     with noting_changed_files() as changed:
         tables = read_build(results)
-        expected = read_record(reference / "settings.json", again=FROM_GIT)
+        expected = read_record(reference / "settings.json", again=claims.FROM_GIT)
         obtained = tables.table("provenance")["settings"]
         others = claims.other_settings(expected, obtained)
         if others:
@@ -52,13 +49,13 @@ def verify(
         effects = claims.effects_by_head(tables.by_task("effects"))
     table = claims.verify(
         claims.read_claims(reference / "claims.yaml"),
-        read_words(reference / "values.csv", ["key", "text", "exact"], FROM_GIT),
+        claims.read_values(reference / "values.csv"),
         numbers,
-        read_csv(reference / "effects.csv", again=FROM_GIT),
+        claims.read_effects(reference / "effects.csv"),
         effects,
     )
     if out is not None:
-        write_csv(out, table)
+        write_table("claims", out, table)
     console = Console()
     console.print(claims_table(table))
     for file in sorted({*changed}):

@@ -15,10 +15,13 @@ import pandas as pd
 import yaml
 
 from head_patching.files.register import HEAD
+from head_patching.files.tables import read_columns
 from head_patching.terms import head_name
 
 # Settings that say how results are computed, not what is computed.
 WITHOUT_EFFECT = ("threads", "pairs_per_file", "shards")
+
+FROM_GIT = "restore it with git"  # what to do about a damaged file of the reference
 
 FIELDS = ("id", "statement", "where", "tolerance")
 HEAD_KEY = ["task", *HEAD]
@@ -83,6 +86,17 @@ def read_claims(path: Path) -> list[Claim]:
     if twice:
         raise ValueError(f"{path}: claim {twice[0]!r} stands twice")
     return claims
+
+
+def read_values(path: Path) -> pd.DataFrame:
+    """The reference's numbers; columns: key, text, exact, as in `numbers_table`."""
+    return read_columns(path, dict.fromkeys(("key", "text", "exact"), str), FROM_GIT)
+
+
+def read_effects(path: Path) -> pd.DataFrame:
+    """The reference's effects of all heads, as `effects_by_head` gives them."""
+    known = {"task": str} | dict.fromkeys(HEAD, int)
+    return read_columns(path, known, FROM_GIT, others=float)
 
 
 def effects_by_head(effects_by_task: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
