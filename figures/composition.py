@@ -15,6 +15,7 @@ from figures.top_heads import role_handles
 from head_patching.reporting.composition import has_role
 from head_patching.terms import head_name
 
+TASK = "induction"  # the figure is of this task alone
 NAMED_ROLES = ("induction", "previous token")
 KIND = "k"
 LARGEST = 40  # edges that can still be told apart

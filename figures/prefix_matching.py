@@ -12,6 +12,7 @@ from figures.top_heads import role_handles
 from head_patching.reporting.prefix_matching import DIRECT, EFFECT, PREFIX_SCORE
 from head_patching.terms import head_name
 
+TASK = "induction"  # the figure is of this task alone
 EFFECTS = {
     EFFECT: "denoising effect of the output",
     DIRECT: "effect along the path to the logits",

@@ -9,6 +9,7 @@ from figures.command import figure_command
 from figures.style import TEXT_WIDTH
 from head_patching.reporting.weights import BEHIND_MLP, weight_name
 
+TASK = "induction"  # the figure is of this task alone
 ROLE = "induction"
 
 # Paul Tol's "bright" scheme, source as in style.py: one colour per criterion, and a

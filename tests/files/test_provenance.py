@@ -80,3 +80,22 @@ def test_collect_refuses_results_of_other_versions(record: Path) -> None:
     record.write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"was made with numpy 1\.0.*forceall"):
         provenance.collect([record], [], {}, {})
+
+
+def test_the_runs_before_a_run_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    inputs = {"pairs.jsonl": [], "x/run.nc": ["pairs.jsonl"], "x/other.nc": []}
+    inputs["effects.csv"] = ["x/run.nc", "pairs.jsonl"]
+    for name, read in inputs.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(name)
+        made = provenance.run_record("c", read, {})
+        provenance.write_record(made, name, [Path("pairs.jsonl")])
+    found = provenance.records_behind(["effects.run.json"])
+    assert [path.as_posix() for path in found] == [
+        "effects.run.json",
+        "pairs.run.json",
+        "x/run.run.json",
+    ]

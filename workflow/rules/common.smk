@@ -11,7 +11,9 @@ from pathlib import Path
 
 from head_patching.building.build_lock import take_lock
 from head_patching.building.configuration import check_config, check_noise, check_tasks
+from head_patching.building.figure_modules import figures
 from head_patching.building.project import project_files
+from head_patching.files import register
 from head_patching.files.writable import require_writable
 from head_patching.models.registry import FolderModel, find_source, short_names
 from head_patching.planted.circuit import DEFAULT_NOISE

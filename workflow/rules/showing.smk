@@ -25,48 +25,23 @@ def figure_labels(wildcards):
 def figure_tables(wildcards):
     """The tables that a figure is drawn from."""
     task = os.path.dirname(wildcards.figure)
-    return {name: table_path(name, task) for name in FIGURES[wildcards.figure]}
-
-
-def table_path(name, task):
-    """Where a table of the chapter lies."""
-    if name in VALIDATION:
-        return f"results/validation/{name}.csv"
-    if name in [*OF_MODEL, "published_roles", *REPLICATION, *COMPARISON]:
-        return f"{CHAPTER_MODEL}/{name}.csv"
-    return f"{CHAPTER[task]}/{name}.csv"
+    tables = FOLDERS.paths(FIGURES[wildcards.figure], task)
+    return {name: [path.as_posix() for path in paths] for name, paths in tables.items()}
 
 
 def task_results(task):
     """What a task's tables and numbers are made from."""
-    tables = [
-        "attribution",
-        "behaviour",
-        "effects",
-        "effects_by_position",
-        "evidence",
-        "roles",
-        "role_criteria",
-        "role_stability",
-        "self_check",
-        "scores",
-        "null_models",
-        "repetition",
-        "overlap",
-        "weights",
-        "weight_agreement",
-        "weight_pairs",
-        "composition_edges",
-        "published_heads",
-        "published_roles",
-        *REPLICATION,
-        *COMPARISON,
+    only_drawn = [
+        "attention_examples",
+        "circuit",
+        "confusion",
+        "weight_roc",
+        "composition",
     ]
-    return {name: table_path(name, task) for name in tables} | {
-        "summary": f"{CHAPTER[task]}/self_check.json",
-        "pairs": f"{CHAPTER[task]}/pairs.jsonl",
-        "model": f"{CHAPTER_MODEL}/model/model.json",
-        "provenance": "results/provenance.json",
+    return {
+        table.name: FOLDERS.path(table.name, task).as_posix()
+        for table in register.TABLES.values()
+        if table.file and table.name not in [*only_drawn, "numbers", "claims"]
     }
 
 
@@ -92,5 +67,5 @@ def figure_options(wildcards, input):
     """The tables that a figure is drawn from, as the options of its module."""
     tables = FIGURES[wildcards.figure]
     return " ".join(
-        repeat(f"--{name.replace('_', '-')}", [input[name]]) for name in tables
+        repeat(f"--{name.replace('_', '-')}", input.get(name)) for name in tables
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from head_patching.files.checksums import sha256_file
+from head_patching.files.recorded import recorded_files
 from head_patching.files.records import read_record
 from head_patching.files.writing import write_json
 
@@ -127,6 +128,34 @@ def write_record(
     write_json(record_path(result), record)
 
 
+def records_behind(records: Iterable[Path | str]) -> list[Path]:
+    """These run records, and those of all runs that made what their runs read."""
+    beside: dict[Path, dict[str, Path]] = {}
+    found: dict[Path, None] = {}
+    waiting = [Path(path) for path in records]
+    while waiting:
+        record = waiting.pop()
+        if record in found:
+            continue
+        found[record] = None
+        for path in map(Path, read_record(record, ["inputs"])["inputs"]):
+            folder = path.parent
+            if folder not in beside:
+                beside[folder] = records_in(folder)
+            if path.name in beside[folder]:
+                waiting.append(beside[folder][path.name])
+    return sorted(found)
+
+
+def records_in(folder: Path) -> dict[str, Path]:
+    """The run record of each file in a folder, by the file's name."""
+    return {
+        name: path
+        for path in sorted(folder.glob("*.run.json"))
+        for name in recorded_files(read_record(path))
+    }
+
+
 def collect(
     records: Iterable[Path | str],
     models: Iterable[Path | str],
@@ -137,6 +166,8 @@ def collect(
 
     Parameters
     ----------
+    records
+        Of the runs that made the chapter's tables; the runs before them are found.
     rules
         Which rule of the workflow makes a file, by the pattern of its path.
 
@@ -155,14 +186,14 @@ def collect(
     """
     runs: dict[str, Any] = {}
     packages = package_versions()
-    for path in map(Path, records):
+    for path in records_behind(records):
         record = read_record(path, ["command", "inputs", "packages"])
         made_with = record.pop("packages")
         for name, made in made_with.items():
             if packages.get(name) != made:
                 raise ValueError(
                     f"{path} was made with {name} {made}, but {packages.get(name)} is "
-                    "installed: build the results anew (snakemake --forceall)"
+                    "installed: build the results again (snakemake --forceall)"
                 )
         runs[relative(path)] = record
     described = {}

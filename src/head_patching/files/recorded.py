@@ -1,9 +1,10 @@
 """Whether a file is still the one that its run record was written for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from head_patching.files.checksums import sha256_file
 from head_patching.files.reading import AGAIN
@@ -57,9 +58,15 @@ def recorded_checksums(path: Path) -> Iterator[tuple[Path, object]]:
             if record.is_file():
                 raise
             continue  # removed since it was listed: a job is about to make it again
-        # A record's name may be that of several files, but for the suffix.
-        checksums = written.get("beside", {})
-        if "file" in written:
-            checksums = checksums | {written["file"]: written.get("sha256")}
+        checksums = recorded_files(written)
         if path.name in checksums:
             yield record, checksums[path.name]
+
+
+def recorded_files(record: Mapping[str, Any]) -> dict[str, object]:
+    """The files that a run wrote beside its record, each with its checksum."""
+    # A record's name may be that of several files, but for the suffix.
+    files = dict(record.get("beside", {}))
+    if "file" in record:
+        files[record["file"]] = record.get("sha256")
+    return files

@@ -285,6 +285,18 @@ def table_of(parameter: str) -> Table | None:
     return TABLES.get(parameter.removesuffix(BY_TASK))
 
 
+def is_of_task(parameter: str) -> bool:
+    """Whether a parameter is the table of one task, another one for each.
+
+    Examples
+    --------
+    >>> [is_of_task(each) for each in ("roles", "roles_by_task", "scores", "top")]
+    [True, False, False, False]
+    """
+    table = TABLES.get(parameter)
+    return table is not None and table.scope == Scope.EXPERIMENT
+
+
 def inputs(function: Callable[..., object]) -> tuple[str, ...]:
     """The parameters of a function that are tables, in their order."""
     return _tables_among(inspect.signature(function).parameters)
