@@ -30,3 +30,9 @@ def code_of_validation(wildcards):
 def code_of_figure(wildcards):
     """Files that a figure's module is made of."""
     return module_sources(figure_module(wildcards)) + LOCKS
+
+
+def code_with_functions(command, functions):
+    """Files of a subcommand and of the functions of `reporting` that it finds."""
+    modules = sorted({f"head_patching.reporting.{each.module}" for each in functions})
+    return code(command) + sum(map(module_sources, modules), [])

@@ -10,36 +10,17 @@ FOLDERS = register.Folders(
 # Each figure, and the tables that it is drawn from; a task's are in a folder of its name.
 FIGURES = figures(Path("figures"), list(config["tasks"]), len(config["models"]))
 
+# Functions that give numbers of the text, and LaTeX tables of a task or of no task.
+NUMBERS = discovery.marked(discovery.numbers)
+LATEX = discovery.marked(discovery.latex_table)
+TASK_LATEX = [each for each in LATEX if each.of_task]
+SHARED_LATEX = [each for each in LATEX if not each.of_task]
+
 TASK_TABLES = expand(
-    "results/tables/{{task}}/{table}.tex",
-    table=[
-        "attribution",
-        "behaviour",
-        "criteria",
-        "knock_out",
-        "paths",
-        "positions",
-        "role_evidence",
-        "roles",
-        "self_check",
-        "signals",
-        "top_heads",
-        "undecided",
-        "weight_agreement",
-        "weights",
-    ],
+    "results/tables/{{task}}/{table}.tex", table=[each.file for each in TASK_LATEX]
 )
 SHARED_TABLES = expand(
-    "results/tables/{table}.tex",
-    table=[
-        "model_roles",
-        "models",
-        "provenance",
-        "replication",
-        "role_agreement",
-        "role_disagreements",
-        "validation",
-    ],
+    "results/tables/{table}.tex", table=[each.file for each in SHARED_LATEX]
 )
 TABLES = expand(TASK_TABLES, task=config["tasks"]) + SHARED_TABLES
 

@@ -1,13 +1,13 @@
 rule verify:
     """Compare every claim of the chapter with the reference."""
     input:
-        results=chapter_results,
+        results=read_by(NUMBERS, CHAPTER),
         chapter=rules.typeset_chapter.output.pdf,
         claims="reference/claims.yaml",
         values=expand(
             "reference/{file}", file=["values.csv", "effects.csv", "settings.json"]
         ),
-        code=code("verify"),
+        code=code_with_functions("verify", NUMBERS),
     output:
         claims=report(
             "results/claims.csv",

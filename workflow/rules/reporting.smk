@@ -55,8 +55,8 @@ rule draw_figure:
 rule build_tables:
     """Write the tables of one task."""
     input:
-        unpack(results_of_task),
-        code=code("build-tables"),
+        results=read_for_tables,
+        code=code_with_functions("build-tables", TASK_LATEX),
     output:
         tables=TASK_TABLES,
         record="results/tables/{task}.run.json",
@@ -65,19 +65,17 @@ rule build_tables:
     benchmark:
         "logs/build_tables/{task}.tsv"
     params:
-        experiment=subpath(input.effects, parent=True),
-        model=subpath(input.model, parent=True),
+        options=results_of_task,
     shell:
-        "head-patching build-tables --experiment {params.experiment}"
-        " --model-folder {params.model} --validation results/validation"
-        " --provenance {input.provenance} --out results/tables/{wildcards.task} > {log} 2>&1"
+        "head-patching build-tables {params.options} --out results/tables/{wildcards.task}"
+        " > {log} 2>&1"
 
 
 rule build_shared_tables:
     """Write the tables that belong to no task."""
     input:
-        results=chapter_results,
-        code=code("build-shared-tables"),
+        results=read_by(SHARED_LATEX, CHAPTER),
+        code=code_with_functions("build-shared-tables", SHARED_LATEX),
     output:
         tables=SHARED_TABLES,
         record="results/tables.run.json",
@@ -86,7 +84,7 @@ rule build_shared_tables:
     benchmark:
         "logs/build_shared_tables.tsv"
     params:
-        options=chapter_options,
+        options=results_options(CHAPTER),
     shell:
         "head-patching build-shared-tables {params.options} --out results/tables"
         " > {log} 2>&1"
@@ -95,8 +93,8 @@ rule build_shared_tables:
 rule build_numbers:
     """Write every number that the text uses as a macro, and where it comes from."""
     input:
-        results=chapter_results,
-        code=code("build-numbers"),
+        results=read_by(NUMBERS, CHAPTER),
+        code=code_with_functions("build-numbers", NUMBERS),
     output:
         numbers="results/numbers.tex",
         table="results/numbers.csv",
@@ -106,7 +104,7 @@ rule build_numbers:
     benchmark:
         "logs/build_numbers.tsv"
     params:
-        options=chapter_options,
+        options=results_options(CHAPTER),
     shell:
         "head-patching build-numbers {params.options} --out {output.numbers}"
         " --out-table {output.table} > {log} 2>&1"

@@ -29,38 +29,35 @@ def figure_tables(wildcards):
     return {name: [path.as_posix() for path in paths] for name, paths in tables.items()}
 
 
-def task_results(task):
-    """What a task's tables and numbers are made from."""
-    only_drawn = [
-        "attention_examples",
-        "circuit",
-        "confusion",
-        "weight_roc",
-        "composition",
-    ]
-    return {
-        table.name: FOLDERS.path(table.name, task).as_posix()
-        for table in register.TABLES.values()
-        if table.file and table.name not in [*only_drawn, "numbers", "claims"]
-    }
+def read_by(functions, tasks):
+    """The files that functions read, of these tasks, and those that say what is read."""
+    parameters = discovery.tables_read(functions)
+    found = {FOLDERS.path("model"), FOLDERS.path("provenance")}
+    for task in tasks:
+        found.add(FOLDERS.path("pairs", task))
+        found |= {
+            path for each in FOLDERS.paths(parameters, task).values() for path in each
+        }
+    return sorted(path.as_posix() for path in found)
+
+
+def read_for_tables(wildcards):
+    """What the LaTeX tables of a task are made from."""
+    return read_by(TASK_LATEX, [wildcards.task])
+
+
+def results_options(tasks):
+    """Where the results of these tasks are, and those of no task."""
+    return (
+        f"{repeat('--experiment', [CHAPTER[task] for task in tasks])}"
+        f" --model-folder {CHAPTER_MODEL}/model"
+        " --validation results/validation --provenance results/provenance.json"
+    )
 
 
 def results_of_task(wildcards):
-    """The same, of the task at hand."""
-    return task_results(wildcards.task)
-
-
-def chapter_results(wildcards):
-    """The results of all tasks of the chapter."""
-    return sorted({path for task in CHAPTER for path in task_results(task).values()})
-
-
-def chapter_options(wildcards):
-    """Where the results of the chapter are."""
-    return (
-        f"{repeat('--experiment', CHAPTER.values())} --model-folder {CHAPTER_MODEL}/model"
-        " --validation results/validation --provenance results/provenance.json"
-    )
+    """Where the results of a task are, and those of no task."""
+    return results_options([wildcards.task])
 
 
 def figure_options(wildcards, input):
