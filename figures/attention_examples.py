@@ -1,48 +1,45 @@
 """Attention of a few heads on one prompt, token by token."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
-from figures.style import TEXT_WIDTH, UNDECIDED_ROLES, role_color
-from head_patching.terms import head_name
+from figures.style import SMALL, TEXT_WIDTH, role_color
+from head_patching.terms import has_role, head_name
 
 COLUMNS = 2
+MOST_WORDS = 22  # along an axis, at the smallest size of type
 
 
 def attention_panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """One head: queries by keys, named positions marked at the right.
 
-    Without the first token, where a head's attention rests that finds nothing: beside
-    it all else would be pale.
+    Without the first token: a head that finds nothing attends to it, and next to that
+    everything else would be pale.
     """
     ax = plt.gca() if ax is None else ax
-    rows = rows[rows["key_pos"] > 0]
-    n = rows["query_pos"].max() + 1
-    grid = np.full((n, n), np.nan)
-    grid[rows["query_pos"], rows["key_pos"]] = rows["attention"]
-    grid, edges = grid[1:, 1:], np.arange(n) + 0.5
-    ax.pcolormesh(
-        edges, edges, grid, cmap="Greys", vmin=0, vmax=1, edgecolors="#eeeeee",
-        linewidth=0.2,
-    )  # fmt: skip
+    rows = rows[(rows["key_pos"] > 0) & (rows["query_pos"] > 0)]
     queries = rows.drop_duplicates("query_pos").sort_values("query_pos")
     words = [token.strip() or "␣" for token in queries["query_token"].astype(str)]
-    size = 5.5 if n <= 20 else 4.5
-    ax.set_xticks(range(1, n), words, rotation=90, fontsize=size)
-    ax.set_yticks(range(1, n), words, fontsize=size)
-    for query in queries[queries["position"] != ""].itertuples():
+    every = -(-len(words) // MOST_WORDS)
+    words = [word if n % every == 0 else "" for n, word in enumerate(words)]
+    sns.heatmap(
+        rows.pivot(index="query_pos", columns="key_pos", values="attention"),
+        cmap="Greys", vmin=0, vmax=1, square=True, linewidths=0.2,
+        linecolor="#eeeeee", cbar=False, xticklabels=words, yticklabels=words, ax=ax,
+    )  # fmt: skip
+    for row, position in enumerate(queries["position"]):
         ax.text(
-            n - 0.2, query.query_pos, query.position, fontsize=size,
+            len(words) + 0.3, row + 0.5, position, fontsize=SMALL,
             va="center_baseline", color="#555555",
         )  # fmt: skip
-    ax.invert_yaxis()
-    ax.set_aspect("equal")
-    ax.tick_params(length=0, pad=1)
-    ax.spines[:].set_visible(False)
+    ax.set(xlabel="", ylabel="")
+    ax.tick_params(length=0, pad=1, labelsize=SMALL)
+    ax.tick_params(axis="x", rotation=90)
+    ax.tick_params(axis="y", rotation=0)
     return ax
 
 
@@ -60,9 +57,10 @@ def draw(attention_examples: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
             attention_examples["head"] == head.head
         )
         attention_panel(attention_examples[chosen], ax=ax)
-        named = "" if head.role in UNDECIDED_ROLES else f": {head.role}"
-        color = role_color(head.role) if named else "black"
-        ax.set_title(head_name(head.layer, head.head) + named, color=color)
+        title, color = head_name(head.layer, head.head), "black"
+        if has_role(head.role):
+            title, color = f"{title}: {head.role}", role_color(head.role)
+        ax.set_title(title, color=color)
     return fig, attention_examples
 
 

@@ -1,23 +1,18 @@
 """Where the heads with a role look: mean attention between named positions."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.transforms import blended_transform_factory
 
 from figures.command import figure_command
-from figures.style import (
-    TEXT_WIDTH,
-    UNDECIDED_ROLES,
-    first_roles,
-    role_color,
-    role_order,
-    text_color,
-)
-from figures.top_heads import role_handles
+from figures.heads import first_roles, role_order
+from figures.heatmaps import table_heatmap
+from figures.style import TEXT_WIDTH, role_color, role_handles
 from head_patching.reporting.criteria import MOST_WITH_ROLE
-from head_patching.terms import head_name
+from head_patching.terms import has_role, head_name
 
 # A criterion that adds up the attention to S1 and S2, which are shown apart.
 SUMS = ("attention.END.S",)
@@ -48,7 +43,7 @@ def attention_rows(
     if shown.empty:
         raise ValueError("evidence has no attention criteria")
     heads = first_roles(roles)
-    decided = heads[~heads["role"].isin(UNDECIDED_ROLES)]
+    decided = heads[heads["role"].map(has_role)]
     if decided.empty:
         decided = heads
         max_heads = min(max_heads, 15)
@@ -69,45 +64,27 @@ def attention_rows(
 
 def attention_heatmap(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Heads by targets, the mean attention written into each cell."""
-    ax = plt.gca() if ax is None else ax
     pairs = targets(rows)
     heads = rows.drop_duplicates(["layer", "head"])
     table = rows.pivot(index=["layer", "head"], columns="criterion", values="value")
-    keys = list(zip(heads["layer"], heads["head"], strict=True))
-    grid = table.reindex(index=keys, columns=list(pairs)).to_numpy()
-    image = ax.imshow(grid, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(grid):
-        if np.isfinite(value):
-            ax.text(
-                column,
-                row,
-                f"{value:.2f}",
-                ha="center",
-                va="center_baseline",
-                fontsize=6.5,
-                color=text_color(image.cmap(image.norm(value))),
-            )
+    table = table.reindex(
+        index=pd.MultiIndex.from_frame(heads[["layer", "head"]]), columns=list(pairs)
+    )
+    table.index = [head_name(*head) for head in table.index]
+    table.columns = [f"{query}→{key}" for query, key in pairs.values()]
+    ax = table_heatmap(
+        table, norm=Normalize(0, 1), written=table.map("{:.2f}".format), cmap="Greys",
+        ax=ax,
+    )  # fmt: skip
+    across = blended_transform_factory(ax.transAxes, ax.transData)
     for row, role in enumerate(heads["role"]):
         ax.plot(
-            -0.62,
-            row,
-            marker="s",
-            markersize=4.5,
-            color=role_color(role),
-            markeredgecolor="black",
-            markeredgewidth=0.4,
+            -0.02, row + 0.5, transform=across, marker="s", markersize=4.5,
+            color=role_color(role), markeredgecolor="black", markeredgewidth=0.4,
             clip_on=False,
-        )
-    ax.set_xticks(range(len(pairs)), [f"{q}→{k}" for q, k in pairs.values()])
-    ax.set_yticks(range(len(keys)), [head_name(*key) for key in keys])
-    ax.tick_params(length=0)
-    ax.tick_params(axis="y", pad=9)
+        )  # fmt: skip
+    ax.tick_params(axis="y", pad=13)
     ax.xaxis.tick_top()
-    ax.spines[:].set_visible(False)
-    ax.set_xticks(np.arange(len(pairs) - 1) + 0.5, minor=True)
-    ax.set_yticks(np.arange(len(keys) - 1) + 0.5, minor=True)
-    ax.grid(which="minor", color="white", linewidth=1)
-    ax.tick_params(which="minor", length=0)
     return ax
 
 

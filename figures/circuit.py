@@ -10,24 +10,26 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import MaxNLocator
 
 from figures.command import figure_command
+from figures.heads import first_roles
 from figures.names import Name, name_points
-from figures.style import TEXT_WIDTH, first_roles, role_color
-from figures.top_heads import role_handles
+from figures.style import TEXT_WIDTH, role_color, role_handles
 from head_patching.reporting.rounding import format_number
 from head_patching.terms import head_name
 
 LOGITS = "logits"
 HELPS, HINDERS = "#B2182B", "#2166AC"  # the ends of the diverging scale of effects
 WIDTHS = (0.5, 3.0)  # points, of the smallest and the largest effect
-# Positions are 1 apart: how far heads stand from the middle of theirs, and at most.
-SPREAD, WIDEST = 0.26, 0.42
+# Positions are 1 apart: half the width of their bands, and how far heads are from the
+# middle of theirs, and at most.
+BAND, SPREAD, WIDEST = 0.46, 0.26, 0.42
+FORK = 0.4  # share of the way from the receivers back to the sender
 
 
 def nodes_of(circuit: pd.DataFrame) -> pd.DataFrame:
     """One row per head: its first role, and x, so that neighbours do not overlap.
 
-    The heads of one layer stand side by side; where it has one only, it stands left, in
-    the middle or right, in turn.
+    The heads of one layer are side by side in the band of their position; a head that
+    is alone in its layer is left, in the middle or right, in turn.
     """
     first = first_roles(circuit[["layer", "head", "role"]])
     heads = first.merge(circuit).drop_duplicates(["layer", "head"])
@@ -66,40 +68,105 @@ def edges_of(circuit: pd.DataFrame) -> pd.DataFrame:
 def outline(
     nodes: pd.DataFrame, edges: pd.DataFrame, *, ax: Axes | None = None
 ) -> Axes:
-    """Heads as dots, paths as arrows, the logits on top of END."""
+    """Heads as dots in the band of their position, paths as arrows, the logits on top.
+
+    Parameters
+    ----------
+    nodes
+        As `nodes_of` gives them.
+    edges
+        As `edges_of` gives them.
+    ax
+        The panel to draw into; None is the current one.
+    """
     ax = plt.gca() if ax is None else ax
     at = {(n.layer, n.head): (n.x, n.layer) for n in nodes.itertuples()}
-    top = nodes["layer"].max() + 2.5
+    lowest, highest = nodes["layer"].min(), nodes["layer"].max()
     places = nodes.drop_duplicates("place").sort_values("place")
-    last = len(places) - 1  # END, at which the answer is read
+    logits = len(places) - 1, highest + 2.5  # above END, at which the answer is read
+    for place in range(len(places)):
+        ax.axvspan(place - BAND, place + BAND, color="#F4F4F4", linewidth=0, zorder=0)
+    ax.text(*logits, "logits", ha="center", va="center", fontsize=8)
     largest = edges["value"].abs().max() if len(edges) else 1.0
-    ax.text(last, top, "logits", ha="center", va="center", fontsize=8)
-    for edge in edges.itertuples():
-        direct = edge.receiver == LOGITS
-        end = (last, top - 0.5) if direct else at[edge.to_layer, edge.to_head]
-        share = abs(edge.value) / largest
-        ax.add_patch(
-            FancyArrowPatch(
-                at[edge.layer, edge.head], end, arrowstyle="-|>",
-                linewidth=WIDTHS[0] + share * (WIDTHS[1] - WIDTHS[0]),
-                mutation_scale=6 + 3 * share, shrinkA=3, shrinkB=4, alpha=0.75,
-                color=HELPS if edge.value > 0 else HINDERS,
-                connectionstyle="arc3,rad=0.06", zorder=2,
-            )
+    for (layer, head, receiver), path in edges.groupby(["layer", "head", "receiver"]):
+        value = path["value"].iloc[0]  # of all receivers together
+        share = abs(value) / largest
+        below = logits[0], logits[1] - 0.5
+        ends = [below] if receiver == LOGITS else [at[to] for to in receivers(path)]
+        add_path(
+            ax, at[layer, head], ends, color=HELPS if value > 0 else HINDERS,
+            width=WIDTHS[0] + share * (WIDTHS[1] - WIDTHS[0]),
         )  # fmt: skip
-    for node in nodes.itertuples():
-        ax.scatter(
-            node.x, node.layer, s=42, c=role_color(node.role), edgecolors="black",
-            linewidths=0.5, zorder=5,
-        )  # fmt: skip
+    ax.scatter(
+        nodes["x"], nodes["layer"], s=42, c=nodes["role"].map(role_color),
+        edgecolors="black", linewidths=0.5, zorder=5,
+    )  # fmt: skip
     ax.set_xticks(range(len(places)), places["position"])
-    ax.set_xlim(-0.55, len(places) - 0.35)
-    ax.set_ylim(nodes["layer"].min() - 1, top + 0.8)
+    ax.set_xlim(-0.6, len(places) - 0.4)
+    layers = MaxNLocator(integer=True).tick_values(lowest, highest)
+    ax.set_yticks([int(layer) for layer in layers if lowest <= layer <= highest])
+    ax.set_ylim(lowest - 1, logits[1] + 0.8)
     ax.set_xlabel("position at which the head acts")
     ax.set_ylabel("layer")
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def receivers(path: pd.DataFrame) -> list[tuple[int, int]]:
+    """The heads (layer, head) that a path leads to."""
+    ends = path[["to_layer", "to_head"]].astype(int)
+    return list(ends.itertuples(index=False, name=None))
+
+
+def add_path(
+    ax: Axes,
+    start: tuple[float, float],
+    ends: list[tuple[float, float]],
+    *,
+    color: str,
+    width: float,
+) -> None:
+    """An arrow from a sender; to several receivers, a trunk that divides before them.
+
+    The effect was measured for all receivers together: only the trunk has its width.
+
+    Parameters
+    ----------
+    ax
+        The panel.
+    start
+        Where the sender is.
+    ends
+        Where the receivers are.
+    color
+        Of the sign of the effect.
+    width
+        Of the effect, in points.
+    """
+    look = {"color": color, "alpha": 0.75, "zorder": 2}
+    bend = "arc3,rad=0.06"
+    if len(ends) == 1:
+        ax.add_patch(
+            FancyArrowPatch(
+                start, ends[0], arrowstyle="-|>", mutation_scale=6 + width, shrinkA=3,
+                shrinkB=4, linewidth=width, connectionstyle=bend, **look,
+            )
+        )  # fmt: skip
+        return
+    fork = FORK * np.array(start) + (1 - FORK) * np.mean(ends, axis=0)
+    ax.add_patch(
+        FancyArrowPatch(
+            start, fork, arrowstyle="-", shrinkA=3, shrinkB=0, linewidth=width,
+            capstyle="round", **look,
+        )
+    )  # fmt: skip
+    for end in ends:
+        ax.add_patch(
+            FancyArrowPatch(
+                fork, end, arrowstyle="-|>", mutation_scale=6, shrinkA=0, shrinkB=4,
+                linewidth=WIDTHS[0], connectionstyle=bend, **look,
+            )
+        )  # fmt: skip
 
 
 def edge_handles(edges: pd.DataFrame) -> list[Line2D]:

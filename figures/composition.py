@@ -8,15 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
+from figures.axes import number_heads
 from figures.command import figure_command
-from figures.names import GAPS, Name, name_points
-from figures.style import TEXT_WIDTH, head_axes, role_color
-from figures.top_heads import role_handles
+from figures.names import Name, name_points
+from figures.style import TEXT_WIDTH, role_color, role_handles
 from head_patching.reporting.composition import has_role
-from head_patching.terms import head_name
+from head_patching.terms import NO_ROLE, Role, head_name
 
 TASK = "induction"  # the figure is of this task alone
-NAMED_ROLES = ("induction", "previous token")
+NAMED_ROLES = (Role.INDUCTION.value, Role.PREVIOUS_TOKEN.value)
 KIND = "k"
 LARGEST = 40  # edges that can still be told apart
 EDGE_COLOR = "#999999"
@@ -27,15 +27,15 @@ def strongest_edges(composition_edges: pd.DataFrame, largest: int) -> pd.DataFra
     """The edges by keys of highest z, and whether roles predict them."""
     edges = composition_edges[composition_edges["kind"] == KIND]
     edges = edges.sort_values("z", ascending=False, kind="stable").head(largest)
-    predicted = has_role(edges["role"], "previous token")
-    predicted &= has_role(edges["later_role"], "induction")
+    predicted = has_role(edges["role"], Role.PREVIOUS_TOKEN)
+    predicted &= has_role(edges["later_role"], Role.INDUCTION)
     return edges.assign(predicted=predicted.astype(int))
 
 
 def named_heads(roles: pd.DataFrame) -> pd.DataFrame:
     """One row per head: the first of the two roles that it has, or none of them."""
     order = {role: number for number, role in enumerate(NAMED_ROLES)}
-    rows = roles.assign(role=roles["role"].where(roles["role"].isin(order), "no role"))
+    rows = roles.assign(role=roles["role"].where(roles["role"].isin(order), NO_ROLE))
     rows = rows.assign(order=rows["role"].map(order).fillna(len(order)))
     rows = rows.sort_values(["layer", "head", "order"], kind="stable")
     return rows.drop_duplicates(["layer", "head"])[["layer", "head", "role"]]
@@ -74,7 +74,7 @@ def graph(heads: pd.DataFrame, edges: pd.DataFrame, *, ax: Axes | None = None) -
             edgecolors="black" if is_named else "none", linewidths=0.5, zorder=5,
         )  # fmt: skip
     n_layers, n_heads = heads["layer"].max() + 1, heads["head"].max() + 1
-    head_axes(ax, n_layers, n_heads)
+    number_heads(ax, n_layers, n_heads)
     ax.set_ylim(-0.6, n_layers - 0.1)  # room for the names of the top layer
     return ax
 
@@ -135,10 +135,7 @@ def draw(
         handlelength=1.5,
         columnspacing=1.3,
     )
-    name_points(
-        ax, names(heads, edges), heads[["head", "layer"]].to_numpy(), fontsize=6,
-        furthest=GAPS[1],
-    )  # fmt: skip
+    name_points(ax, names(heads, edges), heads[["head", "layer"]].to_numpy())
     columns = ["kind", "layer", "head", "role", "later_layer", "later_head"]
     columns += ["later_role", "value", "baseline", "z", "predicted"]
     return fig, edges[columns]

@@ -2,15 +2,22 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from figures.command import figure_command
-from figures.style import TEXT_WIDTH, role_color, role_order
+from figures.heads import role_order
+from figures.style import DOT, TEXT_WIDTH, role_palette
 
 MARKERS = ("o", "D", "s", "^", "v", "P", "X")
-LANES = 0.7  # of the height of a role's row
+LANES = 0.7  # share of the height of a role's row that its models take
+
+
+def model_markers(models: list[str]) -> dict[str, str]:
+    """A marker for each model."""
+    return {name: MARKERS[n % len(MARKERS)] for n, name in enumerate(models)}
 
 
 def depth_dots(
@@ -18,17 +25,17 @@ def depth_dots(
 ) -> Axes:
     """A row per role and in it a lane per model; dots are heads, bars their means."""
     ax = plt.gca() if ax is None else ax
-    for row in rows.itertuples():
-        ax.plot(
-            row.depth, row.y, marker=MARKERS[models.index(row.model) % len(MARKERS)],
-            color=role_color(row.role), markeredgecolor="black", markeredgewidth=0.4,
-            markersize=4.5, linestyle="none",
+    if not rows.empty:
+        sns.scatterplot(
+            rows, x="depth", y="y", hue="role", palette=role_palette(rows["role"]),
+            style="model", markers=model_markers(models), s=20, edgecolor="black",
+            linewidth=0.4, legend=False, ax=ax,
         )  # fmt: skip
     means = rows.groupby("y")["depth"].mean()
     half = 0.4 * LANES / len(models)
     ax.vlines(means, means.index - half, means.index + half, "black", linewidth=1.0)
     ax.set_xlim(-0.04, 1.04)
-    ax.set_xlabel("relative depth of the layer")
+    ax.set(xlabel="relative depth of the layer", ylabel="")
     ax.grid(axis="x")
     ax.tick_params(axis="y", length=0)
     return ax
@@ -36,11 +43,11 @@ def depth_dots(
 
 def placed(model_roles: pd.DataFrame, models: list[str]) -> pd.DataFrame:
     """The heads with their height: role by role from the top, a lane per model."""
-    roles = role_order(model_roles["role"])
-    row = model_roles["role"].map({role: number for number, role in enumerate(roles)})
-    lane = model_roles["model"].map(
-        {name: number for number, name in enumerate(models)}
-    )
+    rows = {role: number for number, role in enumerate(role_order(model_roles["role"]))}
+    lanes = {name: number for number, name in enumerate(models)}
+    # The table may be empty: what is mapped then is no number.
+    row = model_roles["role"].map(rows).astype(float)
+    lane = model_roles["model"].map(lanes).astype(float)
     middle = (len(models) - 1) / 2
     return model_roles.assign(y=row + LANES * (lane - middle) / len(models))
 
@@ -60,10 +67,9 @@ def draw(model_roles: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         ax.set_title(task)
     axes.flat[0].set_yticks(range(len(roles)), roles)
     axes.flat[0].set_ylim(max(len(roles), 1) - 0.5, -0.5)
-    style = {"color": "white", "markeredgecolor": "black", "linestyle": "none"}
     handles = [
-        Line2D([], [], marker=MARKERS[number % len(MARKERS)], label=name, **style)
-        for number, name in enumerate(models)
+        Line2D([], [], marker=marker, color="white", label=name, **DOT)
+        for name, marker in model_markers(models).items()
     ]
     if handles:
         fig.legend(

@@ -3,19 +3,15 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
+from figures.heads import effect_name, first_roles
 from figures.names import Name, name_points
-from figures.style import (
-    TEXT_WIDTH,
-    effect_name,
-    first_roles,
-    role_color,
-    role_order,
-)
-from figures.top_heads import role_handles
+from figures.style import TEXT_WIDTH, role_handles, role_palette
+from head_patching.terms import DIRECTIONS, NO_ROLE
 
 # Heads nearer to zero than this share of the largest effect lie in a crowd.
 CROWD = 0.1
@@ -31,7 +27,7 @@ def paired_effects(
         direction: shown[shown["direction"] == direction]
         .set_index(["layer", "head"])[columns]
         .add_prefix(f"{direction}_")
-        for direction in ("denoising", "noising")
+        for direction in DIRECTIONS
     }
     pairs = sides["denoising"].join(sides["noising"], how="inner").reset_index()
     if pairs.empty:
@@ -40,7 +36,7 @@ def paired_effects(
         exact = shown.groupby(["layer", "head"])["confirmed"].min()
         pairs = pairs.join(exact, on=["layer", "head"])
     pairs = pairs.merge(first_roles(roles), on=["layer", "head"], how="left")
-    return pairs.fillna({"role": "no role"}).sort_values(["layer", "head"])
+    return pairs.fillna({"role": NO_ROLE}).sort_values(["layer", "head"])
 
 
 def effect_scatter(pairs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -51,34 +47,16 @@ def effect_scatter(pairs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     ax = plt.gca() if ax is None else ax
     x, y = pairs["denoising_effect"], pairs["noising_effect"]
-    ax.hlines(
-        y,
-        pairs["denoising_ci_low"],
-        pairs["denoising_ci_high"],
-        color="#999999",
-        linewidth=0.5,
-        zorder=1,
-    )
-    ax.vlines(
-        x,
-        pairs["noising_ci_low"],
-        pairs["noising_ci_high"],
-        color="#999999",
-        linewidth=0.5,
-        zorder=1,
-    )
-    reverse = reversed(role_order(pairs["role"]))
-    order = {role: number for number, role in enumerate(reverse)}
-    for row in sorted(pairs.itertuples(), key=lambda row: order[row.role]):
-        ax.scatter(
-            row.denoising_effect,
-            row.noising_effect,
-            color=role_color(row.role),
-            s=18,
-            edgecolors="black",
-            linewidths=0.4,
-            zorder=2 + order[row.role] / 10,
-        )
+    interval = {"color": "#999999", "linewidth": 0.5, "zorder": 1}
+    ax.hlines(y, pairs["denoising_ci_low"], pairs["denoising_ci_high"], **interval)
+    ax.vlines(x, pairs["noising_ci_low"], pairs["noising_ci_high"], **interval)
+    # The largest effects last, on top: no head without effect hides others.
+    order = np.hypot(x, y).sort_values(kind="stable").index
+    sns.scatterplot(
+        pairs.loc[order], x="denoising_effect", y="noising_effect", hue="role",
+        palette=role_palette(pairs["role"]), s=18, edgecolor="black", linewidth=0.4,
+        zorder=2, legend=False, ax=ax,
+    )  # fmt: skip
     reach = pairs.filter(regex="_effect$|_ci_").to_numpy()
     low, high = np.nanmin(reach), np.nanmax(reach)
     span = (high - low) or 1.0

@@ -6,9 +6,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from figures.axes import small_numbers
 from figures.command import figure_command
-from figures.head_effects import effect_heatmap, strongest
-from figures.style import TEXT_WIDTH, effect_bar
+from figures.heads import strongest
+from figures.heatmaps import effect_bar, effect_heatmap, name_cells
+from figures.style import TEXT_WIDTH
 from head_patching.reporting.tabular import path_target, paths_among
 
 PATH_EFFECT = "effect: share of the logit difference that the tracing corruption makes"
@@ -22,7 +24,7 @@ def draw(evidence: pd.DataFrame, top: int = 4) -> tuple[Figure, pd.DataFrame]:
         raise ValueError("evidence has no effects along paths")
     shown = shown.rename(columns={"value": "effect"})
     limit = shown["effect"].abs().max() or 1.0
-    n_layers = shown["layer"].max() + 1
+    n_layers, n_heads = shown["layer"].max() + 1, shown["head"].max() + 1
     fig, axes = plt.subplots(
         1,
         len(paths),
@@ -30,21 +32,19 @@ def draw(evidence: pd.DataFrame, top: int = 4) -> tuple[Figure, pd.DataFrame]:
         sharey=True,
         squeeze=False,
     )
-    axes = axes[0]
-    for ax, criterion in zip(axes, paths, strict=True):
+    panels = [shown[shown["criterion"] == criterion] for criterion in paths]
+    for ax, criterion, panel in zip(axes[0], paths, panels, strict=True):
+        effect_heatmap(panel, limit=limit, ax=ax)
+        small_numbers(ax, n_layers, n_heads)
         title = fill(path_target(criterion), 17 if len(paths) > 3 else 40)
-        panel = shown[shown["criterion"] == criterion]
-        named = strongest(panel[panel["important"] == 1], top)
-        effect_heatmap(panel, limit=limit, named=named, names_beside=True, ax=ax)
         if panel["effect"].isna().all():
             title += "\n(no receivers)"
         ax.set_title(title)
-        ax.tick_params(labelsize=6.5)
-        ax.set_xticks(range(0, shown["head"].max() + 1, 2))
-        ax.set_yticks(range(0, n_layers, 4 if n_layers > 16 else 2))
-    for ax in axes[1:]:
+    for ax in axes[0, 1:]:
         ax.set_ylabel("")
-    effect_bar(axes[0].collections[0], axes, PATH_EFFECT, pad=0.01)
+    effect_bar(axes[0, 0].collections[0], axes, label=PATH_EFFECT, pad=0.01)
+    for ax, panel in zip(axes[0], panels, strict=True):
+        name_cells(ax, strongest(panel[panel["important"] == 1], top))
     columns = ["criterion", "layer", "head", "effect", "ci_low", "ci_high"]
     return fig, shown[columns].sort_values(columns[:3])
 

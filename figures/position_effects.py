@@ -1,19 +1,14 @@
 """At which position a head's output matters: the strongest heads by position."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
-from figures.style import (
-    DIRECTION_TITLES,
-    EFFECT_CMAP,
-    TEXT_WIDTH,
-    effect_bar,
-    text_color,
-)
+from figures.heatmaps import effect_bar, table_heatmap
+from figures.style import DIRECTION_TITLES, EFFECT_CMAP, TEXT_WIDTH
 from head_patching.terms import head_name
 
 
@@ -25,37 +20,27 @@ def strongest_heads(effects: pd.DataFrame, top: int) -> list[tuple[int, int]]:
     return sorted(size.head(top)[["layer", "head"]].itertuples(index=False, name=None))
 
 
+def effect_number(effect: float) -> str:
+    """An effect with two digits and its sign; nothing where both digits are zero."""
+    if not round(effect, 2):
+        return ""
+    return f"{effect:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
 def position_heatmap(
     effects: pd.DataFrame, *, limit: float, ax: Axes | None = None
 ) -> Axes:
-    """Heads by positions of one direction, the effect written into each cell."""
-    ax = plt.gca() if ax is None else ax
-    names = list(dict.fromkeys(effects["position"]))
-    table = effects.pivot(
-        index=["layer", "head"], columns="position", values="effect"
-    ).reindex(columns=names)
-    image = ax.imshow(
-        table, cmap=EFFECT_CMAP, vmin=-limit, vmax=limit, aspect="auto", origin="lower"
-    )
-    for (row, column), value in np.ndenumerate(table.to_numpy()):
-        if round(value, 2):
-            color = text_color(image.cmap(image.norm(value)))
-            ax.text(
-                column,
-                row,
-                f"{value:+.2f}".replace("-", "\N{MINUS SIGN}"),
-                ha="center",
-                va="center_baseline",
-                fontsize=6.5,
-                color=color,
-            )
-    ax.set_xticks(range(len(names)), names)
-    ax.set_yticks(
-        range(len(table)), [head_name(*head) for head in table.index.tolist()]
-    )
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set_xlabel("position patched")
+    """Heads by positions of one direction, the lowest layer at the bottom."""
+    positions = list(dict.fromkeys(effects["position"]))
+    table = effects.pivot(index=["layer", "head"], columns="position", values="effect")[
+        positions
+    ].iloc[::-1]
+    table.index = [head_name(*head) for head in table.index]
+    ax = table_heatmap(
+        table, norm=Normalize(-limit, limit), written=table.map(effect_number),
+        cmap=EFFECT_CMAP, ax=ax,
+    )  # fmt: skip
+    ax.set(xlabel="position patched", ylabel="")
     return ax
 
 
@@ -78,7 +63,7 @@ def draw(
     for ax, direction in zip(axes[0], directions, strict=True):
         position_heatmap(shown[shown["direction"] == direction], limit=limit, ax=ax)
         ax.set_title(DIRECTION_TITLES[direction])
-    effect_bar(axes[0, 0].images[0], axes)
+    effect_bar(axes[0, 0].collections[0], axes)
     columns = ["direction", "layer", "head", "position", "effect", "ci_low", "ci_high"]
     return fig, shown[columns]
 

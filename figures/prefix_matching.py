@@ -2,22 +2,23 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
+from figures.heads import first_roles
 from figures.names import Name, name_points
-from figures.style import TEXT_WIDTH, first_roles, role_color
-from figures.top_heads import role_handles
+from figures.style import TEXT_WIDTH, role_handles, role_palette
 from head_patching.reporting.prefix_matching import DIRECT, EFFECT, PREFIX_SCORE
 from head_patching.terms import head_name
 
-TASK = "induction"  # the figure is of this task alone
 EFFECTS = {
     EFFECT: "denoising effect of the output",
     DIRECT: "effect along the path to the logits",
 }
 LABELLED = 5  # heads by score, and as many by effect
+TASK = "induction"  # the figure is of this task alone
 
 
 def scores_and_effects(evidence: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
@@ -37,17 +38,18 @@ def panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Score against effect, with its interval."""
     ax = plt.gca() if ax is None else ax
     ax.axhline(0, color="black", linewidth=0.5, zorder=0)
-    colors = [role_color(role) for role in rows["role"]]
-    reach = [rows["effect"] - rows["ci_low"], rows["ci_high"] - rows["effect"]]
-    ax.errorbar(
-        rows["score_value"], rows["effect"], yerr=reach, fmt="none",
-        ecolor="#999999", linewidth=0.4,
+    ax.vlines(
+        rows["score_value"], rows["ci_low"], rows["ci_high"], color="#999999",
+        linewidth=0.4,
     )  # fmt: skip
-    ax.scatter(
-        rows["score_value"], rows["effect"], s=14, c=colors, edgecolors="black",
-        linewidths=0.3, zorder=3,
+    # The largest effects last, on top.
+    order = rows["effect"].abs().sort_values(kind="stable").index
+    sns.scatterplot(
+        rows.loc[order], x="score_value", y="effect", hue="role",
+        palette=role_palette(rows["role"]), s=14, edgecolor="black", linewidth=0.3,
+        zorder=3, legend=False, ax=ax,
     )  # fmt: skip
-    ax.set_xlabel("prefix-matching score")
+    ax.set(xlabel="prefix-matching score", ylabel="")
     return ax
 
 

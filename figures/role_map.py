@@ -3,50 +3,27 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from figures.command import figure_command
-from figures.style import (
-    TEXT_WIDTH,
-    UNDECIDED_ROLES,
-    first_roles,
-    head_axes,
-    role_color,
-    text_color,
-)
-from figures.top_heads import role_handles
-from head_patching.terms import head_name
+from figures.heads import first_roles
+from figures.heatmaps import head_heatmap, name_cells
+from figures.style import TEXT_WIDTH, role_handles, role_palette
+from head_patching.terms import has_role
 
 
 def role_cells(heads: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """One cell per head in its role's colour; a head with a role is named."""
-    ax = plt.gca() if ax is None else ax
-    for row in heads.itertuples():
-        color = role_color(row.role)
-        ax.add_patch(
-            Rectangle(
-                (row.head - 0.5, row.layer - 0.5),
-                1,
-                1,
-                facecolor=color,
-                edgecolor="white",
-                linewidth=0.5,
-            )
-        )
-        if row.role not in UNDECIDED_ROLES:
-            ax.text(
-                row.head,
-                row.layer,
-                head_name(row.layer, row.head),
-                ha="center",
-                va="center_baseline",
-                fontsize=6,
-                color=text_color(to_rgba(color)),
-            )
-    head_axes(ax, heads["layer"].max() + 1, heads["head"].max() + 1)
-    return ax
+    """One cell per head in its role's colour."""
+    palette = role_palette(heads["role"])
+    number = {role: n for n, role in enumerate(palette)}
+    numbered = heads.assign(number=heads["role"].map(number))
+    return head_heatmap(
+        numbered.pivot(index="layer", columns="head", values="number"),
+        norm=BoundaryNorm([n - 0.5 for n in range(len(palette) + 1)], len(palette)),
+        cmap=ListedColormap(list(palette.values())),
+        ax=ax,
+    )
 
 
 def draw(roles: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
@@ -61,6 +38,7 @@ def draw(roles: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         handle.set_label(f"{handle.get_label()} ({counts[handle.get_label()]})")
         handle.set_markersize(7)
     fig.legend(handles=handles, loc="outside right upper", labelspacing=0.8)
+    name_cells(ax, heads[heads["role"].map(has_role)])
     return fig, heads
 
 

@@ -1,7 +1,8 @@
-"""The figures' one visual language: sizes, colours of roles, and how a figure is saved.
+"""The look of all figures: size, type, colours, legends, and how a figure is saved.
 
 Figures are drawn at the width of the text and included unscaled, so that 9 pt in a
-figure is 9 pt on paper. Nothing else in the project calls `savefig`.
+figure is 9 pt on paper. Nothing is set at import: `figure_style()` is the only style,
+also of what seaborn draws. Nothing else in the project calls `savefig`.
 """
 
 from collections.abc import Iterable
@@ -9,47 +10,43 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
+from matplotlib.lines import Line2D
 
+from figures.heads import role_order
 from head_patching.files.writing import atomic, write_csv
-from head_patching.terms import head_name
+from head_patching.terms import DIRECTIONS, NO_ROLE, ROLES, RUNS, UNDECIDED
 
 TEXT_WIDTH = 6.0  # inches; \textwidth of paper/standalone.tex
 PNG_DPI = 200
+SMALL = 6.5  # points; no text of a figure is smaller
 
 # Paul Tol's "muted" scheme, made to be told apart with any colour vision:
 # https://personal.sron.nl/~pault/ (technical note SRON/EPS/TN/09-002, issue 3.2)
-# In the order of the circuit, from the answer backwards.
-ROLE_COLORS = {
-    "name mover": "#332288",
-    "backup name mover": "#88CCEE",
-    "negative name mover": "#882255",
-    "copy suppression of S": "#AA4499",
-    "S-inhibition": "#117733",
-    "induction": "#CC6677",
-    "duplicate token": "#DDCC77",
-    "previous token": "#44AA99",
-    "undecided": "#AAAAAA",
-    "no role": "#EEEEEE",
-}
+MUTED = (
+    "#332288", "#88CCEE", "#882255", "#AA4499",
+    "#117733", "#CC6677", "#DDCC77", "#44AA99",
+)  # fmt: skip
+ROLE_COLORS = dict(zip(ROLES, MUTED, strict=True))
+ROLE_COLORS |= {UNDECIDED: "#AAAAAA", NO_ROLE: "#EEEEEE"}
 OTHER_ROLE_COLOR = "#999933"  # same scheme; for roles that a user adds
-UNDECIDED_ROLES = ("undecided", "no role")
 
-# Directions and runs are told apart by marker as well as by colour.
-DIRECTION_MARKERS = {"denoising": "o", "noising": "D"}
+# Directions are told apart by marker, since a colour says the role.
+DIRECTION_MARKERS = dict(zip(DIRECTIONS, "oD", strict=True))
 DIRECTION_TITLES = {
-    "denoising": "denoising: clean into corrupt",
-    "noising": "noising: corrupt into clean",
+    each.name: f"{each.name}: {each.source} into {each.base}"
+    for each in DIRECTIONS.values()
 }
-# Paul Tol's "high-contrast" scheme, same source; readable in greyscale too.
-RUN_COLORS = {"clean": "#004488", "corrupt": "#BB5566"}
+# Neither red nor blue, which say the sign of an effect; readable in greyscale too.
+RUN_COLORS = dict(zip(RUNS, ("#222222", "#DDAA33"), strict=True))
 
 EFFECT = "effect: share of the clean\N{EN DASH}corrupt logit difference moved"
 EFFECT_CMAP = "RdBu_r"  # ColorBrewer, colour-blind safe; red raises the effect
+
+# Markers of legends in the manner of the dots: outlined, not joined.
+DOT = {"linestyle": "none", "markeredgecolor": "black", "markeredgewidth": 0.5}
 
 
 def figure_style() -> dict:
@@ -69,8 +66,7 @@ def save_figure(fig: Figure, path: Path, data: pd.DataFrame) -> None:
     if path.suffix != ".pdf":
         raise ValueError(f"a figure is saved as .pdf, not as {path.name!r}")
     with mpl.rc_context(figure_style()):
-        fig.draw_without_rendering()
-        fig.set_layout_engine("none")  # settled, and equal for both formats
+        settle_layout(fig)
         with atomic(path) as temporary:
             fig.savefig(temporary, format="pdf", metadata={"CreationDate": None})
         with atomic(path.with_suffix(".png")) as temporary:
@@ -81,41 +77,21 @@ def save_figure(fig: Figure, path: Path, data: pd.DataFrame) -> None:
     plt.close(fig)
 
 
+def settle_layout(fig: Figure) -> None:
+    """Lay the figure out once and for all, equal for both formats.
+
+    Names that are placed by the final size of a panel rely on it.
+    """
+    engine = fig.get_layout_engine()
+    if engine is not None and not isinstance(engine, PlaceHolderLayoutEngine):
+        fig.draw_without_rendering()
+        fig.set_layout_engine("none")
+
+
 def text_color(rgba: tuple[float, float, float, float]) -> str:
     """Black or white, whichever is readable on the colour (ITU-R BT.709 luminance)."""
     red, green, blue = rgba[:3]
-    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
-
-
-def head_axes(ax: Axes, n_layers: int, n_heads: int) -> None:
-    """Layer against head: no spines, no tick marks, layer 0 at the bottom."""
-    step = 2 if n_layers > 12 else 1
-    ax.set_xlim(-0.5, n_heads - 0.5)
-    ax.set_ylim(-0.5, n_layers - 0.5)
-    ax.set_xticks(range(0, n_heads, 1 if n_heads <= 12 else 2))
-    ax.set_yticks(range(0, n_layers, step))
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set_xlabel("head")
-    ax.set_ylabel("layer")
-
-
-def effect_name(row: object) -> str:
-    """The name of a row's head, marked when its effect is an estimate."""
-    sign = "" if getattr(row, "confirmed", 1) else "\N{ALMOST EQUAL TO}"
-    return sign + head_name(row.layer, row.head)
-
-
-def effect_bar(
-    cells: ScalarMappable, axes: np.ndarray, label: str = EFFECT, **placing: float
-) -> None:
-    """The colour bar below panels of effects; `placing` as `Figure.colorbar` has it."""
-    placing = {"aspect": 45, **placing}
-    fig = axes.flat[0].figure
-    bar = fig.colorbar(cells, ax=axes, location="bottom", shrink=0.6, **placing)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0)
-    bar.set_label(label)
+    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.5 else "white"
 
 
 def role_color(role: str) -> str:
@@ -123,20 +99,14 @@ def role_color(role: str) -> str:
     return ROLE_COLORS.get(role, OTHER_ROLE_COLOR)
 
 
-def role_order(roles: Iterable[str]) -> list[str]:
-    """These roles, each once, in the order of legends; those a user adds come last.
-
-    Heads without a role come after all roles.
-    """
-    known = [role for role in ROLE_COLORS if role not in UNDECIDED_ROLES]
-    found = set(roles)
-    added = sorted(found - set(ROLE_COLORS))
-    return [role for role in (*known, *added, *UNDECIDED_ROLES) if role in found]
+def role_palette(roles: Iterable[str]) -> dict[str, str]:
+    """The colours of these roles, as seaborn takes them."""
+    return {role: role_color(role) for role in role_order(roles)}
 
 
-def first_roles(roles: pd.DataFrame) -> pd.DataFrame:
-    """One row (layer, head, role) per head; of several roles the first in order."""
-    order = {role: number for number, role in enumerate(role_order(roles["role"]))}
-    ordered = roles.assign(order=roles["role"].map(order))
-    ordered = ordered.sort_values(["layer", "head", "order"], kind="stable")
-    return ordered.drop_duplicates(["layer", "head"])[["layer", "head", "role"]]
+def role_handles(roles: Iterable[str], marker: str = "s") -> list[Line2D]:
+    """Legend entries of the roles that occur."""
+    return [
+        Line2D([], [], marker=marker, color=color, label=role, **DOT)
+        for role, color in role_palette(roles).items()
+    ]

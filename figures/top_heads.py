@@ -3,20 +3,23 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from figures.command import figure_command
-from figures.head_effects import strongest
+from figures.heads import effect_name, first_roles, strongest
 from figures.style import (
     DIRECTION_MARKERS,
+    DOT,
     TEXT_WIDTH,
-    effect_name,
-    first_roles,
-    role_color,
-    role_order,
+    role_handles,
+    role_palette,
 )
+from head_patching.terms import NO_ROLE
+
+APART = 0.34  # between the two directions of a head, whose lines are 1 apart
 
 
 def top_head_effects(
@@ -31,7 +34,7 @@ def top_head_effects(
     ranked = ranked[["layer", "head"]].assign(rank=range(1, len(ranked) + 1))
     rows = ranked.merge(shown, on=["layer", "head"])
     rows = rows.merge(first_roles(roles), on=["layer", "head"], how="left")
-    rows["role"] = rows["role"].fillna("no role")
+    rows["role"] = rows["role"].fillna(NO_ROLE)
     columns = ["rank", "layer", "head", "role", "direction"]
     return rows.sort_values(["rank", "direction"])[
         [*columns, "effect", "ci_low", "ci_high", "n_pairs", "confirmed"]
@@ -41,56 +44,34 @@ def top_head_effects(
 def effect_dots(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """One line per head, one dot with its interval per direction."""
     ax = plt.gca() if ax is None else ax
-    for offset, (direction, marker) in zip(
-        (-0.17, 0.17), DIRECTION_MARKERS.items(), strict=True
-    ):
-        panel = rows[rows["direction"] == direction]
-        ax.hlines(
-            panel["rank"] + offset,
-            panel["ci_low"],
-            panel["ci_high"],
-            color="#444444",
-            linewidth=0.8,
-        )
-        ax.scatter(
-            panel["effect"],
-            panel["rank"] + offset,
-            c=[role_color(role) for role in panel["role"]],
-            marker=marker,
-            s=20 if marker == "o" else 15,
-            edgecolors="black",
-            linewidths=0.5,
-            zorder=3,
-        )
+    shift = {
+        direction: APART * (number - (len(DIRECTION_MARKERS) - 1) / 2)
+        for number, direction in enumerate(DIRECTION_MARKERS)
+    }
+    height = rows["rank"] + rows["direction"].map(shift)
+    ax.hlines(height, rows["ci_low"], rows["ci_high"], color="#444444", linewidth=0.8)
+    sns.scatterplot(
+        rows.assign(height=height), x="effect", y="height", hue="role",
+        palette=role_palette(rows["role"]), style="direction",
+        markers=DIRECTION_MARKERS, s=18, edgecolor="black", linewidth=0.5, zorder=3,
+        legend=False, ax=ax,
+    )  # fmt: skip
     heads = rows.drop_duplicates("rank")
     ax.axvline(0, color="black", linewidth=0.5, zorder=0)
-    ax.set_yticks(
-        heads["rank"],
-        [effect_name(row) for row in heads.itertuples()],
-    )
+    ax.set_yticks(heads["rank"], [effect_name(row) for row in heads.itertuples()])
     ax.set_ylim(heads["rank"].max() + 0.6, 0.4)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel("effect of patching the head's output, with interval")
+    ax.set(xlabel="effect of patching the head's output, with interval", ylabel="")
     return ax
 
 
 def direction_handles() -> list[Line2D]:
     """Legend entries of the two directions, in no role's colour."""
-    style = {"linestyle": "none", "markeredgecolor": "black", "markeredgewidth": 0.5}
     return [
-        Line2D([], [], marker=marker, color="white", label=direction, **style)
+        Line2D([], [], marker=marker, color="white", label=direction, **DOT)
         for direction, marker in DIRECTION_MARKERS.items()
-    ]
-
-
-def role_handles(roles: pd.Series, marker: str = "s") -> list[Line2D]:
-    """Legend entries of the roles that occur."""
-    style = {"linestyle": "none", "markeredgecolor": "black", "markeredgewidth": 0.5}
-    return [
-        Line2D([], [], marker=marker, color=role_color(role), label=role, **style)
-        for role in role_order(roles)
     ]
 
 

@@ -4,11 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from figures import (
     attention_targets,
     behaviour,
     head_effects,
+    heads,
+    heatmaps,
     necessity_sufficiency,
     role_map,
     style,
@@ -65,34 +68,34 @@ def test_every_role_has_one_colour():
 
 def test_a_role_that_a_user_adds_has_a_colour_and_a_place():
     assert style.role_color("verb mover") not in style.ROLE_COLORS.values()
-    order = style.role_order(["no role", "verb mover", "induction", "induction"])
+    order = heads.role_order(["no role", "verb mover", "induction", "induction"])
     assert order == ["induction", "verb mover", "no role"]
 
 
 def test_of_several_roles_the_first_in_the_legend_counts():
-    first = style.first_roles(ROLES_OF_FOUR)
+    first = heads.first_roles(ROLES_OF_FOUR)
     assert list(first["role"]) == ["undecided", "no role", "name mover", "no role"]
 
 
 def test_equal_effects_are_ordered_by_layer_and_head():
-    ranked = head_effects.strongest(FOUR[FOUR["direction"] == "denoising"], 3)
-    heads = list(zip(ranked["layer"], ranked["head"], strict=True))
-    assert heads == [(0, 1), (1, 0), (0, 0)]
+    ranked = heads.strongest(FOUR[FOUR["direction"] == "denoising"], 3)
+    order = list(zip(ranked["layer"], ranked["head"], strict=True))
+    assert order == [(0, 1), (1, 0), (0, 0)]
 
 
 def test_layer_0_lies_at_the_bottom_and_colours_are_symmetric():
     panel = FOUR[FOUR["direction"] == "denoising"]
-    named = head_effects.strongest(panel, 1)
-    ax = head_effects.effect_heatmap(panel, limit=0.4, named=named, ax=plt.subplot())
+    ax = heatmaps.effect_heatmap(panel, limit=0.4, ax=plt.subplot())
+    heatmaps.name_cells(ax, heads.strongest(panel, 1))
     mesh = ax.collections[0]
     assert mesh.norm.vmin == -mesh.norm.vmax == -0.4
     assert ax.get_ylim()[0] < ax.get_ylim()[1]
     np.testing.assert_allclose(mesh.get_array(), [[0.1, -0.4], [0.4, 0.0]])
     assert [text.get_text() for text in ax.texts] == ["L0H1"]
-    assert ax.texts[0].get_position() == (1, 0)
+    assert ax.texts[0].get_position() == (1.5, 0.5)
 
 
-def test_both_directions_of_the_top_heads_stand_together():
+def test_both_directions_of_the_top_heads_are_together():
     rows = top_heads.top_head_effects(FOUR, ROLES_OF_FOUR, 2, "output")
     assert list(rows["rank"]) == [1, 1, 2, 2]
     assert list(rows["direction"]) == ["denoising", "noising"] * 2
@@ -120,9 +123,12 @@ def test_templates_are_split_into_order_and_number():
 
 
 def test_heads_with_a_role_are_named_on_the_map():
-    ax = role_map.role_cells(style.first_roles(ROLES_OF_FOUR), ax=plt.subplot())
+    fig, _ = role_map.draw(ROLES_OF_FOUR)
+    ax = fig.axes[0]
     assert [text.get_text() for text in ax.texts] == ["L1H0"]
-    assert len(ax.patches) == 4
+    cells = heatmaps.cell_colors(ax)
+    for row in heads.first_roles(ROLES_OF_FOUR).itertuples():
+        assert to_hex(cells[row.layer, row.head]).upper() == style.role_color(row.role)
 
 
 def test_without_roles_the_most_attentive_heads_are_shown():
