@@ -10,9 +10,10 @@ from head_patching.files.reading import read_json
 from head_patching.files.recorded import noting_changed_files
 from head_patching.files.records import read_record
 from head_patching.files.schema import SCHEMA_VERSION, require_version
-from head_patching.files.tables import read_csv, read_words
+from head_patching.files.tables import read_columns
 from head_patching.files.writing import write_csv, write_json
 
+COLUMNS = {"layer": int, "role": str, "value": float}
 TABLE = pd.DataFrame({"layer": [0, 3], "role": ["x", "y"], "value": [0.5, -1.0]})
 
 
@@ -26,17 +27,18 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_a_table_is_what_was_written(table: Path) -> None:
-    pd.testing.assert_frame_equal(read_csv(table, ["layer", "value"]), TABLE)
-    assert read_words(table, ["value"])["value"].tolist() == ["0.500000", "-1.000000"]
+    pd.testing.assert_frame_equal(read_columns(table, COLUMNS), TABLE)
+    as_text = read_columns(table, {"value": str}, others=str)
+    assert as_text["value"].tolist() == ["0.500000", "-1.000000"]
+    assert as_text["layer"].tolist() == ["0", "3"]
 
 
 def test_an_edited_table_is_noticed_until_its_record_is_deleted(table: Path) -> None:
     table.write_text(table.read_text().replace("0.5", "0.6"))
-    for read in (read_csv, read_words):
-        with pytest.raises(ValueError, match="is not the file that roles"):
-            read(table, [])
+    with pytest.raises(ValueError, match="is not the file that roles"):
+        read_columns(table, COLUMNS)
     (table.parent / "roles.run.json").unlink()
-    assert read_csv(table)["value"].tolist() == [0.6, -1.0]
+    assert read_columns(table, COLUMNS)["value"].tolist() == [0.6, -1.0]
 
 
 def test_an_edited_table_is_read_and_named_where_changes_are_noted(
@@ -44,10 +46,10 @@ def test_an_edited_table_is_read_and_named_where_changes_are_noted(
 ) -> None:
     table.write_text(table.read_text().replace("0.5", "0.6"))
     with noting_changed_files() as changed:
-        assert read_csv(table)["value"].tolist() == [0.6, -1.0]
+        assert read_columns(table, COLUMNS)["value"].tolist() == [0.6, -1.0]
     assert changed == [str(table)]
     with pytest.raises(ValueError, match="is not the file that roles"):
-        read_csv(table)
+        read_columns(table, COLUMNS)
 
 
 def test_an_edited_table_that_a_run_wrote_besides_is_noticed(tmp_path: Path) -> None:
@@ -58,27 +60,27 @@ def test_an_edited_table_that_a_run_wrote_besides_is_noticed(tmp_path: Path) -> 
     written = [table, tmp_path / "criteria.csv", tmp_path / "absent.csv"]
     write_record({"command": "c"}, evidence, [evidence, *written])
     for path in written[:2]:
-        assert len(read_csv(path)) == 2
+        assert len(read_columns(path, COLUMNS)) == 2
         path.write_text(path.read_text().replace("0.5", "0.6"))
         with pytest.raises(ValueError, match=r"file that evidence\.run\.json"):
-            read_csv(path)
+            read_columns(path, COLUMNS)
 
 
 def test_a_record_that_another_job_has_just_removed_is_passed_over(table: Path) -> None:
     (table.parent / "circuit.run.json").symlink_to("gone")
-    assert len(read_csv(table)) == 2
+    assert len(read_columns(table, COLUMNS)) == 2
     (table.parent / "circuit.run.json").unlink()
     (table.parent / "circuit.run.json").write_text("no JSON")
     with pytest.raises(ValueError, match=r"circuit\.run\.json is not JSON"):
-        read_csv(table)
+        read_columns(table, COLUMNS)
 
 
 def test_a_record_of_another_file_of_that_name_says_nothing(table: Path) -> None:
     table.with_suffix(".nc").write_text("x")
     write_record({"command": "c"}, table.with_suffix(".nc"))
-    assert len(read_csv(table)) == 2
+    assert len(read_columns(table, COLUMNS)) == 2
     table.write_text(table.read_text().replace("0.5", "0.6"))
-    assert len(read_csv(table)) == 2
+    assert len(read_columns(table, COLUMNS)) == 2
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_a_record_of_another_file_of_that_name_says_nothing(table: Path) -> None
     [
         ("layer,role\n0,x", "its last line is not complete"),
         ("layer,role\n0,x,1\n", "a line has more cells than the first"),
-        ("layer,role\n0,x\ny,x\n", "line 3: layer is 'y', expected a number"),
+        ("layer,role\n0,x\ny,x\n", "line 3: layer is 'y', expected a whole number"),
         ("head,role\n0,x\n", "column 'layer' is missing"),
         ("", "is not a table"),
     ],
@@ -95,7 +97,7 @@ def test_a_damaged_table_is_named(tmp_path: Path, text: str, message: str) -> No
     path = tmp_path / "roles.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=rf"roles\.csv.*{message}.*restore it"):
-        read_csv(path, ["layer", "role"], again="restore it")
+        read_columns(path, {"layer": int, "role": str}, again="restore it")
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", "\x00", "null"])

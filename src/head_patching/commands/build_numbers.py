@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands._options import ModelFolder, Out
-from head_patching.commands.experiment import (
+from head_patching.commands._chapter_tables import (
     Experiments,
     Provenance,
     Validation,
     chapter_tables,
 )
+from head_patching.commands._options import ModelFolder, Out
 
 
 def build_numbers(

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands._options import ModelFolder
-from head_patching.commands.experiment import (
+from head_patching.commands._chapter_tables import (
     Experiment,
     Provenance,
     Validation,
     chapter_tables,
 )
+from head_patching.commands._options import ModelFolder
 
 
 def build_tables(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from head_patching.commands.whole_build import Build, read_build
+from head_patching.commands._whole_build import Build, read_build
 
 SHOWN = 12  # digits of a checksum
 

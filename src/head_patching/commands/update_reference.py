@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from head_patching.commands._whole_build import Build, read_build
 from head_patching.commands.verify import Reference
-from head_patching.commands.whole_build import Build, read_build
 
 if TYPE_CHECKING:
     import pandas as pd

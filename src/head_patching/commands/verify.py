@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from head_patching.commands._recording import unrecorded
-from head_patching.commands.whole_build import Build, read_build
+from head_patching.commands._whole_build import Build, read_build
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,6 @@
 """Tables of results, read and written as the register describes them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,73 +142,3 @@ def write_table(name: str, path: Path | str, frame: "pd.DataFrame") -> None:
                 "the register"
             )
     write_csv(path, frame)
-
-
-def read_words(
-    path: Path | str, columns: Collection[str], again: str = AGAIN
-) -> "pd.DataFrame":
-    """A CSV file with at least these columns, whose cells are all texts."""
-    return read_columns(path, dict.fromkeys(columns, str), again, str)
-
-
-# Columns that hold numbers, in whatever table they are.
-NUMBERS = {
-    "abs_diff", "accuracy", "attention", "auc", "baseline", "ci_high", "ci_low",
-    "copies", "difference", "distance", "engine", "fn", "fp", "head", "important",
-    "jaccard", "key_pos", "largest_error", "later_head", "later_layer", "layer",
-    "mean", "n", "n_heads", "n_models", "n_pairs", "n_resamples", "noise",
-    "p_value", "pair", "pearson", "precision", "probability", "q_value",
-    "query_pos", "recall", "reference", "refused", "seed", "shared", "spearman",
-    "threshold", "tp", "value", "z",
-}  # fmt: skip
-
-
-def read_csv(
-    path: Path | str, columns: Sequence[str] = (), again: str = AGAIN
-) -> "pd.DataFrame":
-    """Read a table that has at least these columns.
-
-    Raises
-    ------
-    FileNotFoundError
-        When the file is not there.
-    ValueError
-        When it was cut short or is not what was written, a column is missing, or a
-        number is none.
-    """
-    import pandas as pd
-
-    with reading(path, "a table", again):
-        require_whole_lines(path)
-        table = pd.read_csv(path)
-        if not isinstance(table.index, pd.RangeIndex):
-            raise ValueError("a line has more cells than the first")
-    require_recorded(path)
-    require_columns(path, table, columns, again)
-    for column in sorted(NUMBERS & {*table.columns}):
-        if pd.api.types.is_numeric_dtype(table[column]):
-            continue
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        wrong = table[column][numbers.isna() & table[column].notna()]
-        if len(wrong):
-            raise ValueError(
-                f"{path}, line {wrong.index[0] + 2}: {column} is "
-                f"{str(wrong.iloc[0])[:40]!r}, expected a number: {again}"
-            )
-    return table
-
-
-def require_whole_lines(path: Path | str) -> None:
-    """Refuse a table that was cut short within a line."""
-    if not Path(path).read_bytes().endswith(b"\n"):
-        raise ValueError("its last line is not complete")
-
-
-def require_columns(
-    path: Path | str, table: "pd.DataFrame", columns: Sequence[str], again: str
-) -> "pd.DataFrame":
-    """The table, when it has at least these columns."""
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(f"{path}: column {missing[0]!r} is missing: {again}")
-    return table

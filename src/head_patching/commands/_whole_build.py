@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from head_patching.commands.experiment import chapter_tables
+from head_patching.commands._chapter_tables import chapter_tables
 from head_patching.models.registry import short_name
 
 if TYPE_CHECKING:
