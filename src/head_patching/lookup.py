@@ -21,7 +21,7 @@ def find(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
 
 
 def one_of(kind: str, name: str, allowed: Collection[str]) -> str:
-    """The name, which has to be one of those allowed.
+    """The name, if it is one of those allowed.
 
     Raises ValueError naming the nearest right name, if one is near, and all of them.
 

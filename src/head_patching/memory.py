@@ -1,6 +1,6 @@
-"""Whether there is memory for what is about to be computed.
+"""Checking for free memory before a computation.
 
-Linux hands out memory that it does not have and kills whoever uses it, without a word.
+Linux grants more memory than there is, and kills a process that uses it.
 """
 
 import re
@@ -8,17 +8,26 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-# What PyTorch says when an allocation fails: it raises RuntimeError for it.
+# PyTorch's messages when an allocation fails; it raises RuntimeError.
 REFUSED = re.compile(r"can't allocate memory|out of memory", re.IGNORECASE)
 
 
 def require_memory(needed: int, what: str, instead: str) -> None:
-    """Refuse what needs more bytes than there are.
+    """Refuse a computation that needs more memory than is available.
+
+    Parameters
+    ----------
+    needed
+        Memory in bytes.
+    what
+        What needs it, in the plural, for the message.
+    instead
+        What to do, for the message.
 
     Raises
     ------
     ValueError
-        With both sizes, and what to do `instead`.
+        When less than `needed` is available.
     """
     available = available_memory()
     if needed > available:
@@ -29,9 +38,10 @@ def require_memory(needed: int, what: str, instead: str) -> None:
 
 
 def available_memory() -> int:
-    """Bytes that can still be used: the machine's, and what limits leave of them.
+    """Memory that can still be used, in bytes.
 
-    Limits are this process's own and those of its container or cluster job.
+    It is the machine's, or less where this process, its container or its cluster job
+    has a limit.
     """
     import psutil
 
@@ -43,9 +53,9 @@ def available_memory() -> int:
 
 
 def left_by_groups(root: Path = Path("/")) -> Iterator[int]:
-    """Bytes that each control group around this process leaves (Linux, version 2).
+    """Free memory of each control group of this process, in bytes (Linux, version 2).
 
-    Pages of files that were read count as used there, but are given up when needed.
+    Cached pages of files count as used there, but are released when needed.
     """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
@@ -61,7 +71,7 @@ def left_by_groups(root: Path = Path("/")) -> Iterator[int]:
             used = int((folder / "memory.current").read_text())
             lines = (folder / "memory.stat").read_text().splitlines()
         except OSError:
-            continue  # no limits are kept at this level
+            continue  # this level has no limits
         pages = dict(line.split() for line in lines)
         if limit != "max":
             yield int(limit) - used + int(pages.get("inactive_file", 0))

@@ -1,4 +1,4 @@
-"""What a run says about the answer, and how a patch is scored by it."""
+"""Metrics of a run, and the effect of a patch on logit_diff."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ SMALLEST_DENOMINATOR = 0.1
 
 
 class TaskNotDone(ValueError):
-    """Clean and corrupt behaviour are too near each other to divide by."""
+    """Clean and corrupt logit_diff are too close to divide by their difference."""
 
 
 def logit_diff(
@@ -39,7 +39,7 @@ def kl_from_clean(
 ) -> Float[Tensor, "... pair"]:
     """KL divergence D(clean || patched) of the next-token distributions, in nats.
 
-    Never below 0, where rounding alone would put it.
+    Rounding cannot make it negative: it is at least 0.
     """
     expected = clean_logits.log_softmax(dim=-1)
     difference = expected - logits.log_softmax(dim=-1)
@@ -52,12 +52,12 @@ def effect_contributions(dataset: xr.Dataset) -> tuple[xr.DataArray, xr.DataArra
     The effect of a patch is mean(numerator) / mean(denominator): a ratio of means.
     Denoising: (patched - corrupt) / (clean - corrupt), 0 = corrupt behaviour, 1 =
     clean behaviour restored. Noising: (clean - patched) / (clean - corrupt), 1 =
-    behaviour brought to the corrupt one. Both may leave the range from 0 to 1.
+    corrupt behaviour reached. Both may lie outside the range from 0 to 1.
 
     Raises
     ------
     TaskNotDone
-        When clean and corrupt behaviour are too near each other to divide by.
+        When clean and corrupt logit_diff are too close to divide by their difference.
     """
     clean, corrupt = dataset.clean_logit_diff, dataset.corrupt_logit_diff
     scale = clean - corrupt

@@ -51,7 +51,7 @@ def benchmark(
     from rich.console import Console
 
     from head_patching.files.writing import write_json
-    from head_patching.lookup import find
+    from head_patching.lookup import find, one_of
     from head_patching.models.bridge import load_bridge
     from head_patching.models.loading import load_model
     from head_patching.models.prepared import prepared_folder
@@ -67,7 +67,7 @@ def benchmark(
     from head_patching.tasks.pairs import first_difference
 
     use_threads(threads)
-    find("patch type", patch_type, dict.fromkeys(PATCH_TYPES))
+    one_of("patch type", patch_type, PATCH_TYPES)
     folder = prepared_folder(model, construct)
     loaded = load_model(folder)
     pairs = equal_pairs(loaded.tokenizer, n_pairs, corruption)

@@ -66,7 +66,7 @@ def validate(
     from head_patching.commands._progress import progress
     from head_patching.files.tables import write_table
     from head_patching.files.writing import write_json
-    from head_patching.lookup import find
+    from head_patching.lookup import one_of
     from head_patching.patching.effects import Importance
     from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE, PlantedModel
     from head_patching.roles import scores, validation
@@ -76,7 +76,7 @@ def validate(
 
     use_threads(threads)
     for name in architecture or ():
-        find("architecture", name, dict.fromkeys(ARCHITECTURES))
+        one_of("architecture", name, ARCHITECTURES)
     levels = [noise_level(level, DEFAULT_NOISE) for level in noise or ["default"]]
     if len({*levels}) < len(levels):
         raise ValueError(f"noise {', '.join(noise or ())}: two levels are the same")

@@ -1,4 +1,4 @@
-"""Activations: what one forward pass leaves for later steps."""
+"""The activations of a forward pass, which patching and evidence read."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -8,17 +8,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-# What has the layer as its first axis and the prompt as its second.
+# Their first axis is the layer, their second the prompt.
 BY_LAYER = ("resid_pre", "q", "k", "v", "pattern", "z")
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What forward passes leave for later steps, of prompts that end together.
+    """The activations of a batch of prompts, aligned at their last position, END.
 
     `q` and `k` are taken after the rotary embedding; `final_logits` are the logits at
-    END, the last position. Prompts shorter than others have `padding` before them: as
-    many positions that no query may attend to (None: all are of equal length).
+    END. `padding` is the number of positions before each shorter prompt, which no query
+    attends to (None: all prompts are equally long).
     """
 
     resid_pre: Float[Tensor, "layer batch position d_model"]
@@ -50,34 +50,34 @@ class Activations:
         return Activations(**parts, final_logits=logits, padding=padding)
 
     def after(self, padding: int) -> "Activations":
-        """The same runs, whose prompts all have so much padding, without it."""
+        """The activations of prompts that all have this padding, without it."""
         parts = {name: tensor[:, :, padding:] for name, tensor in self.by_layer()}
         parts["pattern"] = self.pattern[..., padding:, padding:]
         return Activations(**parts, final_logits=self.final_logits)
 
     def to(self, like: Tensor) -> "Activations":
-        """The same values, where another tensor is and of its precision."""
+        """The activations on the device and in the precision of another tensor."""
         logits = self.final_logits.to(like)
         padding = None if self.padding is None else self.padding.to(like.device)
         parts = {name: tensor.to(like) for name, tensor in self.by_layer()}
         return Activations(**parts, final_logits=logits, padding=padding)
 
     def detached(self) -> "Activations":
-        """The same values, without the graph that led to them."""
+        """The activations without the graph that computed them."""
         logits = self.final_logits.detach()
         parts = {name: tensor.detach() for name, tensor in self.by_layer()}
         return replace(self, **parts, final_logits=logits)
 
     def by_layer(self) -> Iterator[tuple[str, Tensor]]:
-        """Name and tensor of everything whose first axis is the layer."""
+        """Name and tensor of all activations whose first axis is the layer."""
         for name in BY_LAYER:
             yield name, getattr(self, name)
 
 
 def following(before: Activations, later: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A run's tensors at later positions, put after those of the earlier ones.
+    """The tensors of all positions, from those of earlier and of later positions.
 
-    The keys and values of `later`, which its queries read, are of all positions.
+    The keys and values of `later` are of all positions already: its queries read them.
     """
     n_new = later["resid_pre"].shape[2]
     pattern = functional.pad(before.pattern, (0, n_new))

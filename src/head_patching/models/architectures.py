@@ -1,8 +1,8 @@
-"""What config.json says of a model: refused here before any weight is read.
+"""Refusing models by their config.json, before any weight is read.
 
 A configuration can name Python files of the repository (`auto_map`). They are never
-fetched or run: where transformers has a class of its own for the model it is used, else
-the model is refused.
+fetched or run: if transformers has its own class for the model, that class is used;
+otherwise the model is refused.
 """
 
 import json
@@ -21,9 +21,9 @@ def require_architecture(folder: Path, where: str) -> None:
     Parameters
     ----------
     folder
-        Holds `config.json`; nothing else is looked at.
+        Contains `config.json`; no other file is read.
     where
-        What the configuration belongs to, for messages.
+        Name of the model, for messages.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def require_architecture(folder: Path, where: str) -> None:
         )
     try:
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    except Exception as error:  # whatever a stranger's file may lead to
+    except Exception as error:  # the file can make transformers raise anything
         line = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ValueError(
             f"{where}: {CONFIG} cannot be used: {type(error).__name__}: {line}"

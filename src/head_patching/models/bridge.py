@@ -1,4 +1,4 @@
-"""TransformerLens's model of a checkpoint, and what is read off it."""
+"""TransformerLens's model of a checkpoint, its shape and its weights."""
 
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,8 @@ def config_of(bridge: Any, title: str) -> ModelConfig:
 def tensors_of(bridge: Any, config: ModelConfig) -> dict[str, Tensor]:
     """The folded weights of TransformerLens's model, under its names.
 
-    Rotary cosines and sines are read off the model itself, so that no formula for
-    them has to be trusted.
+    Rotary cosines and sines are read from the model itself, so that no formula of ours
+    has to reproduce them.
     """
     tensors: dict[str, Tensor] = {
         "embed.W_E": bridge.W_E,

@@ -1,6 +1,7 @@
-"""Which files of a repository or folder are the model: safetensors, config, tokenizer.
+"""The files of a repository or folder that are the model.
 
-Nothing that is run when it is read (pickle, Python) is ever among them.
+These are safetensors, config and tokenizer: never a file that can run code when it is
+read (pickle, Python).
 """
 
 import json
@@ -13,7 +14,7 @@ CONFIG, WEIGHTS, INDEX = (
     "model.safetensors.index.json",
 )
 
-# What a tokenizer may be read from; each alone is enough.
+# A tokenizer can be read from each of these alone.
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model")
 TOKENIZER = (
     *VOCABULARIES,
@@ -32,16 +33,16 @@ CONVERT = (
 
 
 def model_files(names: Collection[str], where: str, index: Path | None) -> list[str]:
-    """The files that decide the model, of all that are there; sorted.
+    """The files that determine the model, sorted.
 
     Parameters
     ----------
     names
-        Of all files, as paths from the top of the repository or folder.
+        Paths of all files, from the top of the repository or folder.
     where
-        What holds them, for messages.
+        Name of the repository or folder, for messages.
     index
-        The file that says which weights are in which shard, if there is one.
+        The file that maps weights to shards, if there is one.
 
     Raises
     ------
@@ -69,12 +70,12 @@ def model_files(names: Collection[str], where: str, index: Path | None) -> list[
 
 
 def shards(index: Path, where: str) -> list[str]:
-    """The files over which an index says that the weights are spread.
+    """The weight files that an index names.
 
     Raises
     ------
     ValueError
-        When the index is damaged, or names a file that is no shard beside it.
+        When the index is damaged, or names a file that is not a shard in its folder.
     """
     try:
         files = sorted({*json.loads(index.read_text("utf-8"))["weight_map"].values()})
@@ -91,7 +92,7 @@ def shards(index: Path, where: str) -> list[str]:
 
 
 def _instead_of_weights(names: Collection[str]) -> str:
-    """What is there in place of weights that can be read."""
+    """The files that are there instead of readable weights, for a message."""
     top = sorted(name for name in names if "/" not in name)
     pickled = [name for name in top if name.endswith(PICKLED)]
     if pickled:

@@ -35,22 +35,22 @@ HAVE_CODE = (CONFIG, "tokenizer_config.json")
 
 @dataclass(frozen=True)
 class Origin:
-    """The files that decide a model, where they were found, and the hub's commit."""
+    """The files that determine a model, and the hub's commit."""
 
     files: tuple[Path, ...]
     commit: str | None = None
 
 
 def locate(source: Source) -> Origin:
-    """The files of a model, downloaded if need be; none if it is constructed.
+    """The files of a model, downloaded if necessary; no files if it is constructed.
 
     Raises
     ------
     ValueError
-        When what is there is not a model that can be read.
+        When the files are not a model that can be read.
     FileNotFoundError
-        When the wheel, the folder or the hub's files are not there; the message says
-        how to get them.
+        When the wheel, the folder or the hub's files are missing; the message says how
+        to get them.
     """
     if isinstance(source, WheelModel):
         return Origin((locate_in_wheel(source),))
@@ -63,7 +63,7 @@ def locate(source: Source) -> Origin:
 
 
 def locate_in_folder(folder: Path) -> tuple[Path, ...]:
-    """The files of a folder that decide the model."""
+    """The files of a folder that determine the model."""
     names = [file.name for file in folder.iterdir() if file.is_file()]
     index = folder / INDEX if INDEX in names else None
     files = model_files(names, str(folder), index)
@@ -74,7 +74,7 @@ def locate_in_folder(folder: Path) -> tuple[Path, ...]:
 def write_checkpoint(
     source: Source, origin: Origin, folder: Path, construct: Construct | None
 ) -> dict[str, str]:
-    """Put a model into a folder; returns the checksums of the files that decide it.
+    """Put a model into a folder; returns the checksums of the files that determine it.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def write_checkpoint(
 
 
 def copy_without_code(file: Path, copy: Path) -> None:
-    """Copy a file; settings without `auto_map`, so that nothing asks for its code."""
+    """Copy a file; settings without `auto_map`, which names Python to be run."""
     if file.name in HAVE_CODE and "auto_map" in (named := read_object(file, str(file))):
         del named["auto_map"]
         copy.write_text(json.dumps(named, indent=2) + "\n", encoding="utf-8")

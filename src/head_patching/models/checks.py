@@ -1,8 +1,8 @@
-"""What the engine assumes of a model, measured when the model is prepared.
+"""The engine's assumptions about a model, tested when the model is prepared.
 
-The engine trusts no architecture's name. On a few seeded prompts it compares its own
-forward pass with TransformerLens's (every layer's residual, the logits) and tests each
-assumption that patching rests on. A model that fails a check is patched by the slow
+The engine does not rely on an architecture's name. On a few seeded prompts it compares
+its own forward pass with TransformerLens's (every layer's residual, the logits) and
+tests each assumption of patching. A model that fails a check is patched by the slow
 reference instead, and `model.json` says which check failed.
 """
 
@@ -16,7 +16,7 @@ from head_patching.models.activations import Activations
 from head_patching.models.layers import ACTIVATION_FUNCTIONS, attention_write
 from head_patching.models.transformer import Model
 
-# fp32 rounding through some tens of layers, relative to the size of what is compared.
+# fp32 rounding through some tens of layers, relative to the largest expected value.
 TOLERANCE = 1e-4
 # Long enough for what depends on length, such as a sliding window, to show.
 N_PROMPTS, N_TOKENS = 4, 24
@@ -24,7 +24,7 @@ N_PROMPTS, N_TOKENS = 4, 24
 
 @torch.no_grad()
 def check_against_bridge(model: Model, bridge: Any, seed: int = 0) -> dict[str, Any]:
-    """Largest relative difference of each assumption, and which one failed, if any.
+    """The largest relative error of each assumption, and the names of those that fail.
 
     The checks: `residual` and `logits` (our forward pass equals TransformerLens's),
     `head_output` (attention writes z @ W_O + b_O), `addition` (the residual after
@@ -68,7 +68,7 @@ def check_against_bridge(model: Model, bridge: Any, seed: int = 0) -> dict[str, 
 
 
 def relative_error(obtained: Tensor, expected: Tensor) -> float:
-    """Largest difference, as a share of the largest expected magnitude."""
+    """Largest difference, relative to the largest expected magnitude."""
     difference = (obtained - expected).abs().max()
     error = float(difference / expected.abs().max().clamp_min(1e-12))
     # `max` over layers would skip a NaN; infinity is never within a tolerance.
@@ -84,7 +84,7 @@ def residual_error(ours: Activations, cache: Any) -> float:
 
 
 def head_output_error(model: Model, cache: Any) -> float:
-    """Whether TransformerLens's attention writes exactly z @ W_O + b_O."""
+    """How far TransformerLens's attention is from writing z @ W_O + b_O."""
     return max(
         relative_error(
             attention_write(cache[f"blocks.{index}.attn.hook_z"], layer),
@@ -95,7 +95,7 @@ def head_output_error(model: Model, cache: Any) -> float:
 
 
 def addition_error(model: Model, cache: Any) -> float:
-    """Whether each layer's residual is the sum of what was written into it."""
+    """How far each layer's residual is from the sum of what was written into it."""
     worst = 0.0
     for layer in range(model.config.n_layers):
         written = (

@@ -1,16 +1,16 @@
-"""Where a model computes and how exactly."""
+"""The device a model computes on, and its precision."""
 
 import torch
 
-# Half precision is left out: it rounds by more than the effects that count.
+# Half precision is left out: its rounding is larger than important effects.
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
-# No nearest right name is suggested for a wrong one: to "gpu" that would be "cpu".
+# Messages suggest no nearest name: for "gpu" it would be "cpu".
 DEVICES = ("cpu", "cuda", "mps")
 
 
 def find_device(name: str) -> str:
-    """The device of that name; of `auto`, a graphics processor where there is one.
+    """The device of that name; for `auto`, a GPU if there is one.
 
     Raises
     ------

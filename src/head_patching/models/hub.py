@@ -1,8 +1,8 @@
 """A repository of the Hugging Face hub: its files in the local cache, at one commit.
 
-The small files come first: what they say can refuse a model before its weights are
-downloaded. huggingface_hub keeps what is complete and takes up an interrupted transfer
-where it broke off; without a connection what is cached is used.
+The small files come first: they can refuse a model before its weights are downloaded.
+huggingface_hub keeps complete files and resumes an interrupted transfer; without a
+connection the cached files are used.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Snapshot:
 
 
 def fetch_snapshot(source: HubModel) -> Snapshot:
-    """The files that decide a model, downloaded where they are not cached.
+    """The files that determine a model, downloaded where they are not cached.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def cached(source: HubModel, commit: str, names: list[str]) -> Path:
 
 
 def files_at(source: HubModel, commit: str, folder: Path) -> list[str]:
-    """All files of a repository at a commit, or those cached if no list of them is."""
+    """All files of a repository at a commit, or those cached if the list is not."""
     from huggingface_hub import get_cached_repo_tree
     from huggingface_hub.errors import (
         CachedRepoTreeNotFoundError,
@@ -98,7 +98,7 @@ def files_at(source: HubModel, commit: str, folder: Path) -> list[str]:
 
 
 def how_to_get(source: HubModel, why: str) -> str:
-    """One line: what is missing, and the two ways to get it."""
+    """A line that names the missing repository, and two ways to get it."""
     from huggingface_hub import constants
 
     pinned = [] if source.revision == "main" else ["--revision", source.revision]

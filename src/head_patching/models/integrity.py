@@ -34,8 +34,8 @@ def require_weights(folder: Path) -> None:
                     f"{path.name}: weight {name} has shape {shape}, expected "
                     f"{wanted} by config.json"
                 )
-    # Names are compared as transformers reads them, tied and renamed ones among them;
-    # on this device nothing is loaded.
+    # transformers itself reports missing names, as it knows tied and renamed weights;
+    # on the device "meta" no weight is loaded.
     config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
     _, loaded = AutoModelForCausalLM.from_pretrained(
         str(folder), config=config, device_map="meta", output_loading_info=True,
@@ -82,9 +82,9 @@ def checksums_of(checkpoint: Path) -> dict[str, str]:
 
 
 def require_as_prepared(checkpoint: Path, with_weights: bool) -> None:
-    """Refuse files of a prepared model's checkpoint that are not those written.
+    """Refuse files of a prepared model's checkpoint that have changed since.
 
-    Nothing is known of a checkpoint that is not prepared yet.
+    A checkpoint that is not prepared yet has no checksums to compare with.
     """
     description = checkpoint.parent / "model.json"
     if not description.is_file():

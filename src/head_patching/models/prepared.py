@@ -1,4 +1,4 @@
-"""Where a prepared model lies when it is used outside the workflow."""
+"""The folder of a prepared model that is used outside the workflow."""
 
 import hashlib
 import os
@@ -10,9 +10,9 @@ from head_patching.models.registry import FolderModel, find_source, short_name
 
 
 def prepared_folder(name: str, construct: Construct | None = None) -> Path:
-    """The folder of a prepared model, for `load_model`; prepared now if need be.
+    """The folder of a prepared model, for `load_model`; prepared now if necessary.
 
-    The workflow's own copy under `results/` is used when it is there, else one in the
+    The workflow's own copy under `results/` is used if there is one, else a copy in the
     user's cache (`$XDG_CACHE_HOME/head-patching`, by default below `~/.cache`).
 
     Parameters

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-# Folders of results/ that are no model's.
+# Folders of results/ that do not belong to a model.
 RESERVED = ("archive", "figures", "paper", "tables", "validation")
 
 HUB_NAME = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
@@ -26,7 +26,7 @@ class WheelModel:
 class HubModel:
     """A repository of the Hugging Face hub, or of its local cache, at one revision.
 
-    A branch or tag stands for the commit that it names when the model is prepared.
+    A branch or tag means the commit that it names when the model is prepared.
     """
 
     repository: str
@@ -45,7 +45,7 @@ class FolderModel:
 
 @dataclass(frozen=True)
 class PlantedWeights:
-    """Weights that are constructed, with a circuit known by construction."""
+    """Constructed weights, whose circuit is known (`planted`)."""
 
     architecture: str
     seed: int
@@ -113,12 +113,12 @@ def find_source(name: str) -> Source:
 
 
 def short_name(name: str) -> str:
-    """The model's name as a folder of results/ can have it.
+    """The model's name as the name of a folder in results/.
 
     Raises
     ------
     ValueError
-        When the name is unknown, or another thing of the results is called so.
+        When the name is unknown, or belongs to another folder of the results.
 
     Examples
     --------

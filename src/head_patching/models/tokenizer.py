@@ -1,6 +1,6 @@
 """The tokenizer of a checkpoint, read without importing PyTorch.
 
-Importing that would take a third of the time in which prompts are written.
+That import would take a third of the time of writing prompts.
 """
 
 import logging
@@ -30,7 +30,7 @@ def load_tokenizer(folder: Path) -> Any:
     quiet_transformers()
     require_as_prepared(folder, with_weights=False)
     if (folder / "tokenizer.json").is_file():
-        # What AutoTokenizer comes to in the end, without importing every model first.
+        # AutoTokenizer would choose it too, after importing every model.
         from transformers import PreTrainedTokenizerFast
 
         return PreTrainedTokenizerFast.from_pretrained(

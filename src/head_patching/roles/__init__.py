@@ -1,7 +1,8 @@
 """What each head does, decided from measurements.
 
-`evidence`, `weights` and `paths` measure, `criteria` reads the table of thresholds,
-`classify` applies it, `stability` asks how surely, `validation` how often it is right
-on planted models; `published` holds the literature's tables for comparison only.
-`inspection` reads off the weights what heads could do, whatever the task.
+`evidence`, `copying` and `paths` measure, `criteria` reads the table of thresholds,
+`classify` applies it, `stability` says how stable the roles are, `validation` how often
+they are right on planted models; `published` has the literature's tables, to compare
+with (`agreement`, `replication`) and never to decide. `inspection` derives from the
+weights alone what heads could do.
 """

@@ -15,7 +15,7 @@ from head_patching.roles.paths import Tracer, trace_paths
 
 @dataclass(frozen=True)
 class Assigned:
-    """The roles of every head (see `classify`), and what they rest on."""
+    """The roles of every head (see `classify`), and the evidence for them."""
 
     roles: pd.DataFrame
     role_criteria: pd.DataFrame  # without intervals
@@ -28,12 +28,18 @@ def assign_roles(
     on_tokens: Sequence[Measured],
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Assigned:
-    """The roles of every head on the prompts of a tracer (see `roles.paths.tracer`).
+    """The roles of every head, measured on the prompts of a tracer.
 
     Parameters
     ----------
+    trace
+        From `roles.paths.tracer`.
+    classifier
+        The task's criteria.
     on_tokens
-        What `evidence_on_tokens` gave: it is the same for all tasks.
+        From `evidence_on_tokens`; it serves all tasks.
+    on_step
+        Called with a line about each step before it is measured.
     """
     model, prompts = trace.model, trace.prompts
     at_once = HeadPatcher(model).pairs_per_batch(prompts)

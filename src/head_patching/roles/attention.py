@@ -23,7 +23,7 @@ class Protocol:
 
     @property
     def criteria(self) -> set[str]:
-        """What its scores are called in the evidence."""
+        """The names of its scores in the evidence."""
         return {score + self.suffix for score in SCORES}
 
 
@@ -54,10 +54,10 @@ def attention_elsewhere(
     queries: Int[Tensor, " batch"],
     keys: Int[Tensor, "batch key"],
 ) -> Float[Tensor, "layer head batch"]:
-    """What as many keys drawn at random would get: the baseline of attention.
+    """The baseline of `attention_between`: the attention that random keys would get.
 
-    The expectation over all choices of other positions up to the query, without the
-    first one, where heads rest that find nothing.
+    The expectation over all choices of as many other positions up to the query. The
+    first position is left out: heads that find nothing attend to it.
     """
     places = torch.arange(pattern.shape[-1], device=keys.device)
     others = (places > 0) & (places <= queries[:, None])
@@ -89,7 +89,7 @@ def random_tokens(
 
 
 def plain_vocabulary(model: Model) -> list[int]:
-    """Token ids a prompt could contain: without special tokens and padding rows."""
+    """Ids of all tokens but special ones and unused rows of the embedding."""
     if model.read_tokenizer is None:
         return list(range(model.config.d_vocab))
     special = set(model.tokenizer.all_special_ids)
@@ -115,8 +115,14 @@ def repeated_token_scores(
 
     Parameters
     ----------
+    protocol
+        Length and number of the copies.
+    seed
+        Of the random tokens.
     bos_token
-        Put first when given; its row and column are not counted.
+        If given, put before each sequence; its row and column are not counted.
+    n_sequences
+        Random sequences to average over.
     """
     tokens = random_tokens(
         plain_vocabulary(model), protocol.n_tokens, n_sequences, seed
@@ -141,7 +147,7 @@ def diagonal_scores(
 ) -> dict[str, Float[np.ndarray, "layer head"]]:
     """Mean attention on three sets of diagonals of a sequence of repeated tokens.
 
-    Where a token has several earlier copies, attention to them adds up.
+    Where a token has several earlier copies, attention to them is summed.
     """
     n_copies = pattern.shape[-1] // n_tokens
     back = [copy * n_tokens for copy in range(1, n_copies)]
@@ -155,6 +161,6 @@ def diagonal_scores(
 def diagonals_mean(
     pattern: Float[Tensor, "layer head query_pos key_pos"], distances: Sequence[int]
 ) -> Float[Tensor, "layer head"]:
-    """Attention that many tokens back, averaged over the queries that reach any."""
+    """Attention at these distances back, averaged over the queries that have any."""
     lines = [pattern.diagonal(-back, dim1=-2, dim2=-1) for back in distances]
     return sum(line.sum(dim=-1) for line in lines) / lines[0].shape[-1]

@@ -1,4 +1,4 @@
-"""Evidence from the residual stream: what a head writes straight onto the logits.
+"""Evidence from the residual stream: the direct effect of a head on the logits.
 
 The final norm divides the residual stream at END by its size, which depends on
 everything. With that size frozen at its value in the run, logit_diff is a sum over
@@ -50,7 +50,7 @@ def logit_diff_direction(
 def final_scale(
     model: Model, resid: Float[Tensor, "batch d_model"]
 ) -> Float[Tensor, " batch"]:
-    """What the final norm divides by."""
+    """The number that the final norm divides by."""
     if model.config.normalization == "LN":
         resid = resid - resid.mean(dim=-1, keepdim=True)
     return (resid.square().mean(dim=-1) + model.config.eps).sqrt()

@@ -1,10 +1,11 @@
 """What a head attends to, writes and copies, on every prompt and random sequence.
 
 - `attention.END.IO` and the like, as the task lists them: attention on clean prompts,
-  and beside each `.elsewhere`: what another position would get from the same query;
+  and for each its baseline, `.elsewhere`: the attention that random positions would get
+  from this query;
 - `direct_effect`: the head's term in the clean logit_diff, in logits;
-- `direct_recovery`: the same term, clean minus corrupt, as a share of clean minus
-  corrupt logit_diff: what patching the head restores without help of other heads;
+- `direct_recovery`: this term, clean minus corrupt, as a share of clean minus corrupt
+  logit_diff: what patching the head restores without other heads;
 - `copy_score`, `negative_copy_score`: OV copying of the tokens that the task lists;
 - `previous_token_score`, `duplicate_token_score`, `induction_score`: attention on
   repeated random tokens, in two published protocols.
@@ -28,9 +29,9 @@ from head_patching.roles.attention import (
     attention_elsewhere,
     repeated_token_scores,
 )
+from head_patching.roles.copying import copy_scores
 from head_patching.roles.direct import direct_effects
 from head_patching.roles.measured import Measured, average
-from head_patching.roles.weights import copy_scores
 from head_patching.tasks import PromptPair, PromptPairs, Task, find_task
 
 Batch = tuple[Sequence[int], Activations, Activations]
@@ -56,7 +57,7 @@ def measure_evidence(
 def evidence_on_pairs(
     model: Model, pairs: PromptPairs, batches: Iterable[Batch]
 ) -> list[Measured]:
-    """What the prompts say: attention, direct effects, copying."""
+    """The evidence on prompts: attention, direct effects, copying."""
     templates = pairs.templates
     on_pairs = evidence_per_pair(model, pairs, batches)
     change, scale = on_pairs.pop("direct_change"), on_pairs.pop("logit_diff_change")
@@ -73,7 +74,19 @@ def evidence_on_tokens(
     protocols: Sequence[Protocol] = PROTOCOLS,
     n_sequences: int = N_SEQUENCES,
 ) -> list[Measured]:
-    """What repeated random tokens say, whatever the task."""
+    """The evidence on repeated random tokens, which serves all tasks.
+
+    Parameters
+    ----------
+    seed
+        Of the random tokens.
+    prepend_bos
+        Whether a BOS token is put before each sequence.
+    protocols
+        Lengths and numbers of the copies.
+    n_sequences
+        Random sequences of each protocol.
+    """
     bos_token = model.tokenizer.bos_token_id if prepend_bos else None
     sequences, measured = np.arange(n_sequences), []
     for protocol in protocols:
@@ -88,7 +101,7 @@ def evidence_on_tokens(
 def evidence_per_pair(
     model: Model, pairs: PromptPairs, batches: Iterable[Batch]
 ) -> PerPair:
-    """What the cached activations say, for every pair in the order of `pairs`.
+    """The evidence in the cached activations, for every pair in the order of `pairs`.
 
     Besides the criteria of the table: `direct_change` [layer head pair], the direct
     effect in the clean minus in the corrupt run, and `logit_diff_change` [pair].
@@ -118,7 +131,7 @@ def _batch_evidence(
     clean: Activations,
     corrupt: Activations,
 ) -> PerPair:
-    """The same for one batch of prompts of equal length."""
+    """The evidence per pair of one batch of prompts of equal length."""
     device = model.device
     answers = torch.tensor([pair.answer_token for pair in pairs], device=device)
     wrong = torch.tensor([pair.wrong_answer_token for pair in pairs], device=device)

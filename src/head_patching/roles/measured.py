@@ -1,7 +1,7 @@
-"""What was measured on every head, sample by sample, until it is summed up.
+"""Measurements on every head, kept per sample until they are summarised.
 
 A criterion is a ratio of means over samples: of prompt pairs, or of random sequences.
-Samples are kept, because a role's probability asks what other prompts would have given.
+Samples are kept, because a role's probability comes from resampling them.
 """
 
 from collections.abc import Iterable, Sequence

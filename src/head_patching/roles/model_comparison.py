@@ -1,7 +1,7 @@
-"""Several models on the same tasks: behaviour, heads that matter, where roles lie.
+"""Several models on the same tasks: behaviour, important heads, depth of the roles.
 
-Models differ in their numbers of layers and heads. Counts of heads are therefore shown
-as shares too, and a layer as its relative depth: 0 is the first layer, 1 the last.
+Models differ in their numbers of layers and heads. Counts of heads are therefore also
+given as shares, and a layer as its relative depth: 0 is the first layer, 1 the last.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Experiment:
 
 
 def compare_models(experiments: Sequence[Experiment]) -> pd.DataFrame:
-    """One row per task and model, in the order given; none without experiments.
+    """One row per task and model, in the order given; no rows without experiments.
 
     Columns: model, task, n_layers, n_heads (of each layer), prepend_bos, n_pairs,
     logit_diff and accuracy on clean prompts with their intervals; of output patching in

@@ -1,4 +1,4 @@
-"""The literature's values and role tables as data: to compare with, never to decide.
+"""Values and role tables from the literature: to compare with, never to decide.
 
 Wang et al. 2022, "Interpretability in the Wild: a Circuit for Indirect Object
 Identification in GPT-2 small" (ICLR 2023), names 26 heads of GPT-2 small. Its text and
@@ -125,7 +125,7 @@ DISCREPANCIES = (
 
 
 def published_roles(model: str) -> "pd.DataFrame":
-    """The published roles of a model's heads; no rows for a model nobody described.
+    """The published roles of a model's heads; no rows if nothing is published of it.
 
     Columns layer, head, role, fuzzy (0/1), section, source; sorted by layer and head.
 
@@ -149,7 +149,7 @@ def published_roles(model: str) -> "pd.DataFrame":
 
 
 def published_heads(model: str) -> dict[str, Heads]:
-    """The same by role; nothing for a model nobody described.
+    """The published heads of a model, by role; empty if nothing is published of it.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def published_heads(model: str) -> dict[str, Heads]:
 
 
 def published_values(model: str) -> "pd.DataFrame":
-    """The published measurements on a model; no rows for a model nobody described.
+    """The published measurements on a model; no rows if nothing is published of it.
 
     Columns criterion, role (empty for behaviour, else of which heads it is the mean),
     comparison (`=`, `>` or `<`), published (in logits, or a share), section, source; in
@@ -180,7 +180,7 @@ def published_values(model: str) -> "pd.DataFrame":
 
 
 def published_induction_heads(model: str) -> "pd.DataFrame":
-    """The induction heads that re-implementations report, none of another model.
+    """The induction heads that re-implementations report; no rows for other models.
 
     Columns layer, head, source; sorted by layer and head.
 

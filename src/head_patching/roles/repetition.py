@@ -1,7 +1,7 @@
-"""How well a model repeats random tokens: induction as behaviour, before any head.
+"""How well a model repeats random tokens: induction as behaviour of the whole model.
 
-Random tokens follow each other without sense, so that nothing but their earlier
-occurrence says which comes next (Olsson et al. 2022, arXiv 2209.11895, section 3).
+In a sequence of random tokens only an earlier occurrence determines the next token
+(Olsson et al. 2022, arXiv 2209.11895, section 3).
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from head_patching.statistics import bootstrap_mean
 
 SMALL_VOCABULARY = 5000
 
-# Logits of so many positions are held at once: 200 MB with 50 000 tokens.
+# Positions whose logits are in memory at once: 200 MB with 50 000 tokens.
 POSITIONS_AT_ONCE = 1024
 
 METRICS = ("accuracy", "probability", "logit_diff")
@@ -35,12 +35,27 @@ def measure_repetition(
     n_resamples: int = 2000,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """How well the next token is known, by distance to its last copy and their number.
+    """How well the next token is predicted, by distance and number of its copies.
 
     Columns: distance, copies (earlier occurrences of the token before), metric, mean,
     ci_low, ci_high, n_sequences. `accuracy` is the share of tokens that are the most
-    likely next; `logit_diff` the logit of the next token less the mean logit of the
-    others in the sequence. Intervals are percentile bootstraps over sequences.
+    likely next token; `logit_diff` the logit of the next token less the mean logit of
+    the others in the sequence. Intervals are percentile bootstraps over sequences.
+
+    Parameters
+    ----------
+    distances
+        Tokens from one copy to the next, that is the length of a copy.
+    n_copies
+        How often the random tokens occur in a sequence.
+    n_sequences
+        Random sequences of each distance.
+    seed
+        Of the random tokens and of the bootstrap.
+    prepend_bos
+        Whether a BOS token is put before each sequence.
+    n_resamples, level
+        Resamples of the bootstrap, and coverage of the intervals, between 0 and 1.
     """
     vocabulary = frequent_tokens(model)
     rows = []
@@ -68,7 +83,7 @@ def measure_repetition(
 
 
 def frequent_tokens(model: Model) -> list[int]:
-    """Tokens that are neither the commonest nor rare; all of a small vocabulary.
+    """Tokens that are neither very common nor rare; all tokens of a small vocabulary.
 
     Byte-pair encoding numbers its tokens about by frequency: the fiftieth part with the
     lowest numbers and the four fifths with the highest are left out (Wang et al.'s
@@ -89,7 +104,7 @@ def repetition(
 ) -> Float[np.ndarray, "metric copy sequence"]:
     """The metrics in every copy but the first, averaged over its tokens.
 
-    The first token of a copy is not asked for: in the second copy nothing says it.
+    The first token of a copy is not counted: in the second copy nothing predicts it.
     """
     n_tokens, start = drawn.shape[1], []
     if prepend_bos:
@@ -102,10 +117,10 @@ def repetition(
     for batch in prompts.split(max(1, POSITIONS_AT_ONCE // prompts.shape[1])):
         for tokens, logits in zip(batch, next_token_logits(model, batch), strict=True):
             words = tokens[len(start) :][:n_tokens]
-            # What each token of the copies is told by the one before.
-            told = logits[len(start) :].unflatten(0, (n_copies, n_tokens))[1:, :-1]
+            # Logits of each token of the later copies, at the token before it.
+            before = logits[len(start) :].unflatten(0, (n_copies, n_tokens))[1:, :-1]
             answers = words[1:].expand(n_copies - 1, -1)
-            by_sequence.append(metrics(told, answers, words))
+            by_sequence.append(metrics(before, answers, words))
     return torch.stack(by_sequence, dim=-1).cpu().double().numpy()
 
 

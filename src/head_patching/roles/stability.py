@@ -102,11 +102,10 @@ def probabilities(
     has: Bool[np.ndarray, "resample layer head role"], roles: Sequence[str]
 ) -> pd.DataFrame:
     """Columns layer, head, role, probability: one row per head and role."""
-    share = has.mean(axis=0)
-    index = pd.MultiIndex.from_product(
-        [range(share.shape[0]), range(share.shape[1]), roles], names=[*HEAD, "role"]
-    )
-    return pd.Series(share.ravel(), index, name="probability").reset_index()
+    probability = has.mean(axis=0)  # [layer head role]
+    layers, heads = map(range, probability.shape[:2])
+    index = pd.MultiIndex.from_product([layers, heads, roles], names=[*HEAD, "role"])
+    return pd.Series(probability.ravel(), index, name="probability").reset_index()
 
 
 def stability(

@@ -33,7 +33,7 @@ def s2_io_flip(names: Names, fresh: FreshNames) -> Names:
 
 
 def s2_random(names: Names, fresh: FreshNames) -> Names:
-    """S2 becomes a third name: no name is repeated, and none is the answer."""
+    """S2 becomes a third name: no name is repeated, so there is no right answer."""
     return names._replace(s2=fresh[0])
 
 

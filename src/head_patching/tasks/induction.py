@@ -89,8 +89,8 @@ def draw_scenes(
             f" distinct prompts balanced over {len(frames)} frames"
         )
     scenes: dict[str, Scene] = {}  # clean prompt -> scene
-    for frame, share in zip(frames, turns(n_pairs, len(frames)), strict=True):
-        enough = len(scenes) + share
+    for frame, count in zip(frames, turns(n_pairs, len(frames)), strict=True):
+        enough = len(scenes) + count
         while len(scenes) < enough:
             scene = draw_scene(frame, rng)
             scenes.setdefault(fill(scene)[0], scene)

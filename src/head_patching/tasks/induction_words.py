@@ -1,9 +1,9 @@
 """The words of the induction prompts: frames, and what they are filled with.
 
-A frame is a text with the slots [A] and [B], a pair of neighbouring words, and once
-more [A], with which it ends. [W] is any word. No frame begins with a slot, and a space
-stands before each, so that a word is the same token wherever it stands. The two words
-before the pair have no punctuation: they can change places with it.
+A frame is a text with the slots [A] and [B], a pair of neighbouring words, and a second
+[A] at its end. [W] is any word. No frame begins with a slot, and each slot follows a
+space, so that a word is the same token in every slot. The two words before the pair
+have no punctuation: they can be swapped with it.
 
 Frames and words are our own. The words are common nouns and adjectives, with those of
 the IOI prompts among them, so that a tokenizer that knows only these will do.

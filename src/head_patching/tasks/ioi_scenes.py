@@ -101,9 +101,9 @@ def draw_scenes(
             " prompts balanced over the templates"
         )
     scenes = []
-    shares = turns(n_pairs, len(TEMPLATES))
-    for template, capacity, share in zip(TEMPLATES, capacities, shares, strict=True):
-        for choice in rng.choice(capacity, share, replace=False).tolist():
+    counts = turns(n_pairs, len(TEMPLATES))
+    for template, capacity, count in zip(TEMPLATES, capacities, counts, strict=True):
+        for choice in rng.choice(capacity, count, replace=False).tolist():
             scenes.append(_scene(template, choice, words))
     return [scenes[i] for i in rng.permutation(n_pairs)]
 

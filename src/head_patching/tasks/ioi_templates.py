@@ -3,8 +3,8 @@
 The fifteen BABA templates are those of Wang et al. 2022 (arXiv 2211.00593), appendix
 E, figure 14, without the final [A]: that is the answer. [A] is the indirect object
 (IO), [B] the subject, named twice (S1, S2). Swapping the first [A] and [B] gives the
-ABBA twin. No template begins with a name, and a space stands before every name, so that
-a name is the same token wherever it stands.
+ABBA twin. No template begins with a name, and every name follows a space, so that a
+name is the same token in every slot.
 
 Names, places and objects are lists of our own, of common words, not the paper's (100
 names and 20 words in its text; 99 names, 8 places and 8 objects in its released code).

@@ -1,7 +1,7 @@
-"""What a head could do, read off its weights without running a prompt.
+"""What a head could do, derived from its weights without running a prompt.
 
-`embedding` gives what heads read of a token; `ov`, `qk` and `previous` ask what a head
-would write and attend to, `composition` which heads read what others write, `edges`
-which of these pairs stand out. `tables` puts all together, and `causal` compares it
-with patching, which says what a head does.
+`embedding` is what heads read of a token; `ov`, `qk` and `previous` score what a head
+would write and attend to, `composition` how much a head reads of what another one
+writes, `edges` which of these pairs are exceptional. `tables` collects all scores;
+`by_role` and `causal` compare them with patching, which shows what a head does.
 """

@@ -1,6 +1,7 @@
-"""Do the weights agree with patching? What a head could do beside what it does.
+"""Scores of heads from weights, compared with effects and roles from patching.
 
-Heads that were not measured on one of the sides (NaN) are left out.
+Heads without a value on one of the two sides (NaN) are left out. The ROC curve and its
+area are those of scikit-learn, which is not among this project's packages.
 """
 
 import numpy as np
@@ -16,8 +17,17 @@ def rank_correlation(
 ) -> tuple[float, float, float]:
     """Spearman's correlation over heads, with a percentile bootstrap interval.
 
-    Heads are drawn with replacement, and ranked anew in each draw (Efron & Tibshirani
-    1993, chapter 13). NaN where one side is the same for all heads.
+    Heads are drawn with replacement, and ranked again in each draw (Efron & Tibshirani
+    1993, chapter 13). NaN where one side is equal for all heads.
+
+    Parameters
+    ----------
+    weights, effects
+        One value per head on each side.
+    n_resamples, seed
+        Of the bootstrap over heads.
+    level
+        Coverage of the interval, between 0 and 1.
     """
     x, y = known_in_both(weights, effects)
     draws = np.random.default_rng(seed).integers(len(x), size=(n_resamples, len(x)))
@@ -72,10 +82,9 @@ def area_permutation_test(
     """How often the area under the ROC curve would be as large by chance.
 
     Under the null it does not matter which heads of a layer are in the set: they are
-    permuted within their layers, so that a criterion gains nothing by rising with
-    depth. Layers in which a head has no value are left out; NaN if those that remain
-    have no head of the set, or no other. One-sided; p = (1 + count) / (1 +
-    n_permutations).
+    permuted within their layers, so that a trend of the score with depth has no effect.
+    Layers in which a head has no value are left out; NaN if those that remain have no
+    head of the set, or no other. One-sided; p = (1 + count) / (1 + n_permutations).
     """
     whole = np.isfinite(weights).all(axis=1)
     scores, inside = weights[whole], in_set[whole]
@@ -96,13 +105,22 @@ def pair_permutation_test(
     n_permutations: int,
     seed: int,
 ) -> tuple[float, float]:
-    """Do these heads compose more with those than others would? Difference and p.
+    """Whether `earlier` and `later` heads compose more than others: difference and p.
 
     The difference is that of the mean over pairs of an `earlier` and a `later` head, in
     a later layer, from the mean over all other such pairs of the model. Under the null
     it does not matter which head of its layer has the role: heads are permuted within
     their layers, for both sides at once, so that layers and the number of pairs stay as
     they are. One-sided; p = (1 + count) / (1 + n_permutations).
+
+    Parameters
+    ----------
+    value
+        Composition of every pair of heads.
+    earlier, later
+        Which heads have the role that writes, and which the role that reads.
+    n_permutations, seed
+        Random permutations, and their seed.
     """
     n_layers, n_heads = earlier.shape
     in_order = np.arange(n_layers)[:, None] < np.arange(n_layers)

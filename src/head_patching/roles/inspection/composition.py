@@ -19,8 +19,8 @@ direction matters, which is the triangle of its QR decomposition.
 Baseline: the same two matrices, one of them turned by a random rotation of the residual
 stream. Its mean square is 1 / d_model for any two matrices; mean and spread depend on
 their singular values s and t. A rotation R enters by its [d_head, d_head] corner in the
-singular directions, a random one whatever these are, and the squared score is
-sum s_i^2 R_ij^2 t_j^2: one small product for all pairs of heads.
+singular directions, which for a random rotation is distributed alike in any basis. The
+squared score is sum s_i^2 R_ij^2 t_j^2: one small product for all pairs of heads.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ Pairs = Float[Tensor, "layer head later_layer later_head"]
 
 @dataclass(frozen=True)
 class Composition:
-    """The scores of one kind, and what random orientation would make of them.
+    """The scores of one kind, and those of randomly rotated matrices.
 
     0 where the later head is not in a later layer, and where a head is 0.
     """
@@ -80,14 +80,14 @@ def compositions(
 
 
 def write_factor(layer: LayerWeights) -> Float[Tensor, "head d_head d_model"]:
-    """A factor with the size of W_V W_O, whatever is multiplied from the right."""
+    """A factor of the size of W_V W_O, also after any product from the right."""
     return triangle(layer.W_V, layer) @ layer.W_O
 
 
 def read_factor(
     layer: LayerWeights, kind: Kind
 ) -> Float[Tensor, "head d_model d_head"]:
-    """A factor with the size of what reads, whatever is multiplied from the left."""
+    """A factor of the size of what reads, also after any product from the left."""
     if kind == "q":
         return layer.W_Q @ triangle(layer.W_K, layer).mT
     if kind == "k":
@@ -107,7 +107,7 @@ def triangle(
 def for_each_head(
     weights: Float[Tensor, "some_head rows columns"], layer: LayerWeights
 ) -> Float[Tensor, "head rows columns"]:
-    """One copy for each query head, of weights that a group shares."""
+    """One copy for each query head of weights that its group shares."""
     return weights.repeat_interleave(layer.config.n_heads // len(weights), dim=0)
 
 
@@ -151,12 +151,16 @@ def random_scores(
     generator: torch.Generator,
     n_rotations: int,
 ) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of the scores of randomly turned matrices.
+    """Mean and standard deviation of the scores of randomly rotated matrices.
 
     Parameters
     ----------
     written, read
-        Squares of the singular values of what is written and read.
+        Squares of the singular values of the matrices that write and that read.
+    d_model
+        Dimensions of the rotations.
+    generator, n_rotations
+        Draws the rotations, and their number.
 
     Returns
     -------

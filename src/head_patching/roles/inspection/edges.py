@@ -1,10 +1,10 @@
-"""Which pairs of heads compose: those that stand out.
+"""The pairs of heads that compose: those with exceptional scores.
 
-Almost every pair of heads in a trained model composes more or less than random
-matrices would, because all share the directions that the model uses most; and among
-random matrices some pair is always the highest. A pair is an edge of the graph when it
-stands out in both comparisons, with its own matrices at random orientation and with the
-other pairs of the model.
+Almost every pair of heads in a trained model composes more or less than random matrices
+would, because all heads use the model's main directions; and among random matrices some
+pair is always the highest. A pair is an edge of the graph if its score is exceptional
+in two comparisons: with its own matrices, randomly rotated, and with the other pairs of
+the model.
 """
 
 import numpy as np

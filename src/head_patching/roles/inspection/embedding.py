@@ -1,10 +1,10 @@
 """What the residual stream holds of a token alone, before any head has written.
 
-Two answers: the embedding, and the embedding with what the first layer's MLP makes of
-it. The MLP sees a token before most heads do, and where embedding and unembedding are
-tied it is what tells them apart: copying and matching are clearer behind it (McDougall
-et al. 2023, arXiv 2310.04625, who call it the effective embedding). Positions and the
-first layer's attention are left out.
+There are two versions: the embedding, and the embedding plus the output of the first
+layer's MLP for it. The MLP reads a token before most heads do, and where embedding and
+unembedding are tied it separates them: copying and matching are clearer behind it
+(McDougall et al. 2023, arXiv 2310.04625, who call it the effective embedding).
+Positions and the first layer's attention are left out.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ def plain(model: Model) -> Float[Tensor, "d_vocab d_model"]:
 
 @torch.no_grad()
 def with_first_mlp(model: Model) -> Float[Tensor, "d_vocab d_model"]:
-    """The embedding of every token and what the first MLP adds to it."""
+    """The embedding of every token plus the output of the first MLP for it."""
     return torch.cat(
         [
             resid + mlp_write(normalise(resid, model.config), model.layers[0])

@@ -1,6 +1,6 @@
-"""Does a head's OV circuit copy: eigenvalues of tokens to logits.
+"""Whether a head's OV circuit copies: eigenvalues of its map from tokens to logits.
 
-The full OV circuit W_E W_V W_O W_U says how attending to each token changes each logit.
+The full OV circuit W_E W_V W_O W_U is how attending to each token changes each logit.
 Positive eigenvalues mean that some mix of tokens raises its own logits (Elhage et al.
 2021, transformer-circuits.pub/2021/framework, "Copying heads: detecting copying").
 
@@ -21,14 +21,14 @@ from head_patching.models.transformer import Model
 def ov_eigenvalues(
     model: Model, resid: Float[Tensor, "d_vocab d_model"]
 ) -> Complex[Tensor, "layer head d_head"]:
-    """All eigenvalues of each head's full OV circuit that are not 0, in any order.
+    """The eigenvalues of each head's full OV circuit that are not 0, in any order.
 
-    Norms and biases are left out: they make no linear map.
+    Norms and biases are left out: they are not part of a linear map.
 
     Parameters
     ----------
     resid
-        What the stream holds of each token: W_E, or more (`embedding`).
+        The residual stream of each token alone: W_E, or more (`embedding`).
     """
     through = (model.W_U @ resid).double()  # [d_model d_model]
     small = [

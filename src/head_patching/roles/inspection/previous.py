@@ -1,9 +1,9 @@
-"""Does a head attend one position back, whatever the tokens?
+"""Whether a head attends one position back by position alone.
 
-The part of a head's attention that depends on positions alone: at every position stands
-the mean of all tokens, with its learned or rotary position, so that no content tells
-them apart. Elhage et al. 2021 (transformer-circuits.pub/2021/framework) read the same
-off W_pos W_Q W_K^T W_pos^T; the mean token stands for what positions hold besides.
+Every position holds the mean of all tokens, with its learned or rotary position, so
+that attention depends on positions only. Elhage et al. 2021
+(transformer-circuits.pub/2021/framework) compute it as W_pos W_Q W_K^T W_pos^T; the
+mean token replaces the content of the positions.
 
 `tests/roles/inspection/test_previous.py` compares with the attention of a model whose
 tokens are all the same.
@@ -28,7 +28,7 @@ def previous_token_shares(
     Parameters
     ----------
     mean_resid
-        What the stream holds of a token, averaged over the vocabulary.
+        The residual stream of a token alone, averaged over the vocabulary.
     """
     config = model.config
     n_positions = min(N_POSITIONS, config.n_ctx)

@@ -1,15 +1,15 @@
-"""Does a head's QK circuit match a token with itself, directly or one token later?
+"""Whether a head's QK circuit matches a token with itself, or with the token after it.
 
 The full QK circuit W_E W_Q W_K^T W_E^T scores every pair of tokens (Elhage et al. 2021,
 transformer-circuits.pub/2021/framework). A duplicate-token head prefers the key of the
-query's own token. An induction head prefers the position after it: its key there is
-what a previous-token head has moved, W_E W_V W_O of that head (K-composition, "How
-induction heads work").
+query's own token. An induction head prefers the position after it: its key there comes
+from a previous-token head, W_E W_V W_O of that head (K-composition, "How induction
+heads work").
 
-Each token stands alone, normalised, with the biases of queries and keys and without a
-learned position. In rotary models the score depends on how far the key lies before the
-query. `tests/roles/inspection/test_qk.py` compares both with forward passes, one pair
-of tokens at a time.
+Each token is taken alone, normalised, with the biases of queries and keys and without a
+learned position. In rotary models the score depends on the distance of key and query.
+`tests/roles/inspection/test_qk.py` compares both with forward passes, one pair of
+tokens at a time.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ from torch import Tensor
 from head_patching.models.layers import normalise, per_query_head
 from head_patching.models.transformer import Model, project_qkv
 from head_patching.models.weights import LayerWeights
-from head_patching.roles.weights import ov_outputs
+from head_patching.roles.copying import ov_outputs
 
 # Neighbours, a clause, a sentence.
 DISTANCES = (1, 4, 16)
 
 
 def offsets_of(model: Model, distances: Sequence[int] = DISTANCES) -> Sequence[int]:
-    """The distances of key and query; one for all without rotary positions."""
+    """The distances of key and query; a single one without rotary positions."""
     return distances if model.rotary_cos is not None else (0,)
 
 
@@ -38,16 +38,16 @@ def same_token_shares(
 ) -> Float[Tensor, "layer head"]:
     """Share of tokens whose query scores the key of the same token highest of all.
 
-    Chance is one over the number of tokens. Equal scores count against, so that a head
-    that scores nothing matches nothing.
+    Chance is one over the number of tokens. Equal scores count as higher, so that a
+    head whose scores are 0 matches nothing.
 
     Parameters
     ----------
     resid
-        What the stream holds of each token; all are different.
+        The residual stream of each token alone; all tokens are different.
     offset
-        How far the key lies before the query; of no consequence without rotary
-        positions.
+        Distance of key and query in positions; without rotary positions it has no
+        influence.
     """
     x = normalise(resid, model.config)
     shares = []
@@ -64,11 +64,13 @@ def same_token_shares(
 def same_token_shares_through(
     model: Model, resid: Float[Tensor, "token d_model"], offsets: Sequence[int]
 ) -> Float[Tensor, "offset layer head later_layer later_head"]:
-    """The same, with keys made of what an earlier head moves from each token.
+    """Share of tokens found by their query among keys made by an earlier head.
 
-    0 where the later head is not in a later layer. Left out is what the key's position
-    holds besides, and the size that the norm divides by: where they are the same for
-    all keys, they do not change which is highest.
+    The keys are computed from the earlier head's output for each token; a token is
+    found if its query scores its own key highest. 0 where the later head is not in a
+    later layer. The rest of the residual stream at the key's position is left out, and
+    so is the norm: where they are equal for all keys, they do not change which key is
+    highest.
     """
     config = model.config
     x = normalise(resid, config)
@@ -88,7 +90,7 @@ def same_token_shares_through(
 def project_alone(
     x: Float[Tensor, "token d_model"], layer: LayerWeights, model: Model, at: int
 ) -> tuple[Tensor, Tensor]:
-    """Queries and keys [token heads d_head] of tokens that each stand at one place."""
+    """Queries and keys [token heads d_head] of tokens that all have one position."""
     if model.rotary_cos is not None and at >= model.config.n_ctx:
         raise ValueError(
             f"expected an offset below the {model.config.n_ctx} positions of "
@@ -101,7 +103,7 @@ def project_alone(
 def own_highest(
     scores: Float[Tensor, "*axes token token"],
 ) -> Float[Tensor, "*axes"]:
-    """Share of rows in which only the diagonal entry reaches its own height."""
+    """Share of rows whose diagonal entry is higher than all others."""
     itself = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
     others = scores.masked_fill(itself, float("-inf")).amax(dim=-1)
     own = scores.diagonal(dim1=-2, dim2=-1)

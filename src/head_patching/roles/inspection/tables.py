@@ -1,4 +1,4 @@
-"""All that is read off a model's weights, as tables: by head, and by pair of heads."""
+"""All scores from a model's weights, as tables: by head, and by pair of heads."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,12 +9,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from head_patching.models.transformer import Model
+from head_patching.roles.copying import copy_scores
 from head_patching.roles.inspection import ov, qk
 from head_patching.roles.inspection.composition import N_ROTATIONS, compositions
 from head_patching.roles.inspection.edges import PAIR
 from head_patching.roles.inspection.embedding import EMBEDDINGS
 from head_patching.roles.inspection.previous import previous_token_shares
-from head_patching.roles.weights import copy_scores
 from head_patching.tasks.ioi_templates import NAMES, OBJECTS, PLACES
 from head_patching.tasks.tokens import single_token_words
 
@@ -33,7 +33,7 @@ def inspect(
     distances: Sequence[int] = qk.DISTANCES,
     n_rotations: int = N_ROTATIONS,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What `inspect-weights` writes: scores of heads, and of pairs of heads.
+    """The tables of `inspect-weights`: scores of heads, and of pairs of heads.
 
     Columns of the first: layer, head, criterion, value. Names of criteria end in
     `.mlp` where the first MLP belongs to what heads read (`embedding`), and then in the
@@ -43,7 +43,7 @@ def inspect(
     Columns of the second: kind, layer, head, later_layer, later_head, value, baseline,
     baseline_sd. Kinds are q, k and v (`composition`), and `match` and `match.mlp`: the
     share of names that the later head's query finds through the earlier head (`qk`),
-    beside what chance would find.
+    and the share expected by chance.
 
     Parameters
     ----------
@@ -90,7 +90,19 @@ def embedding_scores(
     through: Float[np.ndarray, "layer head later_layer later_head"],
     offsets: Sequence[int],
 ) -> Scores:
-    """Every score of heads that depends on what they read of a token."""
+    """Every score of heads that depends on the embedding they read.
+
+    Parameters
+    ----------
+    resid
+        The residual stream of each token alone (`embedding`).
+    tokens
+        Lists of tokens, by the name they have in criteria.
+    through
+        Matches through an earlier head, from `matches_through`.
+    offsets
+        Distances of key and query.
+    """
     eigenvalues = ov.ov_eigenvalues(model, resid)
     yield "ov_copying", ov.copying(eigenvalues).numpy()
     yield "ov_positive_share", ov.positive_share(eigenvalues).numpy()
@@ -124,10 +136,10 @@ def induction_scores(
     previous: Float[np.ndarray, "layer head"],
     through: Float[np.ndarray, "layer head later_layer later_head"],
 ) -> Float[np.ndarray, "layer head"]:
-    """How well a head would do induction with the best earlier head for it.
+    """How well each head would do induction with the best earlier head.
 
-    The best is highest in the product of two shares: how much it attends one position
-    back, and how often the later head then finds the token it has moved.
+    The best earlier head maximises the product of two shares: of its attention, that to
+    the previous position; of tokens, those that the later head then finds.
     """
     return (previous[:, :, None, None] * through).max(axis=(0, 1))
 
@@ -144,7 +156,7 @@ def match_table(
     share: Float[np.ndarray, "layer head later_layer later_head"],
     n_tokens: int,
 ) -> pd.DataFrame:
-    """Matches through earlier heads, beside guesses among as many tokens."""
+    """Matches through earlier heads, with guessing among the tokens as baseline."""
     chance = np.full_like(share, 1 / n_tokens)
     spread = np.sqrt(chance * (1 - chance) / n_tokens)
     columns = {"value": share, "baseline": chance, "baseline_sd": spread}
@@ -154,7 +166,7 @@ def match_table(
 def composition_table(
     model: Model, seed: int, n_rotations: int = N_ROTATIONS
 ) -> pd.DataFrame:
-    """Q-, K- and V-composition of every pair of heads, beside random orientation."""
+    """Q-, K- and V-composition of every pair of heads, with its baseline."""
     tables = [
         pair_table(
             kind,

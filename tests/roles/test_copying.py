@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from head_patching.models.layers import normalise
-from head_patching.roles import weights
-from head_patching.roles.weights import among_top_logits, copy_scores, ov_outputs
+from head_patching.roles import copying
+from head_patching.roles.copying import among_top_logits, copy_scores, ov_outputs
 
 
 def slow_copy_scores(model, resid, names, top_k, sign):
@@ -38,8 +38,8 @@ def inputs(seed=1):
 
 @pytest.mark.parametrize("cells", [1, 500, 2**22])
 def test_equals_top_k_over_the_whole_vocabulary(model, cells, monkeypatch):
-    monkeypatch.setattr(weights, "CELLS_AT_ONCE", cells)
-    monkeypatch.setattr(weights, "FIRST_PIECE", 7)
+    monkeypatch.setattr(copying, "CELLS_AT_ONCE", cells)
+    monkeypatch.setattr(copying, "FIRST_PIECE", 7)
     resid, names = inputs()
     copied, suppressed = copy_scores(model, resid, names, top_k=20)
     assert copied.shape == (3, 4, 7)

@@ -6,7 +6,7 @@ the final norm and the unembedding; the score is how often the name is then amon
 5 highest logits of the whole vocabulary. The negative copy score takes the negative
 of the head's output. As in the released code the residual is normalised before W_V.
 
-`tests/roles/test_weights.py` compares it with logits of the whole vocabulary and top-k.
+`tests/roles/test_copying.py` compares it with logits of the whole vocabulary and top-k.
 """
 
 import numpy as np
@@ -38,7 +38,7 @@ def copy_scores(
     resid
         Residual stream after the first layer at the positions of the names.
     names
-        The token that stands at each of these positions.
+        The token at each of these positions.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def copy_scores(
 def ov_outputs(
     x: Float[Tensor, "sample d_model"], layer: LayerWeights
 ) -> Float[Tensor, "head sample d_model"]:
-    """What each head writes when it attends to x alone, without the shared b_O."""
+    """The output of each head that attends to x alone, without the layer's b_O."""
     values = torch.einsum("sm,kmd->ksd", x, layer.W_V)  # [kv_head sample d_head]
     if layer.b_V is not None:
         values = values + layer.b_V[:, None]
@@ -83,8 +83,19 @@ def among_top_logits(
 
     The vocabulary is read in pieces of growing width, and a sample is dropped as soon
     as `top_k` other tokens reach its logit under both signs: for most heads that
-    happens within the first piece. Tokens with an equal logit count against, so that
+    happens within the first piece. Tokens with an equal logit count as higher, so that
     a head that writes nothing copies nothing.
+
+    Parameters
+    ----------
+    x
+        Residual stream to be unembedded, already normalised.
+    tokens
+        The token of each sample.
+    W_U, b_U
+        The unembedding.
+    top_k
+        How many of the highest logits count.
     """
     own = (x * W_U[:, tokens].T).sum(dim=1)  # [sample]
     own = torch.stack((own, -own)) + b_U[tokens]  # [sign sample]
