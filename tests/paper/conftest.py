@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from figures.command import figure_command
-from head_patching.files.register import inputs_of
+from head_patching.building.figure_modules import figures
 from head_patching.reporting.chapter import (
     chapter_numbers,
     write_numbers,
@@ -36,11 +36,10 @@ def used(macro: str) -> set[str]:
     return set(re.findall(rf"\\{macro}\{{([^{{}}]+)\}}", TEXT))
 
 
+TASKS = ("ioi", "induction")
+
 # Figure -> the tables that it is drawn from; those of a task are in its folder.
-FIGURES = {
-    figure: inputs_of(ROOT / f"figures/{Path(figure).name}.py", "draw")
-    for figure in sorted(used("includegraphics"))
-}
+FIGURES = figures(ROOT / "figures", TASKS, n_models=2)
 COMMAND = ["latexmk", "-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error"]
 COMMAND += ["-output-directory=results/paper"]
 

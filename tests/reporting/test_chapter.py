@@ -4,11 +4,11 @@ import pytest
 
 from head_patching.reporting.chapter import (
     chapter_numbers,
-    latex_tables,
     numbers_table,
     write_numbers,
     write_tables,
 )
+from head_patching.reporting.discovery import latex_tables
 from head_patching.reporting.origins import origins, rule_of
 from head_patching.reporting.select import effects_of
 

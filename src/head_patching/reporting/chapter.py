@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from head_patching.files.writing import atomic
-from head_patching.reporting.discovery import Found, latex_table, marked, numbers
+from head_patching.reporting.discovery import Found, latex_tables, marked, numbers
 from head_patching.reporting.rounding import exact_values, listed_names
 from head_patching.reporting.sources import Tables, arguments, files
 
@@ -92,11 +92,6 @@ def numbers_table(numbers: Mapping[str, Sourced]) -> pd.DataFrame:
         for key, each in sorted(numbers.items())
     ]
     return pd.DataFrame(rows, columns=["key", "text", "exact", "files"])
-
-
-def latex_tables(*, of_task: bool) -> list[Found]:
-    """The functions that give a LaTeX table, of one task or of the whole chapter."""
-    return [each for each in marked(latex_table) if each.of_task == of_task]
 
 
 def write_tables(tables: Tables, folder: Path, task: str = "") -> list[Path]:

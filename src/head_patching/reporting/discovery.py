@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-from head_patching.files.register import BY_TASK, Scope, table_of
+from head_patching.files.register import is_of_task, table_of
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -59,7 +59,7 @@ class Found:
     @property
     def of_task(self) -> bool:
         """Whether it is about one task."""
-        return any(map(is_of_task, self.parameters))
+        return "task" in self.parameters or any(map(is_of_task, self.parameters))
 
     @property
     def file(self) -> str:
@@ -77,21 +77,6 @@ class Found:
         return getattr(import_module(f"{__package__}.{self.module}"), self.name)
 
 
-def is_of_task(parameter: str) -> bool:
-    """Whether a parameter is another one for each task.
-
-    Examples
-    --------
-    >>> [is_of_task(each) for each in ("roles", "roles_by_task", "scores", "task")]
-    [True, False, False, True]
-    """
-    if parameter == "task":
-        return True
-    table = table_of(parameter)
-    of_experiment = table is not None and table.scope == Scope.EXPERIMENT
-    return of_experiment and not parameter.endswith(BY_TASK)
-
-
 def marked(decorator: Callable[..., Any], folder: Path = HERE) -> list[Found]:
     """The functions with a decorator in the modules of a folder, by file and line."""
     return [
@@ -101,6 +86,11 @@ def marked(decorator: Callable[..., Any], folder: Path = HERE) -> list[Found]:
         if isinstance(node, ast.FunctionDef)
         and any(ast.unparse(each) == decorator.__name__ for each in node.decorator_list)
     ]
+
+
+def latex_tables(*, of_task: bool) -> list[Found]:
+    """The functions that give a LaTeX table, of one task or of the whole chapter."""
+    return [each for each in marked(latex_table) if each.of_task == of_task]
 
 
 def required_parameters(node: ast.FunctionDef) -> tuple[str, ...]:
