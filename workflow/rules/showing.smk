@@ -32,7 +32,8 @@ def figure_tables(wildcards):
 def read_by(functions, tasks):
     """The files that functions read, of these tasks, and those that say what is read."""
     parameters = discovery.tables_read(functions)
-    found = {FOLDERS.path("model"), FOLDERS.path("provenance")}
+    # The options of their commands name these, so that run records have their checksums.
+    found = {FOLDERS.path(name) for name in ("model", "scores", "provenance")}
     for task in tasks:
         found.add(FOLDERS.path("pairs", task))
         found |= {
