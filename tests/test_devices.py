@@ -11,12 +11,12 @@ import torch
 from head_patching.models.devices import DEVICES, find_device, find_dtype
 from head_patching.models.transformer import Model
 from head_patching.patching.cache import read_cache, write_cache
-from head_patching.patching.deltas import PATCH_TYPES
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.paths import Receivers, path_effects
 from head_patching.patching.runs import run_pairs
 from head_patching.roles.evidence import measure_evidence
 from head_patching.tasks import find_task
+from head_patching.terms import DIRECTIONS, PATCH_TYPES
 from tests.architectures import prepared as prepared
 from tests.architectures import random_pairs
 from tests.planted_models import planted_model
@@ -34,7 +34,7 @@ def everything(model: Model) -> dict[str, np.ndarray]:
     """One number for each head and pair, by every way that the engine computes any."""
     patcher = HeadPatcher(model)
     found = {}
-    for patch_type, direction in product(PATCH_TYPES, ("denoising", "noising")):
+    for patch_type, direction in product(PATCH_TYPES, DIRECTIONS):
         run = patcher.run(PAIRS, patch_type, direction)
         found[f"{direction} {patch_type}"] = run.logit_diff
     at_each = patcher.run(
@@ -64,14 +64,14 @@ def test_double_precision_differs_by_rounding_alone(prepared):
 
 
 @contextmanager
-def lanes_in_this_thread():
-    """What `lanes` does, where a default device of this thread holds."""
+def workers_in_this_thread():
+    """What `workers` does, where a default device of this thread holds."""
 
-    def run(work, shares):
-        for share in shares:
-            work(share)
+    def run_all(work, chunks):
+        for chunk in chunks:
+            work(chunk)
 
-    yield run
+    yield run_all
 
 
 def test_no_tensor_is_made_elsewhere_than_the_model_is(prepared):
@@ -79,8 +79,8 @@ def test_no_tensor_is_made_elsewhere_than_the_model_is(prepared):
     model, _ = prepared
     expected = everything(model)
     with (
-        patch("head_patching.patching.experiment.lanes", lanes_in_this_thread),
-        patch("head_patching.patching.paths.lanes", lanes_in_this_thread),
+        patch("head_patching.patching.experiment.workers", workers_in_this_thread),
+        patch("head_patching.patching.paths.workers", workers_in_this_thread),
         torch.device("meta"),
     ):
         found = everything(model)

@@ -80,6 +80,12 @@ PATCH_TYPES = {
     )
 }
 
+# What a head computes from the residual stream that it reads.
+HEAD_INPUTS = ("q", "k", "v")
+
+# Of these the query heads of a group have one together, in grouped-query attention.
+SHARED_IN_GROUP = ("k", "v")
+
 RUNS = ("clean", "corrupt")
 
 

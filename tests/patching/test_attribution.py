@@ -11,9 +11,10 @@ from head_patching.patching.attribution import (
     estimate_effects,
     run_with_gradient,
 )
-from head_patching.patching.deltas import PATCH_TYPES, head_deltas
+from head_patching.patching.deltas import head_deltas
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.runs import both_tokens, run_batch
+from head_patching.terms import PATCH_TYPES
 from tests.architectures import random_pairs
 
 

@@ -6,9 +6,9 @@ import torch
 
 from head_patching.patching.ablation import ablate
 from head_patching.patching.head_sets import sweep_sets
+from head_patching.patching.readout import logit_diffs
 from head_patching.patching.reference import run_tokens
 from head_patching.patching.runs import run_batch
-from head_patching.patching.sweep import read_out
 from tests.architectures import random_pairs
 from tests.hooks import hooked_logits
 
@@ -28,14 +28,12 @@ def test_every_set_equals_hooks_on_all_its_heads(prepared, masked):
     wrong = torch.tensor([pair.wrong_answer_token for pair in pairs])
     with torch.inference_mode():
         final = sweep_sets(model, batch.corrupt, batch.clean.z, SETS, 2, positions)
-        obtained = read_out(
-            model, final, answer, wrong, batch.clean.final_logits, ("logit_diff",)
-        )["logit_diff"]
+        obtained = logit_diffs(model, pairs, batch, final)
     corrupt, _ = run_tokens(pairs, [0, 1, 2], "denoising")
     for heads, values in zip(SETS, obtained, strict=True):
         logits = hooked_logits(bridge, corrupt, batch.clean.z, heads, positions)
         expected = logits[range(3), answer] - logits[range(3), wrong]
-        assert (values - expected).abs().max() < 1e-4
+        assert (expected - values).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("kind", ["zero", "mean"])

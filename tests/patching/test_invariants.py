@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import forward
-from head_patching.patching.deltas import PATCH_TYPES, head_deltas, patched_outputs
-from head_patching.patching.experiment import DIRECTIONS, HeadPatcher
+from head_patching.patching.deltas import head_deltas, patched_outputs
+from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.runs import run_batch
 from head_patching.tasks.pairs import PromptPairs
+from head_patching.terms import DIRECTIONS, PATCH_TYPES
 from tests.architectures import random_pairs
 
 CLOSE = 1e-5  # relative to the size of the model's logits
 few = settings(max_examples=3)
 seeds = st.integers(0, 10_000)
-patch_types = st.sampled_from(PATCH_TYPES)
+patch_types = st.sampled_from(list(PATCH_TYPES))
 
 
 def swap(pairs: PromptPairs) -> PromptPairs:
@@ -60,7 +61,7 @@ def test_denoising_with_the_runs_swapped_is_noising(prepared, seed, patch_type):
 
 
 @few
-@given(seed=seeds, patch_type=patch_types, direction=st.sampled_from(DIRECTIONS))
+@given(seed=seeds, patch_type=patch_types, direction=st.sampled_from(list(DIRECTIONS)))
 def test_order_company_and_chunks_do_not_matter(prepared, seed, patch_type, direction):
     model, _ = prepared
     pairs = random_pairs(seed)
@@ -70,7 +71,7 @@ def test_order_company_and_chunks_do_not_matter(prepared, seed, patch_type, dire
     assert_close(shuffled.logit_diff.values, whole[:, :, order])
     alone = HeadPatcher(model).run(pairs.select([3]), patch_type, direction)
     assert_close(alone.logit_diff.values[:, :, 0], whole[:, :, 3])
-    with patch("head_patching.patching.shares.ROWS_PER_SHARE", 7):
+    with patch("head_patching.patching.chunks.ROWS_PER_CHUNK", 7):
         chunked = HeadPatcher(model, memory_mib=0).run(pairs, patch_type, direction)
     assert_close(chunked.logit_diff.values, whole)
 

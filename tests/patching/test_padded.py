@@ -4,10 +4,10 @@ import pytest
 import torch
 import xarray as xr
 
-from head_patching.patching.deltas import PATCH_TYPES
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.padded import by_length, run_together
 from head_patching.patching.runs import run_pairs
+from head_patching.terms import PATCH_TYPES
 from tests.architectures import random_pairs
 
 

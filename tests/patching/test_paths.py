@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from head_patching.patching.experiment import DIRECTIONS
-from head_patching.patching.path_sweep import sweep_paths, through_receivers
+from head_patching.patching.path_sweep import sweep_paths
 from head_patching.patching.paths import Receivers, path_effects
 from head_patching.patching.propagate import final_residual
+from head_patching.patching.receivers import propagate_from_receivers
 from head_patching.patching.runs import run_batch, run_pairs
 from head_patching.roles.direct import direct_effects, final_scale
+from head_patching.terms import DIRECTIONS
 from tests.architectures import random_pairs
 from tests.patching.four_passes import effects_of_every_head
 
@@ -42,8 +43,7 @@ def one_thread():
 
 
 def unpatched(results, direction):
-    run = "corrupt" if direction == "denoising" else "clean"
-    return results[f"{run}_logit_diff"].values
+    return results[f"{DIRECTIONS[direction].base}_logit_diff"].values
 
 
 def assert_same_effects(obtained, expected, base):
@@ -194,28 +194,28 @@ def test_a_run_patched_with_itself_stays_as_it_is(prepared, name):
         assert torch.equal(final, base.expand_as(final))
         if name == "logits":
             return
-        # `sweep_paths` leaves out what does not move: here it travels all the same.
+        # `sweep_paths` leaves out what does not move: here it is propagated.
         width = read_at.stop - read_at.start, model.config.d_model
         changes = {
             layer: torch.zeros(2 * layer, 3, *width) for layer in receivers.by_layer
         }
-        final = through_receivers(model, own, receivers, changes, read_at)
+        final = propagate_from_receivers(model, own, receivers, changes, read_at)
     assert len(final) == 4
     torch.testing.assert_close(final, base.expand_as(final), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["logits", "k-at-S2", "v-of-two-layers"])
-def test_order_company_shares_and_choice_of_senders_do_not_matter(prepared, name):
+def test_order_company_chunks_and_choice_of_senders_do_not_matter(prepared, name):
     model, _ = prepared
     pairs, receivers = random_pairs(seed=37, n_changed=2), RECEIVERS[name]
     whole = path_effects(model, pairs, "noising", receivers).logit_diff.values
     order = [4, 2, 0, 3, 1]
     shuffled = path_effects(model, pairs.select(order), "noising", receivers)
     np.testing.assert_allclose(shuffled.logit_diff, whole[:, :, order], atol=1e-4)
-    torch.set_num_threads(2)  # that is, two lanes
+    torch.set_num_threads(2)  # that is, two workers
     progress, chosen = [], [(1, 1), (0, 2)]
     with (
-        patch("head_patching.patching.shares.ROWS_PER_SHARE", 70),
+        patch("head_patching.patching.chunks.ROWS_PER_CHUNK", 70),
         patch("head_patching.patching.propagate.BLOCK_ROWS", 30),
     ):
         cut = path_effects(

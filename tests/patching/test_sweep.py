@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from head_patching.patching.deltas import PATCH_TYPES
-from head_patching.patching.experiment import DIRECTIONS, HeadPatcher
+from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.reference import reference_logits, run_tokens
 from head_patching.patching.runs import group_pairs
+from head_patching.terms import DIRECTIONS, PATCH_TYPES
 from tests.architectures import random_pairs
 
 TOLERANCE = 1e-4  # logit

@@ -62,9 +62,9 @@ def benchmark(
         equal_pairs,
         with_shots,
     )
-    from head_patching.patching.deltas import PATCH_TYPES
     from head_patching.planted import construct
     from head_patching.tasks.pairs import first_difference
+    from head_patching.terms import PATCH_TYPES
 
     use_threads(threads)
     one_of("patch type", patch_type, PATCH_TYPES)

@@ -21,12 +21,14 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
-from head_patching.lookup import find
+from head_patching.lookup import one_of
+from head_patching.metrics import logit_diff
 from head_patching.models.transformer import Model
 from head_patching.patching.head_sets import Head, sweep_sets
+from head_patching.patching.readout import answer_tokens, logit_diffs
 from head_patching.patching.runs import PairBatch, run_pairs
-from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
+from head_patching.terms import head_name
 
 AblationKind = Literal["zero", "mean", "resample"]
 ABLATION_KINDS: tuple[AblationKind, ...] = get_args(AblationKind)
@@ -48,6 +50,17 @@ def ablate(
 ) -> xr.Dataset:
     """logit_diff of the clean runs with each set of heads ablated.
 
+    Parameters
+    ----------
+    head_sets
+        Sets of heads (layer, head), each ablated together.
+    kind
+        `zero`, `mean` or `resample`.
+    reference
+        Pairs whose corrupt prompts give the outputs of `mean` and `resample`.
+    seed
+        Of the draws of `resample`.
+
     Returns
     -------
     xarray.Dataset
@@ -60,7 +73,7 @@ def ablate(
         length.
     """
     model.require_engine("ablation")
-    find("ablation", kind, dict.fromkeys(ABLATION_KINDS))
+    one_of("ablation", kind, ABLATION_KINDS)
     if kind != "zero" and reference is None:
         raise ValueError(f"{kind} ablation needs reference prompts (abc pairs)")
     outputs = reference_outputs(model, reference) if reference else {}
@@ -70,14 +83,11 @@ def ablate(
         for batch in run_pairs(model, pairs, PAIRS_PER_BATCH):
             z = replacement(batch, pairs, kind, outputs, seed)
             final = sweep_sets(model, batch.clean, z, head_sets)
+            ablated[:, batch.indices] = logit_diffs(model, pairs, batch, final)
             answers = answer_tokens(model, pairs, batch.indices)
-            logits = batch.clean.final_logits
-            read = read_out(model, final, *answers, logits, ("logit_diff",))
-            ablated[:, batch.indices] = read["logit_diff"].cpu().numpy()
-            rows = torch.arange(len(batch.indices), device=model.device)
-            difference = logits[rows, answers[0]] - logits[rows, answers[1]]
-            clean[batch.indices] = difference.cpu().numpy()
-    names = ["+".join(f"L{la}H{h}" for la, h in heads) for heads in head_sets]
+            unpatched = logit_diff(batch.clean.final_logits, *answers)  # [batch]
+            clean[batch.indices] = unpatched.cpu().numpy()
+    names = ["+".join(head_name(*head) for head in heads) for heads in head_sets]
     return xr.Dataset(
         {
             "logit_diff": (("head_set", "pair"), ablated, {"units": "logit"}),
@@ -109,7 +119,17 @@ def replacement(
     outputs: Reference,
     seed: int,
 ) -> Float[Tensor, "layer batch position head d_head"]:
-    """The outputs that ablated heads hold, for each pair of the batch."""
+    """The outputs that ablated heads are given, for each pair of the batch.
+
+    Parameters
+    ----------
+    kind
+        `zero`, `mean` or `resample`.
+    outputs
+        Those of the reference prompts.
+    seed
+        Of the draws of `resample`.
+    """
     if kind == "zero":
         return torch.zeros_like(batch.clean.z)
     chosen: Iterable[Tensor] = (

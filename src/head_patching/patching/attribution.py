@@ -7,7 +7,7 @@ whose exact treatment of q and k this shares: deltas go through the true softmax
 gradients serve all heads and all patch types.
 
 The gradient is the mean of those of the base and of the source run: the shortest form
-of integrated gradients along the way between them (Hanna et al. 2024, arXiv
+of integrated gradients between them (Hanna et al. 2024, arXiv
 2403.17806). At the base run alone, a head is invisible whose readers attend elsewhere
 there.
 
@@ -27,20 +27,24 @@ from torch import Tensor
 from head_patching.metrics import logit_diff
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
-from head_patching.patching.deltas import PatchType, head_deltas
-from head_patching.patching.experiment import base_and_source, empty_results
-from head_patching.patching.lanes import lanes
+from head_patching.patching.deltas import head_deltas
+from head_patching.patching.readout import (
+    answer_tokens,
+    base_and_source,
+    empty_results,
+    unpatched_logit_diff,
+)
 from head_patching.patching.runs import (
     PairBatch,
     batches_of_pairs,
     both_tokens,
     run_both,
 )
-from head_patching.patching.sweep import answer_tokens
+from head_patching.patching.workers import workers
 from head_patching.tasks.pairs import PromptPairs
 
-# Pairs whose graph of one forward pass is in memory at once, in each lane.
-PAIRS_PER_LANE = 8
+# Pairs whose graph of one forward pass is in memory at once, in each thread.
+PAIRS_PER_THREAD = 8
 
 OnBatch = Callable[[PairBatch], None]
 
@@ -48,13 +52,20 @@ OnBatch = Callable[[PairBatch], None]
 def estimate_effects(
     model: Model,
     pairs: PromptPairs,
-    patch_type: PatchType = "output",
+    patch_type: str = "output",
     direction: str = "denoising",
     on_batch: OnBatch = lambda batch: None,
 ) -> xr.Dataset:
     """Estimated logit_diff of every patched run, all positions patched.
 
-    `on_batch` is given the activations of both runs, as a by-product.
+    Parameters
+    ----------
+    patch_type
+        A name of `terms.PATCH_TYPES`.
+    direction
+        `denoising` or `noising`.
+    on_batch
+        Is given the activations of both runs, as a by-product.
 
     Returns
     -------
@@ -69,7 +80,7 @@ def estimate_effects(
 def estimate_sweeps(
     model: Model,
     pairs: PromptPairs,
-    sweeps: Sequence[tuple[PatchType, str]],
+    sweeps: Sequence[tuple[str, str]],
     on_batch: OnBatch = lambda batch: None,
 ) -> list[xr.Dataset]:
     """What `estimate_effects` returns for several patch types and directions.
@@ -82,16 +93,16 @@ def estimate_sweeps(
     def estimate(batch: tuple[int, Sequence[int]]) -> None:
         on_batch(estimate_batch(model, pairs, *batch, results))
 
-    with lanes() as run_lanes:
-        run_lanes(estimate, batches_of_pairs(pairs, PAIRS_PER_LANE))
+    with workers() as run_all:
+        run_all(estimate, batches_of_pairs(pairs, PAIRS_PER_THREAD))
     return results
 
 
 def empty_estimates(
-    model: Model, pairs: PromptPairs, patch_type: PatchType, direction: str
+    model: Model, pairs: PromptPairs, patch_type: str, direction: str
 ) -> xr.Dataset:
     """The results of one sweep, to be filled in."""
-    results = empty_results(model, pairs, [None], ()).isel(position=0, drop=True)
+    results = empty_results(model, pairs)
     results = results.rename(logit_diff="estimated_logit_diff")
     return results.assign_attrs(
         patch_type=patch_type,
@@ -107,7 +118,17 @@ def estimate_batch(
     indices: Sequence[int],
     results: Sequence[xr.Dataset],
 ) -> PairBatch:
-    """Fill in all sweeps' results of some pairs; returns their activations."""
+    """Fill in all sweeps' results of some pairs; returns their activations.
+
+    Parameters
+    ----------
+    first
+        The first position in which their clean and corrupt run differ.
+    indices
+        The pairs, counted in the whole set.
+    results
+        One dataset for each patch type and direction, which its attributes name.
+    """
     answers = answer_tokens(model, pairs, indices)
     batch, gradient = run_with_gradient(model, pairs, first, indices, *answers)
     unpatched = {
@@ -133,10 +154,20 @@ def run_with_gradient(
     indices: Sequence[int],
     answer: Int[Tensor, " batch"],
     wrong_answer: Int[Tensor, " batch"],
-) -> tuple[PairBatch, Float[Tensor, "layer batch suffix d_model"]]:
-    """Both runs of some pairs, and the mean gradient of logit_diff at their suffix.
+) -> tuple[PairBatch, Float[Tensor, "layer batch suffix_pos d_model"]]:
+    """Both runs of some pairs, and the mean of their gradients of logit_diff.
 
-    The gradient is with respect to the residual stream where attention writes.
+    The gradient is with respect to the residual stream where attention writes, from
+    position `first` on.
+
+    Parameters
+    ----------
+    first
+        The first position in which clean and corrupt run differ.
+    indices
+        The pairs, counted in the whole set.
+    answer, wrong_answer
+        Their tokens.
     """
     clean, corrupt = both_tokens(model, [pairs[index] for index in indices])
     two_runs, suffix = 2 * len(indices), clean.shape[1] - first
@@ -157,11 +188,23 @@ def estimated_change(
     model: Model,
     base: Activations,
     source: Activations,
-    patch_type: PatchType,
+    patch_type: str,
     first: int,
-    gradient: Float[Tensor, "layer batch suffix d_model"],
+    gradient: Float[Tensor, "layer batch suffix_pos d_model"],
 ) -> Float[Tensor, "layer head batch"]:
-    """Inner product of each head's delta with the gradient."""
+    """Inner product of each head's delta with the gradient, in logits.
+
+    Parameters
+    ----------
+    base
+        The run that is patched.
+    source
+        The run that patches come from.
+    first
+        The first position in which they differ.
+    gradient
+        Of logit_diff, where attention writes.
+    """
     changes = []
     for layer, weights in enumerate(model.layers):
         delta = head_deltas(
@@ -175,15 +218,12 @@ def agreement(estimated: xr.Dataset, exact: xr.Dataset, top: int = 20) -> dict:
     """How well estimates agree with exact effects over heads.
 
     Returns Pearson's and Spearman's correlation of mean changes of logit_diff, the
-    share of the `top` exact heads among the `top` estimated ones, and the largest
+    fraction of the `top` exact heads among the `top` estimated ones, and the largest
     single error (logit) with its head; all over the pairs that were patched.
     """
     from scipy.stats import pearsonr, spearmanr
 
-    direction = exact.attrs["direction"]
-    base = exact[
-        "corrupt_logit_diff" if direction == "denoising" else "clean_logit_diff"
-    ]
+    base = unpatched_logit_diff(exact)
     true = (exact.logit_diff - base).mean("pair").values
     estimates = estimated.estimated_logit_diff.sel(pair=exact.pair)
     guess = (estimates - base).mean("pair").values

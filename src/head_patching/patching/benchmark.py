@@ -21,9 +21,11 @@ from head_patching.patching.contenders import (
     EngineContender,
     ScreeningContender,
     TransformerLensContender,
+    activation_of,
     all_cells,
 )
 from head_patching.tasks.pairs import PromptPairs, first_difference
+from head_patching.terms import SHARED_IN_GROUP
 
 MIB = 2**20
 
@@ -53,7 +55,7 @@ def compare(
 ) -> dict[str, dict[str, float]]:
     """Seconds, ratio, difference, speed and memory of both contenders.
 
-    In each round TransformerLens patches its share of the cells, then the engine makes
+    In each round TransformerLens patches a part of the cells, then the engine makes
     its whole sweep. TransformerLens's seconds are the sum over rounds (scaled up when
     only `cells_timed` randomly drawn cells are timed), the engine's their median.
 
@@ -74,9 +76,9 @@ def compare(
     slow, fast, peaks, expected = [], [], [gemm_peak()], []
     memory = {"transformer_lens": 0.0, "engine": 0.0}
     for number in range(rounds):
-        share = timed[number::rounds]
+        part = timed[number::rounds]
         with clocked(slow), peak_memory(memory, "transformer_lens"):
-            expected += list(zip(share, reference(share), strict=True))
+            expected += list(zip(part, reference(part), strict=True))
         with clocked(fast), peak_memory(memory, "engine"):
             obtained = engine()
         peaks.append(gemm_peak())
@@ -114,7 +116,7 @@ def largest_difference(
     TransformerLens patches keys and values of a whole group of heads: with
     grouped-query attention those cells have no counterpart, and the answer is NaN.
     """
-    if patch_type in ("k", "v") and config.group_size > 1:
+    if activation_of(patch_type) in SHARED_IN_GROUP and config.group_size > 1:
         return float("nan")
     differences = [float(value) - float(obtained[cell]) for cell, value in expected]
     return float(np.nanmax(np.abs(differences)))  # NaN: an estimate, not compared
@@ -123,9 +125,9 @@ def largest_difference(
 def needed_flops(config: ModelConfig, pairs: PromptPairs, each: bool) -> list[float]:
     """Floating-point operations in the matrix products of one sweep, per position set.
 
-    Patches of a layer's heads cross that layer's MLP and everything above, at the
-    positions from the first patched one on; the last layer is crossed at END alone,
-    except for its keys and values.
+    Patches of a layer's heads go through that layer's MLP and everything above, at the
+    positions from the first patched one on; through the last layer at END alone, except
+    for its keys and values.
     """
     first = first_difference(pairs[0])
     length = len(pairs[0].clean_tokens)
@@ -143,11 +145,11 @@ def sweep_flops(config: ModelConfig, n_pairs: int, n_suffix: int) -> float:
     mlp = 2 * (n_in + 1) * config.d_model * config.d_mlp
     total = 0.0
     for layer in range(config.n_layers):
-        travelling = layer * config.n_heads * n_pairs
-        joining = 0 if config.parallel_attn_mlp else config.n_heads * n_pairs
+        started = layer * config.n_heads * n_pairs
+        starting = 0 if config.parallel_attn_mlp else config.n_heads * n_pairs
         queries = n_suffix if layer < config.n_layers - 1 else 1
-        total += travelling * (n_suffix * qkv + queries * (write + mlp))
-        total += joining * queries * mlp
+        total += started * (n_suffix * qkv + queries * (write + mlp))
+        total += starting * queries * mlp
     return total
 
 

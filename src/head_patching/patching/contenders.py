@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from head_patching.lookup import find
 from head_patching.metrics import normalised_effect
 from head_patching.models.transformer import Model
 from head_patching.patching.experiment import HeadPatcher
@@ -22,6 +23,7 @@ from head_patching.patching.runs import group_pairs
 from head_patching.patching.screening import screen_heads
 from head_patching.tasks.ioi import ioi_pairs
 from head_patching.tasks.pairs import PromptPair, PromptPairs
+from head_patching.terms import PATCH_TYPES, SHARED_IN_GROUP
 
 Cell = tuple[int, ...]  # (layer, head), or (layer, position, head)
 
@@ -78,23 +80,38 @@ def all_cells(
 ) -> list[Cell]:
     """Every patch that TransformerLens's own function would make."""
     n_heads = bridge.cfg.n_heads
-    if patch_type in ("k", "v") and bridge.cfg.n_key_value_heads:
+    if activation_of(patch_type) in SHARED_IN_GROUP and bridge.cfg.n_key_value_heads:
         n_heads = bridge.cfg.n_key_value_heads
     positions = range(len(pairs[0].clean_tokens)) if each else [None]
     cells = np.ndindex(bridge.cfg.n_layers, len(list(positions)), n_heads)
     return [cell if each else (cell[0], cell[2]) for cell in cells]
 
 
+def activation_of(patch_type: str) -> str:
+    """The one activation that a patch type replaces, by TransformerLens's name.
+
+    Raises ValueError when it replaces several: TransformerLens's functions cannot.
+    """
+    replaced = find("patch type", patch_type, PATCH_TYPES).replaces
+    if len(replaced) > 1:
+        raise ValueError(
+            f"patch type {patch_type!r} replaces {' and '.join(replaced)}: "
+            "TransformerLens's patching functions replace one activation each"
+        )
+    return replaced[0]
+
+
 class TransformerLensContender:
-    """`transformer_lens.patching`, on the cells asked for."""
+    """`transformer_lens.patching`, on the given cells."""
 
     def __init__(self, bridge: Any, pairs: PromptPairs, patch_type: str, each: bool):
         from transformer_lens import patching
 
-        self.bridge, self.patch_type, self.each = bridge, patch_type, each
+        self.bridge, self.each = bridge, each
+        self.activation = activation_of(patch_type)
         self.corrupt, clean = run_tokens(pairs, range(len(pairs)), "denoising")
         layers = range(bridge.cfg.n_layers)
-        names = [hook_name(layer, patch_type) for layer in layers]
+        names = [hook_name(layer, self.activation) for layer in layers]
         with torch.no_grad():
             _, self.cache = bridge.run_with_cache(clean, names_filter=names)
         self.answer = torch.tensor([pair.answer_token for pair in pairs])
@@ -104,7 +121,7 @@ class TransformerLensContender:
             (True, False): patching.layer_pos_head_vector_patch_setter,
             (False, True): patching.layer_head_pattern_patch_setter,
             (True, True): patching.layer_head_pos_pattern_patch_setter,
-        }[each, patch_type == "pattern"]
+        }[each, self.activation == "pattern"]
         self.patch = patching.generic_activation_patch
 
     def metric(self, logits: Float[Tensor, "batch position d_vocab"]) -> Tensor:
@@ -117,18 +134,17 @@ class TransformerLensContender:
     def __call__(self, cells: Sequence[Cell]) -> list[float]:
         """Mean logit_diff of each cell's patch."""
         by_position = ["layer", "pos", "head"]
-        if self.patch_type == "pattern":
+        if self.activation == "pattern":
             by_position = ["layer", "head_index", "dest_pos"]
             cells = [(c[0], c[2], c[1]) if self.each else c for c in cells]
         columns = by_position if self.each else ["layer", "head"]
-        activation = "z" if self.patch_type == "output" else self.patch_type
         return self.patch(
             self.bridge,
             self.corrupt,
             self.cache,
             self.metric,
             self.setter,
-            activation,
+            self.activation,
             index_df=pd.DataFrame(list(cells), columns=columns),
         ).tolist()
 
@@ -166,7 +182,7 @@ class ScreeningContender:
     def missed(self, threshold: float) -> tuple[int, int]:
         """Heads with at least this exact effect: how many not confirmed, of how many.
 
-        As a share of the clean-corrupt difference in logit_diff.
+        As a fraction of the clean less corrupt logit_diff.
         """
         exact = HeadPatcher(self.model).run(self.pairs)
         strong = np.abs(normalised_effect(exact).values) >= threshold

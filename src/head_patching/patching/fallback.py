@@ -9,15 +9,19 @@ from typing import Any
 
 import torch
 import xarray as xr
-from jaxtyping import Bool
-from torch import Tensor
 
 from head_patching.metrics import answer_probability, kl_from_clean, logit_diff
 from head_patching.models.bridge import load_bridge
 from head_patching.models.transformer import Model
-from head_patching.patching.reference import reference_logits, run_tokens
+from head_patching.patching.readout import PositionLabel, fill_in
+from head_patching.patching.reference import (
+    position_mask,
+    reference_logits,
+    run_tokens,
+)
 from head_patching.patching.runs import group_pairs
 from head_patching.tasks.pairs import PromptPairs
+from head_patching.terms import DIRECTIONS, RUNS
 
 PAIRS_PER_BATCH = 32
 
@@ -35,11 +39,20 @@ def warn_of_fallback(model: Model, failed: Sequence[str]) -> None:
 def patch_by_hooks(
     model: Model,
     pairs: PromptPairs,
-    labels: Sequence[str | int | None],
+    labels: Sequence[PositionLabel],
     results: xr.Dataset,
     on_progress: Callable[[float], None],
 ) -> None:
     """Fill in the results of `HeadPatcher.run` (see there), head by head.
+
+    Parameters
+    ----------
+    labels
+        One for each entry of the results' axis of positions.
+    results
+        As `empty_results` made it; its attributes say what is patched.
+    on_progress
+        Called with the fraction of the whole work that was just done.
 
     Raises
     ------
@@ -52,56 +65,51 @@ def patch_by_hooks(
     for members in group_pairs(pairs).values():
         for start in range(0, len(members), PAIRS_PER_BATCH):
             indices = members[start : start + PAIRS_PER_BATCH]
-            share = len(indices) / len(pairs) / len(labels)
+            fraction = len(indices) / len(pairs) / len(labels)
             for column, label in enumerate(labels):
                 patch_indices(bridge, pairs, indices, label, column, results)
-                on_progress(share)
+                on_progress(fraction)
 
 
 def patch_indices(
     bridge: Any,
     pairs: PromptPairs,
     indices: Sequence[int],
-    label: str | int | None,
+    label: PositionLabel,
     column: int,
     results: xr.Dataset,
 ) -> None:
-    """Fill in one position's results for pairs of equal length."""
+    """Fill in one position's results for pairs of equal length.
+
+    Parameters
+    ----------
+    indices
+        The pairs, counted in the whole set.
+    label
+        The position that is patched (None: all).
+    column
+        Where it is on the results' axis of positions.
+    """
     direction, patch_type = results.attrs["direction"], results.attrs["patch_type"]
     base, source = run_tokens(pairs, indices, direction)
     answer = torch.tensor([pairs[index].answer_token for index in indices])
     wrong_answer = torch.tensor([pairs[index].wrong_answer_token for index in indices])
-    clean, corrupt = (source, base) if direction == "denoising" else (base, source)
-    clean_logits = bridge(clean)[:, -1]
-    for name, logits in (("clean", clean_logits), ("corrupt", bridge(corrupt)[:, -1])):
-        values = logit_diff(logits, answer, wrong_answer).numpy()
-        results[f"{name}_logit_diff"].values[indices] = values
-    mask = position_mask(pairs, indices, label, base)
+    runs = DIRECTIONS[direction]
+    tokens = {runs.base: base, runs.source: source}
+    logits = {run: bridge(tokens[run])[:, -1] for run in RUNS}  # [batch d_vocab]
+    for run in RUNS:
+        values = logit_diff(logits[run], answer, wrong_answer).numpy()
+        results[f"{run}_logit_diff"].values[indices] = values
+    mask = position_mask(pairs, indices, label)
     if mask is not None and not mask.any():
         return  # no pair of this length has the position
     for layer in range(bridge.cfg.n_layers):
         heads = [(layer, head) for head in range(bridge.cfg.n_heads)]
-        logits = reference_logits(bridge, base, source, heads, patch_type, mask)
-        measured = {
-            "logit_diff": lambda x: logit_diff(x, answer, wrong_answer),
-            "probability": lambda x: answer_probability(x, answer),
-            "kl": lambda x: kl_from_clean(clean_logits, x),
-        }
-        for name, metric in measured.items():
-            if name in results:
-                values = metric(logits).numpy()
-                results[name].values[layer][:, indices, column] = values
-
-
-def position_mask(
-    pairs: PromptPairs, indices: Sequence[int], label: str | int | None, tokens: Tensor
-) -> Bool[Tensor, "batch position"] | None:
-    """Where each pair is patched: everywhere, or at its own named position."""
-    if label is None:
-        return None
-    mask = torch.zeros_like(tokens, dtype=torch.bool)
-    for row, index in enumerate(indices):
-        position = pairs[index].positions[label] if isinstance(label, str) else label
-        if position < tokens.shape[1]:
-            mask[row, position] = True
-    return mask
+        patched = reference_logits(bridge, base, source, heads, patch_type, mask)
+        read = {"logit_diff": logit_diff(patched, answer, wrong_answer)}
+        if "probability" in results:
+            read["probability"] = answer_probability(patched, answer)
+        if "kl" in results:
+            read["kl"] = kl_from_clean(logits["clean"], patched)
+        values = {name: each.numpy() for name, each in read.items()}
+        fill_in(results, heads, indices, column, values)

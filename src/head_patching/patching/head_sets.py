@@ -1,7 +1,7 @@
 """Sets of heads replaced at once: ablation, and patching several heads together.
 
 When a set spans layers, its later heads would react to its earlier ones; their outputs
-are held instead, as a hook on each of them would do. `tests/patching/test_head_sets.py`
+are replaced instead, as by a hook on each of them. `tests/patching/test_head_sets.py`
 compares every kind of set with TransformerLens's hooks.
 """
 
@@ -13,7 +13,9 @@ from torch import Tensor
 
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
-from head_patching.patching.propagate import Clamp, Joining, propagate
+from head_patching.patching.layer_step import OutputHook
+from head_patching.patching.propagate import Patches, propagate
+from head_patching.terms import head_name
 
 Head = tuple[int, int]  # (layer, head)
 
@@ -25,17 +27,19 @@ def sweep_sets(
     head_sets: Sequence[Sequence[Head]],
     first: int = 0,
     positions: Bool[Tensor, "batch position"] | None = None,
-) -> Float[Tensor, "set batch d_model"]:
-    """The final residual at END with all heads of each set holding the given outputs.
+) -> Float[Tensor, "patch batch d_model"]:
+    """The final residual at END with all heads of each set given other outputs.
 
     Parameters
     ----------
     z
-        The outputs to hold: another run's (patching), a mean, or zero.
+        The other outputs: another run's (patching), a mean, or zero.
+    head_sets
+        One patch for each set of heads (layer, head).
     first
-        The first position at which a held output differs from the base run's.
+        The first position at which an output differs from the base run's.
     positions
-        Where outputs are held (None: everywhere).
+        Where outputs are replaced (None: everywhere).
 
     Raises
     ------
@@ -46,25 +50,30 @@ def sweep_sets(
     start = [min(layer for layer, _ in heads) for heads in head_sets]
     within = None if positions is None else positions[:, first:]
 
-    def joining(layer: int) -> Joining:
-        items = [item for item, begins in enumerate(start) if begins == layer]
+    def patches_from(layer: int) -> Patches:
+        numbers = [number for number, lowest in enumerate(start) if lowest == layer]
+        if not numbers:
+            return Patches.none(base, layer, first)
         deltas = [
             set_delta(
-                model, base, z, [h for at, h in head_sets[item] if at == layer],
-                layer, first, within,
+                model, base, z, heads_in(head_sets[number], layer), layer, first, within
             )
-            for item in items
-        ]  # fmt: skip
-        empty = base.resid_pre[layer, :, first:].new_empty(0, *base.resid_pre.shape[1:])
-        return Joining(items, torch.stack(deltas) if deltas else empty[:, :, first:])
+            for number in numbers
+        ]
+        return Patches(numbers, torch.stack(deltas))
 
-    clamps: dict[int, list[Clamp]] = {}
-    for item, heads in enumerate(head_sets):
-        for layer in sorted({at for at, _ in heads if at > start[item]}):
-            members = [head for at, head in heads if at == layer]
-            held = Clamp(item, members, z[layer, :, first:, members], within)
-            clamps.setdefault(layer, []).append(held)
-    return propagate(model, base, first, joining, len(head_sets), clamps)
+    hooks: dict[int, list[OutputHook]] = {}
+    for number, heads in enumerate(head_sets):
+        for layer in sorted({at for at, _ in heads if at > start[number]}):
+            members = heads_in(heads, layer)
+            hook = OutputHook(number, members, z[layer, :, first:, members], within)
+            hooks.setdefault(layer, []).append(hook)
+    return propagate(model, base, first, patches_from, len(head_sets), hooks)
+
+
+def heads_in(heads: Sequence[Head], layer: int) -> list[int]:
+    """The heads of one layer, by their numbers in it."""
+    return [head for at, head in heads if at == layer]
 
 
 def set_delta(
@@ -74,10 +83,22 @@ def set_delta(
     heads: Sequence[int],
     layer: int,
     first: int,
-    positions: Bool[Tensor, "batch suffix"] | None,
-) -> Float[Tensor, "batch suffix d_model"]:
-    """What some heads of one layer add together when they hold the given outputs."""
-    change = (z[layer] - base.z[layer])[:, first:, list(heads)]
+    positions: Bool[Tensor, "batch suffix_pos"] | None,
+) -> Float[Tensor, "batch suffix_pos d_model"]:
+    """What some heads of one layer add together when given other outputs.
+
+    Parameters
+    ----------
+    z
+        The other outputs.
+    heads
+        By their numbers in the layer.
+    first
+        The first position of the result.
+    positions
+        Where outputs are replaced (None: everywhere).
+    """
+    change = (z[layer] - base.z[layer])[:, first:, list(heads)]  # [batch pos head d]
     if positions is not None:
         change = change * positions[:, :, None, None]
     W_O = model.layers[layer].W_O[list(heads)]
@@ -95,6 +116,6 @@ def check_sets(model: Model, head_sets: Sequence[Sequence[Head]]) -> None:
         for layer, head in heads:
             if not (0 <= layer < n_layers and 0 <= head < n_heads):
                 raise ValueError(
-                    f"head L{layer}H{head} is not in {model.config.name}: expected "
-                    f"layers 0 to {n_layers - 1} and heads 0 to {n_heads - 1}"
+                    f"head {head_name(layer, head)} is not in {model.config.name}: "
+                    f"expected layers 0 to {n_layers - 1} and heads 0 to {n_heads - 1}"
                 )

@@ -16,19 +16,15 @@ import xarray as xr
 from jaxtyping import Float
 
 from head_patching.models.transformer import Model
-from head_patching.patching.experiment import (
-    HeadPatcher,
-    empty_results,
-    read_unpatched,
-)
+from head_patching.patching.chunks import max_rows, only_at, rows_by_position
 from head_patching.patching.head_sets import Head, check_sets, sweep_sets
-from head_patching.patching.lanes import lanes, one_at_a_time
 from head_patching.patching.padded import run_together
 from head_patching.patching.paths import check_position
-from head_patching.patching.runs import PairBatch, each_pair_once
-from head_patching.patching.shares import most_rows, only_at, rows_by_position
-from head_patching.patching.sweep import answer_tokens, read_out
+from head_patching.patching.readout import empty_results, logit_diffs, read_unpatched
+from head_patching.patching.runs import PairBatch, each_pair_once, pairs_per_batch
+from head_patching.patching.workers import one_at_a_time, workers
 from head_patching.tasks.pairs import PromptPairs
+from head_patching.terms import head_name
 
 
 def knock_out(
@@ -37,9 +33,21 @@ def knock_out(
     knocked_out: Sequence[Head],
     position: str = "END",
     batches: Iterable[PairBatch] | None = None,
-    on_progress: Callable[[float], None] = lambda share: None,
+    on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> xr.Dataset:
     """What clean runs say with some heads, and one more, put to the corrupt output.
+
+    Parameters
+    ----------
+    knocked_out
+        Heads (layer, head).
+    position
+        Name of the only position at which heads are patched.
+    batches
+        The pairs' activations; computed here when None.
+    on_progress
+        Called with the fraction of the whole work that was just done, from any thread,
+        one call at a time.
 
     Returns
     -------
@@ -57,11 +65,11 @@ def knock_out(
     model.require_engine("knocking out heads")
     check_sets(model, [knocked_out])
     check_position(pairs, position)
-    alone = empty_results(model, pairs, [None], ()).isel(position=0, drop=True)
+    alone = empty_results(model, pairs)
     alone.attrs |= {
         "direction": "noising",
         "position": position,
-        "knocked_out": "+".join(f"L{layer}H{head}" for layer, head in knocked_out),
+        "knocked_out": "+".join(head_name(*head) for head in knocked_out),
     }
     joint = np.full_like(alone.logit_diff.values, np.nan)
     others = [head for head in model.config.heads if head not in set(knocked_out)]
@@ -70,20 +78,20 @@ def knock_out(
     sets = [list(knocked_out), *([*knocked_out, head] for head in others)]
     sets += [[head] for head in model.config.heads]
     if batches is None:
-        batches = run_together(model, pairs, HeadPatcher(model).pairs_per_batch(pairs))
+        batches = run_together(model, pairs, pairs_per_batch(model, pairs))
     values = np.empty((len(sets), len(pairs)), np.float32)
     report = one_at_a_time(on_progress)
 
     def patch(part: tuple[PairBatch, int, slice]) -> None:
         batch, at, chosen = part
-        found = noise_sets(model, pairs, batch, sets[chosen], at)
+        found = noise_sets(model, pairs, batch, sets[chosen], at)  # [set batch]
         values[chosen, batch.indices] = found
         report(found.size / values.size)
 
-    with torch.inference_mode(), lanes() as run_lanes:
+    with torch.inference_mode(), workers() as run_all:
         for batch in each_pair_once(pairs, batches):
             read_unpatched(model, pairs, batch, alone)
-            run_lanes(patch, parts(pairs, batch, position, len(sets)))
+            run_all(patch, parts(pairs, batch, position, len(sets)))
     layers, heads = np.array(others).T
     joint[layers, heads] = values[1 : len(others) + 1]
     alone.logit_diff.values[:] = values[len(others) + 1 :].reshape(joint.shape)
@@ -96,11 +104,11 @@ def knock_out(
 def parts(
     pairs: PromptPairs, batch: PairBatch, position: str, n_sets: int
 ) -> Iterator[tuple[PairBatch, int, slice]]:
-    """Pairs with the position at the same place, that place, and some of the sets."""
+    """Pairs whose position has the same number, that number, and some of the sets."""
     for at, rows in rows_by_position(pairs, batch, position).items():
         alike = batch.select(rows)
         rows_per_set = len(rows) * (batch.clean.n_positions - at)
-        step = max(1, most_rows(batch) // rows_per_set)
+        step = max(1, max_rows(batch) // rows_per_set)
         for start in range(0, n_sets, step):
             yield alike, at, slice(start, min(start + step, n_sets))
 
@@ -112,12 +120,17 @@ def noise_sets(
     head_sets: Sequence[Sequence[Head]],
     position: int,
 ) -> Float[np.ndarray, "set batch"]:
-    """logit_diff of clean runs with each set put to the corrupt output there."""
+    """logit_diff of clean runs with each set put to the corrupt output.
+
+    Parameters
+    ----------
+    head_sets
+        Sets of heads (layer, head).
+    position
+        The only position of the batch at which they are patched.
+    """
     final = sweep_sets(
         model, batch.clean, batch.corrupt.z, head_sets, position,
         only_at(batch, position),
     )  # fmt: skip
-    answers = answer_tokens(model, pairs, batch.indices)
-    logits = batch.clean.final_logits
-    read = read_out(model, final, *answers, logits, ("logit_diff",))
-    return read["logit_diff"].cpu().numpy()
+    return logit_diffs(model, pairs, batch, final)

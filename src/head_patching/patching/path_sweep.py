@@ -1,14 +1,12 @@
 """One sweep of path patching: every sender in turn, for one batch of prompts.
 
 With attention frozen no position sees another: what a sender's output does on its way
-to the receivers is computed only at the positions where they read. What the receivers
-then write travels on as any patch does (`propagate`); receivers in higher layers hold
-what arrived at them, lest they react to those below. All senders travel together.
+to the receivers is computed only at the positions where they read (`read_pos`), for all
+senders together. What happens from the receivers on is in `receivers`.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from typing import Literal, get_args
 
@@ -16,66 +14,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from head_patching.lookup import find
 from head_patching.models.activations import Activations
-from head_patching.models.transformer import (
-    Model,
-    attention_pattern,
-    attention_write,
-    head_outputs,
-    mlp_write,
-    normalise,
-    project_qkv,
-)
-from head_patching.models.weights import ModelConfig
+from head_patching.models.layers import attention_write, mlp_write, normalise
+from head_patching.models.transformer import Model
 from head_patching.patching.deltas import head_deltas
 from head_patching.patching.head_sets import Head
-from head_patching.patching.propagate import (
-    Input,
-    InputClamp,
-    Joining,
-    blocks,
-    final_residual,
-    propagate,
-)
-from head_patching.patching.shares import Label
+from head_patching.patching.propagate import blocks, final_residual
+from head_patching.patching.receivers import Receivers, propagate_from_receivers
 
-INPUTS: tuple[Input, ...] = get_args(Input)
 Mlps = Literal["recomputed", "frozen"]
 MLPS: tuple[Mlps, ...] = get_args(Mlps)
-
-
-@dataclass(frozen=True)
-class Receivers:
-    """Where paths end: the `q`, `k` or `v` of some heads (layer, head).
-
-    `position` is where these inputs are replaced: each prompt's own position of that
-    name, or a number (None: everywhere). `END` is where name movers ask, `S1+1` where
-    induction heads have their keys. With grouped-query attention a key or value is
-    replaced for its query head alone, as in `deltas`.
-    """
-
-    inputs: str
-    heads: Sequence[Head]
-    position: Label = None
-
-    def __post_init__(self) -> None:
-        find("receiver input", self.inputs, dict.fromkeys(INPUTS))
-        if not self.heads or len(set(self.heads)) < len(self.heads):
-            raise ValueError(
-                f"receivers {list(self.heads)}: expected one head or more, each once"
-            )
-
-    def __str__(self) -> str:
-        heads = "+".join(f"L{layer}H{head}" for layer, head in sorted(self.heads))
-        where = "all positions" if self.position is None else self.position
-        return f"{self.inputs} of {heads} at {where}"
-
-    @property
-    def by_layer(self) -> dict[int, list[int]]:
-        """The receiving heads of each layer, upwards."""
-        groups = groupby(sorted(self.heads), key=lambda head: head[0])
-        return {layer: [head for _, head in heads] for layer, heads in groups}
 
 
 def sweep_paths(
@@ -94,12 +42,18 @@ def sweep_paths(
 
     Parameters
     ----------
+    base
+        The run that is patched.
+    source
+        The run that senders' outputs are taken from.
     senders
         Heads in the order of their layers.
     read_at
         The positions at which receivers read, as numbers; END if they are the logits.
     patched_at
         Where senders are patched (None: everywhere).
+    mlps
+        Those on the way: `recomputed`, or `frozen` as in the base run.
     """
     top = model.config.n_layers
     ends: Collection[int] = [top]
@@ -108,16 +62,18 @@ def sweep_paths(
     deltas = sender_deltas(model, base, source, senders, read_at, patched_at)
     arrives = deltas.flatten(2).any(dim=2)  # [sender batch]
     layers = [layer for layer, _ in senders]
-    below = bisect_left(layers, max(ends))
-    moving = arrives[:below].any(dim=1).nonzero()[:, 0].tolist()
-    unpatched = final_residual(model, base)
-    final = unpatched.expand(len(senders), -1, -1).clone()
+    n_below = bisect_left(layers, max(ends))
+    moving = arrives[:n_below].any(dim=1).nonzero()[:, 0].tolist()
+    unpatched = final_residual(model, base)  # [batch d_model]
+    final = unpatched.expand(len(senders), -1, -1).clone()  # [sender batch d_model]
     if not moving:
         return final
-    layers, deltas = [layers[item] for item in moving], deltas[moving]
+    layers, deltas = [layers[sender] for sender in moving], deltas[moving]
     changes = changes_arriving(model, base, layers, deltas, read_at, ends, mlps)
     if isinstance(receivers, Receivers):
-        final[moving] = through_receivers(model, base, receivers, changes, read_at)
+        final[moving] = propagate_from_receivers(
+            model, base, receivers, changes, read_at
+        )
     else:
         final[moving] += changes[top][:, :, 0]
     return torch.where(arrives[:, :, None], final, unpatched)
@@ -130,8 +86,11 @@ def sender_deltas(
     senders: Sequence[Head],
     read_at: slice,
     patched_at: Bool[Tensor, "batch position"] | None,
-) -> Float[Tensor, "sender batch place d_model"]:
-    """What each sender adds, at the positions where the receivers read."""
+) -> Float[Tensor, "sender batch read_pos d_model"]:
+    """What each sender adds, at the positions where the receivers read.
+
+    The parameters are those of `sweep_paths`.
+    """
     deltas = []
     for layer, heads in groupby(senders, key=lambda head: head[0]):
         of_layer = head_deltas(
@@ -146,27 +105,39 @@ def changes_arriving(
     model: Model,
     base: Activations,
     sender_layers: Sequence[int],
-    deltas: Float[Tensor, "sender batch place d_model"],
+    deltas: Float[Tensor, "sender batch read_pos d_model"],
     read_at: slice,
     ends: Collection[int],
     mlps: Mlps,
-) -> dict[int, Float[Tensor, "_below batch place d_model"]]:
+) -> dict[int, Float[Tensor, "_below batch read_pos d_model"]]:
     """What each sender's delta has made of resid_pre at some layers.
 
-    `ends` are the layers, `n_layers` meaning the final residual stream. All heads but
-    the sender are frozen; senders at or above an end are left out there: only the
-    first ones have rows.
+    All heads but the sender are frozen. At each layer only the senders below it have
+    rows, which are the first ones.
+
+    Parameters
+    ----------
+    sender_layers
+        The layer of each sender, ascending.
+    deltas
+        What each sender adds.
+    read_at
+        The positions of `read_pos`.
+    ends
+        The layers; `n_layers` means the final residual stream.
+    mlps
+        Whether MLPs are `recomputed` or `frozen`.
     """
     change, arriving, top = deltas.clone(), {}, max(ends)
-    for index in range(top + 1):
-        below = bisect_left(sender_layers, index)
-        if index in ends:
-            arriving[index] = change[:below].clone()
-        if index < top and mlps == "recomputed":
-            reading = below  # a parallel MLP reads resid_pre, as its layer's heads do
+    for layer in range(top + 1):
+        n_below = bisect_left(sender_layers, layer)
+        if layer in ends:
+            arriving[layer] = change[:n_below].clone()
+        if layer < top and mlps == "recomputed":
+            n_read = n_below  # a parallel MLP reads resid_pre, as its layer's heads do
             if not model.config.parallel_attn_mlp:
-                reading = bisect_right(sender_layers, index)
-            add_mlp_reaction(model, base, index, change[:reading], read_at)
+                n_read = bisect_right(sender_layers, layer)
+            add_mlp_reaction(model, base, layer, change[:n_read], read_at)
     return arriving
 
 
@@ -174,115 +145,23 @@ def add_mlp_reaction(
     model: Model,
     base: Activations,
     index: int,
-    change: Float[Tensor, "sender batch place d_model"],
+    change: Float[Tensor, "sender batch read_pos d_model"],
     read_at: slice,
 ) -> None:
-    """Add, in place, what the layer's MLP writes anew when what it reads changes."""
+    """Add, in place, how the MLP of layer `index` reacts to a change of what it reads.
+
+    Parameters
+    ----------
+    change
+        Of the residual stream that the MLP reads; its reaction is added to it.
+    read_at
+        The positions of `read_pos`.
+    """
     layer, config = model.layers[index], model.config
-    read = base.resid_pre[index][:, read_at]
+    read = base.resid_pre[index][:, read_at]  # [batch read_pos d_model]
     if not config.parallel_attn_mlp:
         read = read + attention_write(base.z[index][:, read_at], layer)
     before = mlp_write(normalise(read, config), layer)
-    for rows in blocks(len(change), read[..., 0].numel(), model.device):
-        after = mlp_write(normalise(read + change[rows], config), layer)
-        change[rows] += after - before
-
-
-def through_receivers(
-    model: Model,
-    base: Activations,
-    receivers: Receivers,
-    changes: Mapping[int, Float[Tensor, "_below batch place d_model"]],
-    read_at: slice,
-) -> Float[Tensor, "sender batch d_model"]:
-    """The final residual at END when only the receivers' inputs are replaced.
-
-    They are what the receivers compute from the `changes` of resid_pre at their
-    layers. A sender's patch starts at the lowest receivers that it reaches.
-    """
-    first, config = read_at.start, model.config
-    held = slice(0, read_at.stop - first)
-    starting, values, clamps, below = {}, {}, {}, 0
-    for layer, heads in receivers.by_layer.items():
-        values[layer] = inputs_arriving(
-            model, base, layer, heads, receivers.inputs, changes[layer], read_at
-        )
-        starting[layer] = range(below, len(values[layer]))
-        clamps[layer] = [
-            InputClamp(item, heads, receivers.inputs, values[layer][item], held)
-            for item in range(below)
-        ]
-        below = len(values[layer])
-
-    def joining(layer: int) -> Joining:
-        items = starting.get(layer, range(0))
-        if not items:
-            suffix = base.resid_pre[layer, :, first:]
-            return Joining([], suffix.new_empty(0, *suffix.shape))
-        delta = receiver_deltas(
-            model, base, layer, receivers.by_layer[layer], receivers.inputs,
-            values[layer][items.start :], read_at,
-        )  # fmt: skip
-        if layer < config.n_layers - 1:
-            return Joining(items, delta)
-        # Only END is read above the last layer: other queries move nothing.
-        moves = delta[:, :, -1].flatten(1).any(dim=1)
-        chosen = [item for item, moved in zip(items, moves, strict=True) if moved]
-        return Joining(chosen, delta[moves])
-
-    return propagate(model, base, first, joining, below, clamps)
-
-
-def inputs_arriving(
-    model: Model,
-    base: Activations,
-    layer: int,
-    heads: Sequence[int],
-    part: Input,
-    change: Float[Tensor, "sender batch place d_model"],
-    read_at: slice,
-) -> Float[Tensor, "sender batch place head d_head"]:
-    """The q, k or v of some heads of a layer, as computed from what arrived there."""
-    x = normalise(base.resid_pre[layer][:, read_at] + change, model.config)
-    start = base.places(read_at.start)
-    projected = project_qkv(x, model.layers[layer], model, start)
-    by_name = dict(zip(INPUTS, projected, strict=True))
-    return by_name[part][..., rows_of(model.config, heads)[part], :]
-
-
-def receiver_deltas(
-    model: Model,
-    base: Activations,
-    layer: int,
-    heads: Sequence[int],
-    part: Input,
-    values: Float[Tensor, "sender batch place head d_head"],
-    read_at: slice,
-) -> Float[Tensor, "sender batch suffix d_model"]:
-    """What a layer's receivers add together, from where they read on.
-
-    In the base run, with their q, k or v replaced by each sender's `values`.
-    """
-    rows = rows_of(model.config, heads)
-    own = {name: getattr(base, name)[layer][:, :, rows[name]] for name in INPUTS}
-
-    def outputs(inputs: Mapping[str, Tensor]) -> Tensor:
-        q, padding = inputs["q"][:, read_at.start :], base.padding
-        if padding is not None:
-            padding = padding.repeat(len(q) // len(base))
-        return head_outputs(attention_pattern(q, inputs["k"], padding), inputs["v"])
-
-    changes = []
-    for senders in blocks(len(values), own["k"][:, :, 0, 0].numel(), model.device):
-        put = values[senders]  # one long batch of all their prompts, in a copy
-        replaced = {name: own[name].repeat(len(put), 1, 1, 1) for name in INPUTS}
-        replaced[part][:, read_at] = put.flatten(0, 1)
-        changes.append(outputs(replaced).unflatten(0, put.shape[:2]) - outputs(own))
-    W_O = model.layers[layer].W_O[list(heads)]
-    return torch.einsum("ibphd,hdm->ibpm", torch.cat(changes), W_O)
-
-
-def rows_of(config: ModelConfig, heads: Sequence[int]) -> dict[str, list[int]]:
-    """Where some query heads' q, k and v stand among those of their layer."""
-    key_value = [head // config.group_size for head in heads]
-    return {"q": list(heads), "k": key_value, "v": key_value}
+    for block in blocks(len(change), read[..., 0].numel(), model.device):
+        after = mlp_write(normalise(read + change[block], config), layer)
+        change[block] += after - before

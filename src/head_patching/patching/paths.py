@@ -7,7 +7,7 @@ the direct paths from a sender. With the activations of both runs at hand:
    base run's, and what arrives at the receivers is read: the q, k or v of some heads,
    or the final residual stream;
 2. in a fresh base run only these inputs of the receivers are replaced by what was read,
-   all else is computed freely, and logit_diff is read at END.
+   everything else is computed again, and logit_diff is read at END.
 
 With all other heads frozen, what a sender does at one position arrives at that position
 only: a sender patched at `S2` does not reach queries at `END`.
@@ -24,25 +24,28 @@ import xarray as xr
 from jaxtyping import Bool
 from torch import Tensor
 
-from head_patching.lookup import find
+from head_patching.lookup import one_of
 from head_patching.models.transformer import Model
-from head_patching.patching.experiment import (
-    DIRECTIONS,
-    HeadPatcher,
+from head_patching.patching.chunks import Chunk, chunks_of, positions_of
+from head_patching.patching.head_sets import Head, check_sets
+from head_patching.patching.padded import run_together
+from head_patching.patching.path_sweep import MLPS, sweep_paths
+from head_patching.patching.propagate import final_residual
+from head_patching.patching.readout import (
+    PositionLabel,
     base_and_source,
     empty_results,
+    fill_in,
+    logit_diffs,
     position_labels,
     read_unpatched,
+    unpatched_logit_diff,
 )
-from head_patching.patching.head_sets import Head, check_sets
-from head_patching.patching.lanes import lanes, one_at_a_time
-from head_patching.patching.padded import run_together
-from head_patching.patching.path_sweep import MLPS, Receivers, sweep_paths
-from head_patching.patching.propagate import final_residual
-from head_patching.patching.runs import PairBatch, each_pair_once
-from head_patching.patching.shares import Label, Share, positions_of, shares
-from head_patching.patching.sweep import answer_tokens, read_out
+from head_patching.patching.receivers import Receivers
+from head_patching.patching.runs import PairBatch, each_pair_once, pairs_per_batch
+from head_patching.patching.workers import one_at_a_time, workers
 from head_patching.tasks.pairs import PromptPairs
+from head_patching.terms import DIRECTIONS
 
 
 def path_effects(
@@ -51,10 +54,10 @@ def path_effects(
     direction: str,
     receivers: Receivers | str,
     senders: Collection[Head] | None = None,
-    sender_position: Label = None,
+    sender_position: PositionLabel = None,
     mlps: str = "recomputed",
     batches: Iterable[PairBatch] | None = None,
-    on_progress: Callable[[float], None] = lambda share: None,
+    on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> xr.Dataset:
     """What the model says with the path from each head to the receivers patched.
 
@@ -76,7 +79,7 @@ def path_effects(
     batches
         The pairs' cached activations; computed here when None.
     on_progress
-        Called with the share of the whole work that was just done, from any thread,
+        Called with the fraction of the whole work that was just done, from any thread,
         one call at a time.
 
     Returns
@@ -94,18 +97,18 @@ def path_effects(
         position; the message says what is allowed.
     """
     model.require_engine("path patching")
-    find("direction", direction, dict.fromkeys(DIRECTIONS))
-    find("mlps", mlps, dict.fromkeys(MLPS))
+    one_of("direction", direction, DIRECTIONS)
+    one_of("mlps", mlps, MLPS)
     read_at, receiving = None, []
     if isinstance(receivers, Receivers):
         read_at, receiving = receivers.position, list(receivers.heads)
     else:
-        find("receivers", receivers, {"logits": None})
+        one_of("receivers", receivers, ("logits",))
     wanted = model.config.heads if senders is None else sorted(senders)
     check_sets(model, [[head] for head in wanted + receiving])
     for label in (sender_position, read_at):
         check_position(pairs, label)
-    results = empty_results(model, pairs, [None], ()).isel(position=0, drop=True)
+    results = empty_results(model, pairs)
     results.attrs |= {
         "method": "path patching",
         "direction": direction,
@@ -114,63 +117,70 @@ def path_effects(
         "mlps": mlps,
     }
     if batches is None:
-        batches = run_together(model, pairs, HeadPatcher(model).pairs_per_batch(pairs))
+        batches = run_together(model, pairs, pairs_per_batch(model, pairs))
     report = one_at_a_time(on_progress)
-    with torch.inference_mode(), lanes() as run_lanes:
+    with torch.inference_mode(), workers() as run_all:
         for batch in each_pair_once(pairs, batches):
             read_unpatched(model, pairs, batch, results)
             fill_in_unpatched(batch, results)
-            part = len(batch.indices) / len(pairs)
+            of_all = len(batch.indices) / len(pairs)
 
-            def patch(share: Share, part: float = part) -> None:
-                patch_share(model, pairs, share, receivers, sender_position, results)
-                report(part * share.work)
+            def patch(chunk: Chunk, of_all: float = of_all) -> None:
+                patch_chunk(model, pairs, chunk, receivers, sender_position, results)
+                report(of_all * chunk.fraction)
 
-            run_lanes(patch, shares(pairs, batch, [read_at], wanted))
+            run_all(patch, chunks_of(pairs, batch, [read_at], wanted))
     return results
 
 
-def patch_share(
+def patch_chunk(
     model: Model,
     pairs: PromptPairs,
-    share: Share,
+    chunk: Chunk,
     receivers: Receivers | str,
-    sender_position: Label,
+    sender_position: PositionLabel,
     results: xr.Dataset,
 ) -> None:
-    """Fill in the results of some senders on some pairs; unmoved ones stay."""
-    batch = share.batch
+    """Fill in the results of some senders on some pairs.
+
+    Parameters
+    ----------
+    chunk
+        The senders and the pairs.
+    sender_position
+        Where senders are patched (None: everywhere).
+    results
+        With the unpatched run's logit_diff, which stays where nothing arrives.
+    """
+    batch = chunk.batch
     base, source = base_and_source(batch, results.attrs["direction"])
     final = sweep_paths(
-        model, base, source, share.heads, receivers,
-        read_at=reading_positions(share, receivers),
+        model, base, source, chunk.heads, receivers,
+        read_at=reading_positions(chunk, receivers),
         patched_at=own_positions(pairs, batch, sender_position),
         mlps=results.attrs["mlps"],
     )  # fmt: skip
-    answers = answer_tokens(model, pairs, batch.indices)
-    logits = batch.clean.final_logits
-    read = read_out(model, final, *answers, logits, ("logit_diff",))["logit_diff"]
-    # Rounding depends on the company a prompt was computed in: where nothing arrives,
-    # the very value of the unpatched run stays.
+    read = logit_diffs(model, pairs, batch, final)  # [sender batch]
+    # Rounding depends on which prompts share a batch: where nothing arrives, the very
+    # value of the unpatched run stays.
+    unpatched = unpatched_logit_diff(results).values[batch.indices]
     same = (final == final_residual(model, base)).all(dim=-1).cpu().numpy()
-    layers, heads = np.array(share.heads).T
-    cells = layers[:, None], heads[:, None], np.array(batch.indices)
-    values = results.logit_diff.values
-    values[cells] = np.where(same, values[cells], read.cpu().numpy())
+    values = {"logit_diff": np.where(same, unpatched, read)}
+    fill_in(results, chunk.heads, batch.indices, chunk.column, values)
 
 
-def reading_positions(share: Share, receivers: Receivers | str) -> slice:
-    """Where the receivers read in all prompts of a share, which are alike in this."""
-    count = share.batch.clean.n_positions
+def reading_positions(chunk: Chunk, receivers: Receivers | str) -> slice:
+    """Where the receivers read in all prompts of a chunk, which are alike in this."""
+    count = chunk.batch.clean.n_positions
     if not isinstance(receivers, Receivers):
         return slice(count - 1, count)
-    if share.position is None:
-        return slice(share.batch.first, count)
-    return slice(share.position, share.position + 1)
+    if chunk.position is None:
+        return slice(chunk.batch.first, count)
+    return slice(chunk.position, chunk.position + 1)
 
 
 def own_positions(
-    pairs: PromptPairs, batch: PairBatch, label: Label
+    pairs: PromptPairs, batch: PairBatch, label: PositionLabel
 ) -> Bool[Tensor, "batch position"] | None:
     """Each prompt's own position of a name or number, as a mask (None: everywhere)."""
     if label is None:
@@ -181,12 +191,11 @@ def own_positions(
 
 def fill_in_unpatched(batch: PairBatch, results: xr.Dataset) -> None:
     """Give every sender the logit_diff of the run that is patched."""
-    run = "corrupt" if results.attrs["direction"] == "denoising" else "clean"
-    unpatched = results[f"{run}_logit_diff"].values[batch.indices]
+    unpatched = unpatched_logit_diff(results).values[batch.indices]
     results.logit_diff.values[:, :, batch.indices] = unpatched
 
 
-def check_position(pairs: PromptPairs, label: Label) -> None:
+def check_position(pairs: PromptPairs, label: PositionLabel) -> None:
     """Refuse a position that is unknown, or that a prompt is too short to have."""
     if label is None:
         return

@@ -16,6 +16,9 @@ from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model, forward
 from head_patching.tasks.pairs import PromptPair, PromptPairs, first_difference
 
+# Memory for the activations of one batch.
+DEFAULT_MEMORY_MIB = 512
+
 
 @dataclass(frozen=True)
 class PairBatch:
@@ -60,6 +63,15 @@ class PairBatch:
                     f"{model.config.name}: the {name} run of pairs "
                     f"{self.indices[:5]}... gives NaN or infinite logits"
                 )
+
+
+def pairs_per_batch(
+    model: Model, pairs: PromptPairs, memory_mib: int = DEFAULT_MEMORY_MIB
+) -> int:
+    """How many pairs of the longest prompts fit a memory of so many MiB."""
+    longest = max(len(pair.clean_tokens) for pair in pairs)
+    per_pair = 2 * model.config.activation_bytes(longest)
+    return max(1, memory_mib * 2**20 // per_pair)
 
 
 def group_pairs(pairs: PromptPairs) -> dict[tuple[int, int], list[int]]:

@@ -21,16 +21,17 @@ from jaxtyping import Bool, Float
 from head_patching.metrics import normalised_effect
 from head_patching.models.transformer import Model
 from head_patching.patching.attribution import estimate_effects
-from head_patching.patching.experiment import (
+from head_patching.patching.chunks import Chunk
+from head_patching.patching.experiment import patch_chunk
+from head_patching.patching.head_sets import Head, sweep_sets
+from head_patching.patching.readout import (
     base_and_source,
     empty_results,
-    patch_share,
+    logit_diffs,
+    unpatched_logit_diff,
 )
-from head_patching.patching.head_sets import Head, sweep_sets
-from head_patching.patching.lanes import lanes
 from head_patching.patching.runs import PairBatch
-from head_patching.patching.shares import Share
-from head_patching.patching.sweep import answer_tokens, read_out
+from head_patching.patching.workers import workers
 from head_patching.tasks.pairs import PromptPairs
 
 CONFIRMED_AT_ONCE = 10
@@ -48,11 +49,16 @@ def screen_heads(
 
     Parameters
     ----------
+    direction
+        `denoising` or `noising`.
     threshold
-        Effects from here on count: heads are confirmed until a batch stays below.
+        Effects from here on count: heads are confirmed until a batch stays below. A
+        fraction of the clean less corrupt logit_diff.
     n_sets
         Random sets of the remaining heads that are patched together, half of them the
         complements of the others; at least 4.
+    seed
+        Of the random sets.
 
     Returns
     -------
@@ -100,22 +106,30 @@ def patch_some(
     heads: Sequence[Head],
     results: xr.Dataset,
 ) -> None:
-    """Put the exact values of some heads into the results."""
-    exact = empty_results(model, pairs, [None], ()).assign(
+    """Put the exact values of some heads into the results.
+
+    Parameters
+    ----------
+    batches
+        The activations of all pairs.
+    heads
+        Heads (layer, head), each patched alone.
+    results
+        Its attributes say what is patched; the unpatched runs have been read.
+    """
+    exact = empty_results(model, pairs).assign(
         {run: results[run] for run in ("clean_logit_diff", "corrupt_logit_diff")}
     )
     exact.attrs = results.attrs
 
     def patch(batch: PairBatch) -> None:
-        share = Share(batch, heads, position=None, column=0, work=1.0)
-        patch_share(model, pairs, share, exact, on_progress=lambda share: None)
+        patch_chunk(model, pairs, Chunk(batch, heads), exact)
 
-    with lanes() as run_lanes:
-        run_lanes(patch, batches)
+    with workers() as run_all:
+        run_all(patch, batches)
     layers, numbers = np.array(heads).T
-    results.logit_diff.values[layers, numbers] = exact.logit_diff.values[
-        layers, numbers, :, 0
-    ]
+    values = exact.logit_diff.values[layers, numbers]  # [head pair]
+    results.logit_diff.values[layers, numbers] = values
 
 
 def missed_bound(
@@ -128,28 +142,41 @@ def missed_bound(
     n_sets: int,
     seed: int,
 ) -> tuple[float, float]:
-    """Largest effect that a remaining head may have, and their effect together."""
+    """Largest effect that a remaining head may have, and their effect together.
+
+    Both are fractions of the clean less corrupt logit_diff.
+
+    Parameters
+    ----------
+    batches
+        The activations of all pairs.
+    results
+        With the unpatched runs' logit_diff.
+    remaining
+        The heads (layer, head) that were not confirmed.
+    n_sets
+        Random sets of them, complements included.
+    seed
+        Of the random sets.
+    """
     inside = random_sets(len(remaining), n_sets, np.random.default_rng(seed))
     sets = [
         [head for head, taken in zip(remaining, row, strict=True) if taken]
         for row in (*inside, *~inside, np.ones(len(remaining), dtype=bool))
     ]
-    run = "corrupt" if direction == "denoising" else "clean"
     # A set without heads leaves the base run as it is.
-    values = np.tile(results[f"{run}_logit_diff"].values, (len(sets), 1))
+    values = np.tile(unpatched_logit_diff(results).values, (len(sets), 1))
     filled = [number for number, heads in enumerate(sets) if heads]
     patched = [sets[number] for number in filled]
 
     def patch_sets(batch: PairBatch) -> None:
         base, source = base_and_source(batch, direction)
         final = sweep_sets(model, base, source.z, patched, batch.first)
-        answers = answer_tokens(model, pairs, batch.indices)
-        logits = batch.clean.final_logits
-        read = read_out(model, final, *answers, logits, ("logit_diff",))
-        values[np.ix_(filled, batch.indices)] = read["logit_diff"].cpu().numpy()
+        read = logit_diffs(model, pairs, batch, final)  # [set batch]
+        values[np.ix_(filled, batch.indices)] = read
 
-    with lanes() as run_lanes:
-        run_lanes(patch_sets, batches)
+    with workers() as run_all:
+        run_all(patch_sets, batches)
     measured = xr.Dataset(
         {
             "logit_diff": (("head_set", "pair"), values),
@@ -166,7 +193,7 @@ def missed_bound(
 def random_sets(
     n_heads: int, n_sets: int, generator: np.random.Generator
 ) -> Bool[np.ndarray, "set head"]:
-    """Half of the sets asked for: each head is in each with a chance of one half.
+    """Half of so many sets: each head is in each with a chance of one half.
 
     Sizes must vary: in sets of one size, an effect that all heads share would not show
     in any comparison of sets.

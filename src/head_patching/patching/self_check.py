@@ -1,23 +1,26 @@
 """The self-check of every build: stored effects against TransformerLens's own hooks."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
-from jaxtyping import Bool, Float
-from torch import Tensor
+from jaxtyping import Float
 
 from head_patching.metrics import logit_diff
 from head_patching.models.transformer import Model
 from head_patching.patching.head_sets import sweep_sets
 from head_patching.patching.propagate import final_residual
-from head_patching.patching.reference import reference_logits, run_tokens
+from head_patching.patching.readout import logit_diffs, unpatched_logit_diff
+from head_patching.patching.reference import (
+    position_mask,
+    reference_logits,
+    run_tokens,
+)
 from head_patching.patching.runs import group_pairs, run_batch
-from head_patching.patching.sweep import answer_tokens, read_out
 from head_patching.tasks.pairs import PromptPairs
+from head_patching.terms import head_name
 
 # Pairs on which the sampled heads are compared, of one prompt length: each goes through
 # the slow reference once for every head and run.
@@ -39,17 +42,28 @@ def check_effects(
 ) -> pd.DataFrame:
     """Engine and reference logit_diff of sampled heads, one row per head and pair.
 
-    `effects` is a stored result of `HeadPatcher.run`, at all positions or at named
-    ones, of which the sample takes some each. Half the sample are the heads that moved
-    logit_diff most, where an error would matter, the rest is drawn at random.
+    Half the sample are the heads that moved logit_diff most, where an error would
+    matter, the rest is drawn at random.
+
+    Parameters
+    ----------
+    bridge
+        The model in TransformerLens.
+    pairs
+        All prompt pairs, of which `effects` may hold some.
+    effects
+        A stored result of `HeadPatcher.run`, at all positions or at named ones: the
+        sample then has heads at each of them.
+    n_heads
+        Size of the sample.
+    seed
+        Of the random half.
     """
     patched = pairs.select(effects.pair.values.tolist())  # perhaps the first ones alone
     rows_of_group = max(group_pairs(patched).values(), key=len)[:N_PAIRS]
     indices = effects.pair.values[rows_of_group].tolist()
     direction, patch_type = effects.attrs["direction"], effects.attrs["patch_type"]
-    base = effects.corrupt_logit_diff
-    if direction == "noising":
-        base = effects.clean_logit_diff
+    base = unpatched_logit_diff(effects)
     engine = effects.logit_diff
     if "position" not in engine.dims:
         engine = engine.expand_dims(position=[ALL])
@@ -62,11 +76,11 @@ def check_effects(
     answer = torch.tensor([pairs[index].answer_token for index in indices])
     wrong_answer = torch.tensor([pairs[index].wrong_answer_token for index in indices])
     rows = []
-    for place, label in enumerate(labels):
-        heads = [(layer, head) for layer, head, at in cells if at == place]
+    for column, label in enumerate(labels):
+        heads = [(layer, head) for layer, head, at in cells if at == column]
         if not heads:
             continue
-        mask = position_mask(pairs, indices, label)
+        mask = position_mask(pairs, indices, None if label == ALL else label)
         logits = reference_logits(bridge, *tokens, heads, patch_type, mask)
         reference = logit_diff(logits, answer, wrong_answer).numpy()
         rows += [
@@ -77,26 +91,14 @@ def check_effects(
                 "layer": layer,
                 "head": head,
                 "pair": pair,
-                "engine": float(engine[layer, head, place].sel(pair=pair)),
-                "reference": float(reference[number, column]),
+                "engine": float(engine[layer, head, column].sel(pair=pair)),
+                "reference": float(reference[number, row]),
             }
             for number, (layer, head) in enumerate(heads)
-            for column, pair in enumerate(indices)
+            for row, pair in enumerate(indices)
         ]
     frame = pd.DataFrame(rows)
     return frame.assign(abs_diff=(frame.engine - frame.reference).abs())
-
-
-def position_mask(
-    pairs: PromptPairs, indices: Sequence[int], label: str
-) -> Bool[Tensor, "batch position"] | None:
-    """Where a position's name is in pairs of equal length; None: all positions."""
-    if label == ALL:
-        return None
-    mask = torch.zeros(len(indices), len(pairs[indices[0]].clean_tokens)).bool()
-    for row, index in enumerate(indices):
-        mask[row, pairs[index].positions[label]] = True
-    return mask
 
 
 def sample_heads(
@@ -119,24 +121,19 @@ def sample_heads(
 def identity_change(model: Model, pairs: PromptPairs) -> float:
     """Largest change of logit_diff when each head is patched with its own output.
 
-    `HeadPatcher` skips patches that add nothing; here they travel through the layers
-    all the same, so that what propagation itself disturbs is measured. The sampled
-    heads of `check_effects` show that it does not simply do nothing.
+    `HeadPatcher` skips patches that add nothing; here they are propagated, to measure
+    what propagation itself disturbs. The sampled heads of `check_effects` show that it
+    does something.
     """
     (_, first), members = next(iter(group_pairs(pairs).items()))
     batch = run_batch(model, pairs, members[:N_IDENTITY_PAIRS], first)
     own, config = batch.clean, model.config
     heads = [[head] for head in np.ndindex(config.n_layers, config.n_heads)]
-    answers = answer_tokens(model, pairs, batch.indices)
     with torch.inference_mode():
-        patched = sweep_sets(model, own, own.z, heads, first)
-        unpatched = final_residual(model, own)[None]
-        logit_diffs = [
-            read_out(model, final, *answers, own.final_logits, ("logit_diff",))
-            for final in (patched, unpatched)
-        ]
-    change = logit_diffs[0]["logit_diff"] - logit_diffs[1]["logit_diff"]
-    return float(change.abs().max())
+        final = sweep_sets(model, own, own.z, heads, first)  # [patch batch d_model]
+        patched = logit_diffs(model, pairs, batch, final)
+        unpatched = logit_diffs(model, pairs, batch, final_residual(model, own)[None])
+    return float(np.abs(patched - unpatched).max())
 
 
 def summarise(
@@ -150,12 +147,12 @@ def summarise(
         When engine and reference differ by more than the tolerance, or nothing moved.
     """
     worst = frame.loc[frame.abs_diff.idxmax()]
+    head = head_name(worst.layer, worst["head"])
     if not worst.abs_diff <= tolerance or not identity <= tolerance:
         raise ValueError(
-            f"engine and TransformerLens differ by {worst.abs_diff:.2e} logit (L"
-            f"{worst.layer}H{worst['head']}, {worst.patch_type}, {worst.direction}, "
-            f"pair {worst.pair}; identity patch {identity:.2e}): at most "
-            f"{tolerance:.0e} is allowed"
+            f"engine and TransformerLens differ by {worst.abs_diff:.2e} logit ({head}, "
+            f"{worst.patch_type}, {worst.direction}, pair {worst.pair}; identity patch "
+            f"{identity:.2e}): at most {tolerance:.0e} is allowed"
         )
     return {
         "max_abs_diff": float(worst.abs_diff),

@@ -1,4 +1,4 @@
-"""Shares: a batch's patches cut into parts that lanes work on side by side."""
+"""Chunks: the patches of a batch, cut into parts that threads work on side by side."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,34 +9,39 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from head_patching.patching.head_sets import Head
+from head_patching.patching.readout import PositionLabel
 from head_patching.patching.runs import PairBatch
 from head_patching.tasks.pairs import PromptPairs
 
-Label = str | int | None  # a position's name or number; None: all positions at once
+# Patched rows (head x pair x position) of one chunk: enough for large products, few
+# enough to keep all threads busy to the end and the residual streams small.
+ROWS_PER_CHUNK = 6000
+ROWS_PER_CHUNK_ON_GPU = 200_000
 
-# Patched rows (head x pair x position) of one share: enough for large products, few
-# enough to keep all lanes busy to the end and the streams under way small.
-ROWS_PER_SHARE = 6000
-ROWS_PER_SHARE_ON_GPU = 200_000
-
-# A batch with fewer shares is cut by heads too, lest a lane have nothing to do: unless
-# it has so few rows that its products would become small.
-MIN_SHARES, ROWS_WORTH_CUTTING = 2, 1000
+# A batch of fewer chunks is cut by heads too, so that no thread is idle: unless it has
+# so few rows that its products would become small.
+MIN_CHUNKS, ROWS_WORTH_CUTTING = 2, 1000
 
 
 @dataclass(frozen=True)
-class Share:
+class Chunk:
     """Some heads, each patched alone on some pairs, at one position or at all.
 
-    `column` is the place of the position among all that are asked for, and `work` this
-    share's part of the batch.
+    Parameters
+    ----------
+    position
+        The position of the batch that is patched (None: all).
+    column
+        Where the position is on the results' axis of positions.
+    fraction
+        Of the batch's work.
     """
 
     batch: PairBatch
     heads: Sequence[Head]
-    position: int | None
-    column: int
-    work: float
+    position: int | None = None
+    column: int = 0
+    fraction: float = 1.0
 
     @property
     def first(self) -> int:
@@ -64,37 +69,37 @@ def only_at(batch: PairBatch, position: int) -> Bool[Tensor, "batch position"]:
     return mask
 
 
-def most_rows(batch: PairBatch) -> int:
-    """Patched rows of one share, on the device that holds the batch."""
+def max_rows(batch: PairBatch) -> int:
+    """Patched rows of one chunk, on the device that holds the batch."""
     on_cpu = batch.clean.z.device.type == "cpu"
-    return ROWS_PER_SHARE if on_cpu else ROWS_PER_SHARE_ON_GPU
+    return ROWS_PER_CHUNK if on_cpu else ROWS_PER_CHUNK_ON_GPU
 
 
-def shares(
+def chunks_of(
     pairs: PromptPairs,
     batch: PairBatch,
-    labels: Sequence[Label],
+    labels: Sequence[PositionLabel],
     heads: Sequence[Head],
-) -> list[Share]:
-    """The batch in shares of few rows.
+) -> list[Chunk]:
+    """The batch in chunks of few rows.
 
     The cut does not depend on the number of threads, nor do the results then.
     """
-    most, whole = most_rows(batch), len(batch.indices) * len(labels)
-    alike = [
-        Share(batch.select(rows), heads, position, column, len(rows) / whole)
+    most, n_cells = max_rows(batch), len(batch.indices) * len(labels)
+    whole = [
+        Chunk(batch.select(rows), heads, position, column, len(rows) / n_cells)
         for column, label in enumerate(labels)
-        for position, rows in together(pairs, batch, label)
+        for position, rows in rows_patched_alike(pairs, batch, label)
     ]
-    parts = [part for share in alike for part in cut_by_pairs(share, most)]
-    fewest = MIN_SHARES if len(parts) < MIN_SHARES else 1
-    return [part for share in parts for part in cut_by_heads(share, most, fewest)]
+    parts = [part for chunk in whole for part in cut_by_pairs(chunk, most)]
+    fewest = MIN_CHUNKS if len(parts) < MIN_CHUNKS else 1
+    return [part for chunk in parts for part in cut_by_heads(chunk, most, fewest)]
 
 
-def together(
-    pairs: PromptPairs, batch: PairBatch, label: Label
+def rows_patched_alike(
+    pairs: PromptPairs, batch: PairBatch, label: PositionLabel
 ) -> Iterator[tuple[int | None, list[int]]]:
-    """The position patched (None: all), and the rows that travel from the same on."""
+    """The position patched (None: all), and the rows whose patches start alike."""
     if label is not None:
         yield from rows_by_position(pairs, batch, label).items()
         return
@@ -118,7 +123,7 @@ def rows_by_position(
 
 
 def positions_of(pairs: PromptPairs, batch: PairBatch, label: str | int) -> list[int]:
-    """Where in the batch each pair has a position of that name or number."""
+    """The position of that name or number in each row of the batch."""
     return [
         padding + (pairs[index].positions[label] if isinstance(label, str) else label)
         for index, padding in zip(batch.indices, batch.padding, strict=True)
@@ -133,25 +138,25 @@ def rows_of_each(positions: Sequence[int]) -> dict[int, list[int]]:
     return rows
 
 
-def cut_by_pairs(share: Share, most: int) -> Iterator[Share]:
-    """The share in parts of equally many pairs and `most` rows, or of one pair each."""
-    n_pairs = len(share.batch.indices)
-    n_parts = max(1, math.ceil(n_pairs * share.rows_per_pair / most))
+def cut_by_pairs(chunk: Chunk, most: int) -> Iterator[Chunk]:
+    """The chunk in parts of equally many pairs and `most` rows, or of one pair each."""
+    n_pairs = len(chunk.batch.indices)
+    n_parts = max(1, math.ceil(n_pairs * chunk.rows_per_pair / most))
     step = math.ceil(n_pairs / n_parts)
     for start in range(0, n_pairs, step):
         rows = range(start, min(start + step, n_pairs))
-        work = share.work * len(rows) / n_pairs
-        yield replace(share, batch=share.batch.select(rows), work=work)
+        fraction = chunk.fraction * len(rows) / n_pairs
+        yield replace(chunk, batch=chunk.batch.select(rows), fraction=fraction)
 
 
-def cut_by_heads(share: Share, most: int, fewest: int) -> Iterator[Share]:
-    """The share in parts of `most` rows of a pair; in `fewest` if that is worth it."""
-    n_rows = len(share.batch.indices) * share.rows_per_pair
+def cut_by_heads(chunk: Chunk, most: int, fewest: int) -> Iterator[Chunk]:
+    """The chunk in parts of `most` rows of a pair; in `fewest` if that is worth it."""
+    n_rows = len(chunk.batch.indices) * chunk.rows_per_pair
     n_parts = max(
-        math.ceil(share.rows_per_pair / most),
+        math.ceil(chunk.rows_per_pair / most),
         fewest if n_rows >= ROWS_WORTH_CUTTING else 1,
     )
-    for number in range(min(n_parts, len(share.heads))):
-        heads = share.heads[number::n_parts]
-        work = share.work * len(heads) / len(share.heads)
-        yield replace(share, heads=heads, work=work)
+    for number in range(min(n_parts, len(chunk.heads))):
+        heads = chunk.heads[number::n_parts]
+        fraction = chunk.fraction * len(heads) / len(chunk.heads)
+        yield replace(chunk, heads=heads, fraction=fraction)
