@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import forward
-from head_patching.patching.deltas import head_deltas, patched_outputs
+from head_patching.patching.deltas import PATCHED_Z, LayerPatch, head_deltas
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.runs import run_batch
 from head_patching.tasks.pairs import PromptPairs
@@ -121,7 +121,7 @@ def test_parts_put_together_are_the_whole(prepared, seed):
     base, source = batch.corrupt, batch.clean
 
     def z(mixed: Activations, patch_type):
-        return patched_outputs(model.config, mixed, source, layer, patch_type, 0)
+        return PATCHED_Z[patch_type](LayerPatch(model.config, mixed, source, layer, 0))
 
     with_source_v = replace(base, v=source.v)
     assert_close(z(with_source_v, "pattern"), source.z[layer])
