@@ -8,7 +8,7 @@ or colours.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import SupportsInt
+from typing import Literal, SupportsInt, get_args
 
 
 class Role(StrEnum):
@@ -81,9 +81,10 @@ PATCH_TYPES = {
 }
 
 # What a head computes from the residual stream that it reads.
-HEAD_INPUTS = ("q", "k", "v")
+HeadInput = Literal["q", "k", "v"]
+HEAD_INPUTS: tuple[HeadInput, ...] = get_args(HeadInput)
 
-# Of these the query heads of a group have one together, in grouped-query attention.
+# In grouped-query attention the query heads of a group share these.
 SHARED_IN_GROUP = ("k", "v")
 
 RUNS = ("clean", "corrupt")

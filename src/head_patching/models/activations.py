@@ -1,15 +1,12 @@
 """The activations of a forward pass, which patching and evidence read."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
-
-# Their first axis is the layer, their second the prompt.
-BY_LAYER = ("resid_pre", "q", "k", "v", "pattern", "z")
 
 
 @dataclass(frozen=True)
@@ -74,18 +71,24 @@ class Activations:
             yield name, getattr(self, name)
 
 
+# Their first axis is the layer, their second the prompt.
+BY_LAYER = tuple(
+    field.name
+    for field in fields(Activations)
+    if field.name not in ("final_logits", "padding")
+)
+
+
 def following(before: Activations, later: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of all positions, from those of earlier and of later positions.
 
     The keys and values of `later` are of all positions already: its queries read them.
     """
-    n_new = later["resid_pre"].shape[2]
-    pattern = functional.pad(before.pattern, (0, n_new))
-    return {
-        "resid_pre": torch.cat((before.resid_pre, later["resid_pre"]), dim=2),
-        "q": torch.cat((before.q, later["q"]), dim=2),
-        "k": later["k"],
-        "v": later["v"],
-        "pattern": torch.cat((pattern, later["pattern"]), dim=3),
-        "z": torch.cat((before.z, later["z"]), dim=2),
+    joined = {
+        name: torch.cat((getattr(before, name), later[name]), dim=2)
+        for name in ("resid_pre", "q", "z")
     }
+    n_new = later["resid_pre"].shape[2]
+    pattern = functional.pad(before.pattern, (0, n_new))  # nothing attends forwards
+    joined["pattern"] = torch.cat((pattern, later["pattern"]), dim=3)
+    return dict(later) | joined

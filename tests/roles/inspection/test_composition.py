@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from head_patching.roles.inspection.composition import (
-    KINDS,
     compositions,
     random_corner,
     read_factor,
     write_factor,
 )
+from head_patching.terms import HEAD_INPUTS
 
 
 def whole_matrices(layer, head):
@@ -25,7 +25,7 @@ def whole_matrices(layer, head):
     return W_OV, {"q": W_QK, "k": W_QK.T, "v": W_OV}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HEAD_INPUTS)
 def test_equal_to_whole_matrices(prepared, kind):
     model, _ = prepared
     obtained = compositions(model, seed=0)[kind].value
@@ -39,7 +39,7 @@ def test_equal_to_whole_matrices(prepared, kind):
             assert found == pytest.approx(expected if layer < later else 0, abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HEAD_INPUTS)
 def test_equal_to_transformer_lens(prepared, kind):
     model, bridge = prepared
     expected = bridge.all_composition_scores(kind.upper()).scores
@@ -68,7 +68,7 @@ def test_neither_size_nor_any_rotation_matters(build, seed):
         values[:] = values @ inner
         layer.W_O[:] = larger * inner.T @ layer.W_O @ turn.T
     after = compositions(turned, seed=0)
-    for kind in KINDS:
+    for kind in HEAD_INPUTS:
         for name in ("value", "baseline", "baseline_sd"):
             one, other = (getattr(each[kind], name) for each in (before, after))
             np.testing.assert_allclose(one, other, atol=1e-4)
@@ -99,7 +99,7 @@ def test_baseline_equal_to_matrices_turned_at_random(build):
     obtained = compositions(model, seed=0)
     W_OV, _ = whole_matrices(model.layers[0], 1)
     turns = [orthogonal_haar(16, generator) for _ in range(3000)]
-    for kind in KINDS:
+    for kind in HEAD_INPUTS:
         reading = whole_matrices(model.layers[2], 3)[1][kind]
         size = W_OV.norm() * reading.norm()
         drawn = torch.stack([(W_OV @ turn @ reading).norm() / size for turn in turns])
@@ -140,4 +140,4 @@ def test_a_corner_of_a_rotation(build):
 def test_no_factor_is_as_large_as_the_stream_squared(build):
     layer = build(n_key_value_heads=2).layers[0]
     assert write_factor(layer).shape == (4, 4, 16)
-    assert {read_factor(layer, kind).shape for kind in KINDS} == {(4, 16, 4)}
+    assert {read_factor(layer, kind).shape for kind in HEAD_INPUTS} == {(4, 16, 4)}

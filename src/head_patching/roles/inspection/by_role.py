@@ -21,7 +21,7 @@ from head_patching.roles.inspection.causal import (
     roc_curve,
 )
 from head_patching.roles.inspection.edges import PAIR, THRESHOLD, edges
-from head_patching.terms import NO_ROLE, Role
+from head_patching.terms import HEAD_INPUTS, NO_ROLE, Role
 
 # Role -> the effect by which patching finds its heads, and their scores from weights.
 SCORES: Mapping[Role, tuple[str, tuple[str, ...]]] = {
@@ -38,7 +38,6 @@ SCORES: Mapping[Role, tuple[str, tuple[str, ...]]] = {
     Role.PREVIOUS_TOKEN: ("path.induction_keys", ("qk_previous_token",)),
 }
 PAIR_KINDS = ("k", "match", "match.mlp")
-EDGE_KINDS = ("k", "q", "v")
 
 Scores = Float[np.ndarray, "layer head"]
 InRole = Bool[np.ndarray, "layer head"]
@@ -143,7 +142,7 @@ def composition_edges(
     composition: pd.DataFrame, roles: pd.DataFrame, threshold: float = THRESHOLD
 ) -> pd.DataFrame:
     """The edges (see `edges`) with both heads' roles, highest z first."""
-    kinds = composition[composition["kind"].isin(EDGE_KINDS)]
+    kinds = composition[composition["kind"].isin(HEAD_INPUTS)]
     found = edges(kinds, threshold)[["kind", *PAIR, "value", "baseline", "z"]]
     named = roles.groupby(HEAD)["role"].agg(", ".join)
     for column, head in (("role", HEAD), ("later_role", PAIR[2:])):

@@ -24,7 +24,6 @@ squared score is sum s_i^2 R_ij^2 t_j^2: one small product for all pairs of head
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -32,9 +31,7 @@ from torch import Tensor
 
 from head_patching.models.transformer import Model
 from head_patching.models.weights import LayerWeights
-
-Kind = Literal["q", "k", "v"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+from head_patching.terms import HEAD_INPUTS, HeadInput
 
 N_ROTATIONS = 100  # the baseline is then known to a tenth of its spread
 
@@ -56,12 +53,13 @@ class Composition:
 @torch.no_grad()
 def compositions(
     model: Model, seed: int, n_rotations: int = N_ROTATIONS
-) -> dict[Kind, Composition]:
+) -> dict[HeadInput, Composition]:
     """Composition of every head with every head of a later layer, of each kind."""
     writing = [write_factor(layer) for layer in model.layers]
     written = torch.stack([singular_squares(factor) for factor in writing])
     reading = {
-        kind: [read_factor(layer, kind) for layer in model.layers] for kind in KINDS
+        kind: [read_factor(layer, kind) for layer in model.layers]
+        for kind in HEAD_INPUTS
     }
     read = [
         torch.stack([singular_squares(factor.mT) for factor in factors])
@@ -72,7 +70,7 @@ def compositions(
         written, torch.stack(read), model.config.d_model, generator, n_rotations
     )
     of_kind = {}
-    for kind, mean, sd in zip(KINDS, means, sds, strict=True):
+    for kind, mean, sd in zip(HEAD_INPUTS, means, sds, strict=True):
         value = scores(writing, reading[kind])
         some = value > 0  # neither an earlier layer nor a head of zeros
         of_kind[kind] = Composition(value, mean * some, sd * some)
@@ -85,7 +83,7 @@ def write_factor(layer: LayerWeights) -> Float[Tensor, "head d_head d_model"]:
 
 
 def read_factor(
-    layer: LayerWeights, kind: Kind
+    layer: LayerWeights, kind: HeadInput
 ) -> Float[Tensor, "head d_model d_head"]:
     """A factor of the size of what reads, also after any product from the left."""
     if kind == "q":
