@@ -19,8 +19,11 @@ from head_patching.reporting.chapter import (
 )
 from head_patching.terms import PATCH_TYPES
 from tests.reporting.given import GivenTables, read_folder
-from tests.reporting.synthetic import write_results
-from tests.reporting.synthetic_induction import write_induction
+from tests.reporting.synthetic import (
+    induction_tables,
+    synthetic_tables,
+    write_results,
+)
 
 ROOT = Path(__file__).parents[2]
 PAPER = ROOT / "paper"
@@ -93,10 +96,8 @@ def draw_figures(folder: Path, sources: Mapping[str, Path]) -> None:
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Synthetic result files of every patch type, by task."""
     return {
-        "ioi": write_results(tmp_path_factory.mktemp("ioi"), [*PATCH_TYPES]),
-        "induction": write_induction(
-            tmp_path_factory.mktemp("induction"), [*PATCH_TYPES]
-        ),
+        task: write_results(tmp_path_factory.mktemp(task), [*PATCH_TYPES], tables)
+        for task, tables in (("ioi", synthetic_tables), ("induction", induction_tables))
     }
 
 

@@ -9,8 +9,11 @@ from head_patching.reporting.discovery import latex_tables
 from head_patching.terms import PATCH_TYPES
 from tests.paper.conftest import FIGURES, PAPER, TEXT, used
 from tests.reporting.given import read_folder
-from tests.reporting.synthetic import write_results
-from tests.reporting.synthetic_induction import write_induction
+from tests.reporting.synthetic import (
+    induction_tables,
+    synthetic_tables,
+    write_results,
+)
 
 PARTS = ("induction", "replication", "models")  # besides chapter.tex
 
@@ -34,8 +37,8 @@ def result_keys() -> set[str]:
 @pytest.mark.parametrize("patch_types", [["output"], [*PATCH_TYPES]])
 def test_every_result_is_defined(patch_types, tmp_path):
     ioi, induction = (
-        read_folder(write(tmp_path / write.__name__, patch_types))
-        for write in (write_results, write_induction)
+        read_folder(write_results(tmp_path / made.__name__, patch_types, made))
+        for made in (synthetic_tables, induction_tables)
     )
     assert result_keys() <= set(chapter_numbers(ioi + induction))
 

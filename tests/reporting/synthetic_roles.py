@@ -1,179 +1,148 @@
-"""Made-up heads with roles: the roles, their evidence, verdicts and attention."""
+"""Synthetic heads with roles: the roles, their evidence, verdicts and attention."""
 
 import numpy as np
 import pandas as pd
 
+from head_patching.files.register import HEAD
+from head_patching.terms import POOLED, UNDECIDED, Role, has_role
+from tests.tables import made
+
+SHAPE = (30, 9)  # layers, heads
+
 PLANTED = {
     # (layer, head): role, denoising effect, noising effect
-    (24, 4): ("name mover", 0.41, 0.28),
-    (21, 7): ("name mover", 0.22, 0.19),
-    (26, 1): ("negative name mover", -0.17, -0.11),
-    (20, 0): ("S-inhibition", 0.33, 0.47),
-    (18, 8): ("S-inhibition", 0.15, 0.24),
-    (11, 3): ("induction", 0.09, 0.13),
-    (7, 2): ("duplicate token", 0.06, 0.10),
-    (3, 5): ("previous token", 0.04, 0.05),
-    (22, 3): ("copy suppression of S", 0.035, 0.03),
-    (23, 6): ("undecided", 0.12, 0.03),
-    (15, 1): ("undecided", 0.07, 0.09),
+    (24, 4): (Role.NAME_MOVER, 0.41, 0.28),
+    (21, 7): (Role.NAME_MOVER, 0.22, 0.19),
+    (26, 1): (Role.NEGATIVE_NAME_MOVER, -0.17, -0.11),
+    (20, 0): (Role.S_INHIBITION, 0.33, 0.47),
+    (18, 8): (Role.S_INHIBITION, 0.15, 0.24),
+    (11, 3): (Role.INDUCTION, 0.09, 0.13),
+    (7, 2): (Role.DUPLICATE_TOKEN, 0.06, 0.10),
+    (3, 5): (Role.PREVIOUS_TOKEN, 0.04, 0.05),
+    (22, 3): (Role.COPY_SUPPRESSION, 0.035, 0.03),
+    (23, 6): (UNDECIDED, 0.12, 0.03),
+    (15, 1): (UNDECIDED, 0.07, 0.09),
 }
-ATTENTION = {
-    "name mover": {"attention.END.IO": 0.62, "attention.END.S1": 0.11},
-    "negative name mover": {"attention.END.IO": 0.55, "attention.END.S1": 0.14},
-    "copy suppression of S": {"attention.END.S1": 0.48},
-    "S-inhibition": {"attention.END.S2": 0.58},
-    "induction": {"attention.S2.S1+1": 0.71},
-    "duplicate token": {"attention.S2.S1": 0.66},
-    "previous token": {"attention.S1+1.S1": 0.83},
-}
+NOTHING = ("no role", 0.0, 0.0)
+
+# Criterion, comparison, threshold, and the value of the heads with the role.
 CRITERIA = {
-    "name mover": [
-        ("attention.END.IO", ">=", 0.3),
-        ("copy_score", ">=", 0.5),
-        ("direct_effect", ">=", 0.02),
+    Role.NAME_MOVER: [
+        ("attention.END.IO", ">=", 0.3, 0.62),
+        ("copy_score", ">=", 0.5, 0.87),
+        ("direct_effect", ">=", 0.02, 1.3),
     ],
-    "negative name mover": [
-        ("attention.END.IO", ">=", 0.3),
-        ("negative_copy_score", ">=", 0.5),
-        ("direct_effect", "<=", -0.02),
+    Role.NEGATIVE_NAME_MOVER: [
+        ("attention.END.IO", ">=", 0.3, 0.55),
+        ("negative_copy_score", ">=", 0.5, 0.87),
+        ("direct_effect", "<=", -0.02, -0.8),
     ],
-    "copy suppression of S": [
-        ("attention.END.S1", ">=", 0.3),
-        ("negative_copy_score", ">=", 0.5),
+    Role.COPY_SUPPRESSION: [
+        ("attention.END.S1", ">=", 0.3, 0.48),
+        ("negative_copy_score", ">=", 0.5, 0.87),
     ],
-    "S-inhibition": [("attention.END.S2", ">=", 0.3)],
-    "duplicate token": [
-        ("attention.S2.S1", ">=", 0.3),
-        ("duplicate_token_score", ">=", 0.3),
+    Role.S_INHIBITION: [("attention.END.S2", ">=", 0.3, 0.58)],
+    Role.DUPLICATE_TOKEN: [
+        ("attention.S2.S1", ">=", 0.3, 0.66),
+        ("duplicate_token_score", ">=", 0.3, 0.87),
     ],
-    "induction": [
-        ("attention.S2.S1+1", ">=", 0.3),
-        ("induction_score", ">=", 0.3),
+    Role.INDUCTION: [
+        ("attention.S2.S1+1", ">=", 0.3, 0.71),
+        ("induction_score", ">=", 0.3, 0.87),
     ],
-    "previous token": [
-        ("attention.S1+1.S1", ">=", 0.3),
-        ("previous_token_score", ">=", 0.3),
+    Role.PREVIOUS_TOKEN: [
+        ("attention.S1+1.S1", ">=", 0.3, 0.83),
+        ("previous_token_score", ">=", 0.3, 0.87),
     ],
 }
-EVIDENCE = (
-    "effect.denoising.output",
-    "induction_score.25x4",
-    "attention.END.IO",
-    "attention.END.S1",
-    "attention.END.S2",
-    "attention.S2.S1",
-    "attention.S2.S1+1",
-    "attention.S1+1.S1",
-    "direct_effect",
-    "copy_score",
-    "negative_copy_score",
-    "previous_token_score",
-    "duplicate_token_score",
-    "induction_score",
-)
+WITHOUT_CRITERION = ("effect.denoising.output", "induction_score.25x4")
+
+# Effects along paths, after the knock-out, and of signals; all others are near 0.
+ALONG_PATHS = {
+    "path.logits": {(24, 4): 0.31, (21, 7): 0.17, (26, 1): -0.12, (22, 3): 0.06},
+    "path.name_mover_queries": {(20, 0): 0.21, (18, 8): 0.08},
+    "path.s_inhibition_values": {(11, 3): 0.07, (7, 2): 0.04},
+    "path.induction_keys": {(3, 5): 0.05},
+    "knocked_out.effect": {(23, 6): 0.09, (20, 0): 0.2},
+    "knocked_out.interaction": {(23, 6): 0.07},
+    "signal.position": {(20, 0): 0.18, (18, 8): 0.06},
+    "signal.token": {(20, 0): 0.02, (18, 8): 0.01},
+}
 
 
-def synthetic_roles(n_layers: int = 30, n_heads: int = 9) -> pd.DataFrame:
+def planted(head: tuple[int, int]) -> tuple[str, float, float]:
+    """A head's role, and its effect in denoising and in noising."""
+    return PLANTED.get(head, NOTHING)
+
+
+def synthetic_roles(*shape: int) -> pd.DataFrame:
     """roles.csv: the planted heads' roles, undecided ones with what they lack."""
     rows = []
-    for layer in range(n_layers):
-        for head in range(n_heads):
-            role, effect, _ = PLANTED.get((layer, head), ("no role", 0.0, 0.0))
-            rows.append(
-                {
-                    "layer": layer,
-                    "head": head,
-                    "role": role,
-                    "important": int(abs(effect) > 0.05),
-                    "missing": "attention.END.IO; copy_score"
-                    if role == "undecided"
-                    else "",
-                    "probability": np.nan if role in ("no role", "undecided") else 0.9,
-                }
-            )
-    return pd.DataFrame(rows)
+    for head in np.ndindex(shape or SHAPE):
+        role, effect, _ = planted(head)
+        missing = "attention.END.IO; copy_score" if role == UNDECIDED else ""
+        probability = 0.9 if has_role(role) else np.nan
+        rows.append((*head, role, int(abs(effect) > 0.05), missing, probability))
+    return made("roles", "layer head role important missing probability", rows)
 
 
-def synthetic_evidence(
-    n_layers: int = 30, n_heads: int = 9, seed: int = 2
-) -> pd.DataFrame:
-    """evidence.csv: attention, direct effect and scores of every head."""
+def synthetic_evidence(seed: int = 2) -> pd.DataFrame:
+    """evidence.csv: what was measured of every head, and effects along paths."""
     rng = np.random.default_rng(seed)
+    names = dict.fromkeys(name for rows in CRITERIA.values() for name, *_ in rows)
     rows = []
-    for layer in range(n_layers):
-        for head in range(n_heads):
-            role = PLANTED.get((layer, head), ("no role", 0, 0))[0]
-            passed = {criterion for criterion, _, _ in CRITERIA.get(role, [])}
-            for criterion in EVIDENCE:
-                value = rng.uniform(0, 0.1)
-                value = ATTENTION.get(role, {}).get(criterion, value)
-                if criterion.endswith("score") and criterion in passed:
-                    value = 0.87
-                if criterion == "direct_effect":
-                    value = {"name mover": 1.3, "negative name mover": -0.8}.get(
-                        role, rng.normal(0, 0.01)
-                    )
-                rows.append(
-                    {
-                        "layer": layer,
-                        "head": head,
-                        "criterion": criterion,
-                        "value": value,
-                        "ci_low": value - 0.03,
-                        "ci_high": value + 0.03,
-                        "n": 120,
-                    }
-                )
-    return pd.DataFrame(rows)
+    for head in np.ndindex(SHAPE):
+        own = {name: value for name, *_, value in CRITERIA.get(planted(head)[0], [])}
+        for name in (*WITHOUT_CRITERION, *names):
+            value = own.get(name, rng.uniform(0, 0.1))
+            rows.append((*head, name, value, 0, value - 0.03, value + 0.03))
+    for name, heads in ALONG_PATHS.items():
+        for head in np.ndindex(SHAPE):
+            # Signals are measured of S-inhibition heads only.
+            near_0 = np.nan if name.startswith("signal.") else rng.normal(0, 0.002)
+            value = heads.get(head, near_0)
+            important = int(head in heads)
+            rows.append((*head, name, value, important, value - 0.01, value + 0.01))
+    columns = "layer head criterion value important ci_low ci_high"
+    return made("evidence", columns, rows, n=120)
 
 
-def synthetic_role_criteria(evidence: pd.DataFrame) -> pd.DataFrame:
+def synthetic_role_criteria() -> pd.DataFrame:
     """role_criteria.csv: every criterion of every role for every head."""
-    values = evidence.set_index(["layer", "head", "criterion"])
-    rows = []
-    heads = evidence[["layer", "head"]].drop_duplicates().sort_values(["layer", "head"])
-    for layer, head in heads.itertuples(index=False):
-        for role, criteria in CRITERIA.items():
-            for criterion, comparison, threshold in criteria:
-                found = values.loc[(layer, head, criterion)]
-                passed = (
-                    found["value"] >= threshold
-                    if comparison == ">="
-                    else found["value"] <= threshold
-                )
-                rows.append(
-                    {
-                        "layer": layer,
-                        "head": head,
-                        "role": role,
-                        "criterion": criterion,
-                        "value": found["value"],
-                        "ci_low": found["ci_low"],
-                        "ci_high": found["ci_high"],
-                        "comparison": comparison,
-                        "threshold": threshold,
-                        "verdict": int(passed),
-                    }
-                )
-    return pd.DataFrame(rows)
+    criteria = pd.DataFrame(
+        [
+            (role, name, comparison, threshold)
+            for role, rows in CRITERIA.items()
+            for name, comparison, threshold, _ in rows
+        ],
+        columns=["role", "criterion", "comparison", "threshold"],
+    )
+    table = criteria.reset_index().merge(synthetic_evidence(), on="criterion")
+    table = table.sort_values([*HEAD, "index"], kind="stable")
+    above = table["value"] >= table["threshold"]
+    met = above.where(table["comparison"] == ">=", ~above)
+    table = table.assign(verdict=met.astype(int))
+    return made("role_criteria", "", table, bound=table["threshold"])
+
+
+def synthetic_role_stability() -> pd.DataFrame:
+    """role_stability.csv: from 0.7 for the first role to 0.95 for all together."""
+    names = [*CRITERIA, Role.BACKUP_NAME_MOVER, POOLED]
+    rows = list(zip(names, np.linspace(0.7, 0.95, len(names)), strict=True))
+    return made("role_stability", "role jaccard", rows, n_resamples=200)
 
 
 def synthetic_attention_examples(n_tokens: int = 18) -> pd.DataFrame:
     """attention_examples.csv: heads that attend one, two and three tokens back."""
     rows = [
-        {
-            "layer": 10 + head,
-            "head": head,
-            "role": role,
-            "query_pos": query,
-            "key_pos": key,
-            "query_token": f" word{query}",
-            "key_token": f" word{key}",
-            "attention": float(key == max(0, query - head)),
-            "position": "END" if query == n_tokens - 1 else "",
-        }
-        for head, role in enumerate(("name mover", "induction", "undecided"), start=1)
+        (
+            *(10 + back, back, role, query, key),
+            *(f" word{query}", f" word{key}", float(key == max(0, query - back))),
+            "END" if query == n_tokens - 1 else "",
+        )
+        for back, role in enumerate((Role.NAME_MOVER, Role.INDUCTION, UNDECIDED), 1)
         for query in range(n_tokens)
         for key in range(query + 1)
     ]
-    return pd.DataFrame(rows)
+    columns = "layer head role query_pos key_pos query_token key_token attention"
+    return made("attention_examples", f"{columns} position", rows)
