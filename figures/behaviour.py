@@ -51,11 +51,7 @@ def behaviour_dots(
         The panel to draw into; None is the current one.
     """
     ax = plt.gca() if ax is None else ax
-    for band in overall.itertuples():
-        color = RUN_COLORS[band.run]
-        if band.ci_low <= band.ci_high:  # not so without an interval
-            ax.axvspan(band.ci_low, band.ci_high, color=color, alpha=0.13, linewidth=0)
-        ax.axvline(band.mean, color=color, linewidth=0.7)
+    add_bands(ax, overall)
     templates, markers = sorted(rows["template"].unique()), order_markers(rows)
     place = {template: number for number, template in enumerate(templates)}
     shift = {
@@ -81,6 +77,15 @@ def behaviour_dots(
     ax.set_xlabel("logit difference (answer minus wrong answer)")
     ax.set_ylabel("template")
     return ax
+
+
+def add_bands(ax: Axes, overall: pd.DataFrame) -> None:
+    """A line at the mean of each run, and a band over its interval, if it has one."""
+    for row in overall.itertuples():
+        color = RUN_COLORS[row.run]
+        if row.ci_low <= row.ci_high:
+            ax.axvspan(row.ci_low, row.ci_high, color=color, alpha=0.13, linewidth=0)
+        ax.axvline(row.mean, color=color, linewidth=0.7)
 
 
 def draw(behaviour: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:

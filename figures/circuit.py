@@ -81,11 +81,9 @@ def outline(
     """
     ax = plt.gca() if ax is None else ax
     at = {(n.layer, n.head): (n.x, n.layer) for n in nodes.itertuples()}
-    lowest, highest = nodes["layer"].min(), nodes["layer"].max()
     places = nodes.drop_duplicates("place").sort_values("place")
-    logits = len(places) - 1, highest + 2.5  # above END, at which the answer is read
-    for place in range(len(places)):
-        ax.axvspan(place - BAND, place + BAND, color="#F4F4F4", linewidth=0, zorder=0)
+    # Above END, at which the answer is read.
+    logits = len(places) - 1, nodes["layer"].max() + 2.5
     ax.text(*logits, "logits", ha="center", va="center", fontsize=8)
     largest = edges["value"].abs().max() if len(edges) else 1.0
     for (layer, head, receiver), path in edges.groupby(["layer", "head", "receiver"]):
@@ -101,15 +99,23 @@ def outline(
         nodes["x"], nodes["layer"], s=42, c=nodes["role"].map(role_color),
         edgecolors="black", linewidths=0.5, zorder=5,
     )  # fmt: skip
-    ax.set_xticks(range(len(places)), places["position"])
-    ax.set_xlim(-0.6, len(places) - 0.4)
-    layers = MaxNLocator(integer=True).tick_values(lowest, highest)
-    ax.set_yticks([int(layer) for layer in layers if lowest <= layer <= highest])
-    ax.set_ylim(lowest - 1, logits[1] + 0.8)
+    name_axes(ax, list(places["position"]), nodes["layer"])
+    ax.set_ylim(nodes["layer"].min() - 1, logits[1] + 0.8)
+    return ax
+
+
+def name_axes(ax: Axes, positions: list[str], layers: pd.Series) -> None:
+    """A band for each position across, the layers that have heads upwards."""
+    for place in range(len(positions)):
+        ax.axvspan(place - BAND, place + BAND, color="#F4F4F4", linewidth=0, zorder=0)
+    ax.set_xticks(range(len(positions)), positions)
+    ax.set_xlim(-0.6, len(positions) - 0.4)
+    lowest, highest = layers.min(), layers.max()
+    ticks = MaxNLocator(integer=True).tick_values(lowest, highest)
+    ax.set_yticks([int(layer) for layer in ticks if lowest <= layer <= highest])
     ax.set_xlabel("position at which the head acts")
     ax.set_ylabel("layer")
     ax.spines[["top", "right"]].set_visible(False)
-    return ax
 
 
 def receivers(path: pd.DataFrame) -> list[tuple[int, int]]:
@@ -144,29 +150,17 @@ def add_path(
         Of the effect, in points.
     """
     look = {"color": color, "alpha": 0.75, "zorder": 2}
-    bend = "arc3,rad=0.06"
+    arrow = {"arrowstyle": "-|>", "shrinkB": 4, "connectionstyle": "arc3,rad=0.06"}
     if len(ends) == 1:
-        ax.add_patch(
-            FancyArrowPatch(
-                start, ends[0], arrowstyle="-|>", mutation_scale=6 + width, shrinkA=3,
-                shrinkB=4, linewidth=width, connectionstyle=bend, **look,
-            )
-        )  # fmt: skip
+        arrow |= {"mutation_scale": 6 + width, "linewidth": width, "shrinkA": 3}
+        ax.add_patch(FancyArrowPatch(start, ends[0], **arrow, **look))
         return
     fork = FORK * np.array(start) + (1 - FORK) * np.mean(ends, axis=0)
-    ax.add_patch(
-        FancyArrowPatch(
-            start, fork, arrowstyle="-", shrinkA=3, shrinkB=0, linewidth=width,
-            capstyle="round", **look,
-        )
-    )  # fmt: skip
+    trunk = {"arrowstyle": "-", "linewidth": width, "shrinkA": 3, "shrinkB": 0}
+    ax.add_patch(FancyArrowPatch(start, fork, **trunk, **look))
+    arrow |= {"mutation_scale": 6, "linewidth": WIDTHS[0], "shrinkA": 0}
     for end in ends:
-        ax.add_patch(
-            FancyArrowPatch(
-                fork, end, arrowstyle="-|>", mutation_scale=6, shrinkA=0, shrinkB=4,
-                linewidth=WIDTHS[0], connectionstyle=bend, **look,
-            )
-        )  # fmt: skip
+        ax.add_patch(FancyArrowPatch(fork, end, **arrow, **look))
 
 
 def edge_handles(edges: pd.DataFrame) -> list[Line2D]:

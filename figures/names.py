@@ -4,7 +4,7 @@ A thin line leads to a name that is not right beside its point.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +24,7 @@ POINT = np.array([7.0, 7.0])  # size of a marker
 GAP = 2.5  # between a marker and its name
 FAR = 5.0  # from here on a line leads to a name
 STEP = 3.0  # between the places of an arrow or interval that are looked at
+MISTAKEN = 4  # places of a line are as bad as a name nearer to another point
 
 # The side of its point on which a name starts, the best first.
 SIDES = np.array([(1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1)])
@@ -42,6 +43,25 @@ class Name:
     x: float
     y: float
     color: str = "black"
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """What a name may not cover, in pixels.
+
+    Parameters
+    ----------
+    boxes
+        Left, low, right and high end of each point and of what is written.
+    lines
+        Places along arrows and intervals.
+    frame
+        The panel.
+    """
+
+    boxes: Float[np.ndarray, "box 4"]
+    lines: Float[np.ndarray, "place 2"]
+    frame: Bbox
 
 
 def name_points(
@@ -76,29 +96,14 @@ def name_points(
     settle_layout(ax.figure)
     pixels = ax.figure.dpi / 72
     half = np.array(size) * pixels / 2
-    centres = ax.transData.transform(points)
-    avoided = [Bbox([centre - half, centre + half]) for centre in centres]
-    avoided += [text.get_window_extent() for text in ax.texts]
-    frame = ax.get_window_extent()
-    lines = lines_of(ax, STEP * pixels)
-    texts, taken = [], np.array([box.extents for box in avoided])
-    for name in names:
-        text = ax.text(
-            name.x, name.y, name.text, fontsize=fontsize, color=name.color,
-            ha="center", va="center", zorder=6,
-            path_effects=[withStroke(linewidth=1.2, foreground="white")],
-        )  # fmt: skip
-        text.set_in_layout(False)
-        at = ax.transData.transform((name.x, name.y))
-        box = start(text, at, half + GAP * pixels, centres, taken, lines, frame)
-        text.set_position(ax.transData.inverted().transform(box.reshape(2, 2).mean(0)))
-        taken = np.vstack([taken, box])
-        texts.append(text)
+    obstacles = obstacles_of(ax, points, half)
+    texts = start_names(ax, names, obstacles, half, fontsize)
+    to_units = ax.transData.inverted()
     _, leaders = adjust_text(
         texts,
         target_x=[name.x for name in names],
         target_y=[name.y for name in names],
-        objects=[box.transformed(ax.transData.inverted()) for box in avoided],
+        objects=[Bbox.from_extents(*b).transformed(to_units) for b in obstacles.boxes],
         avoid_self=False,
         expand=(1.05, 1.1),
         prevent_crossings=False,  # it swaps names without regard to their lengths
@@ -113,45 +118,85 @@ def name_points(
         leader.set_in_layout(False)
 
 
-def start(
-    text: Text,
-    at: Float[np.ndarray, "2"],
-    away: Float[np.ndarray, "2"],
-    points: Float[np.ndarray, "point 2"],
-    taken: Float[np.ndarray, "box 4"],
-    lines: Float[np.ndarray, "place 2"],
-    frame: Bbox,
-) -> Float[np.ndarray, "4"]:
-    """The emptiest box (left, low, right, high) of a name beside its point, in pixels.
+def obstacles_of(
+    ax: Axes, points: Float[np.ndarray, "point 2"], half: Float[np.ndarray, "2"]
+) -> Obstacles:
+    """What names may not cover, given half the size of a point in pixels."""
+    centres = ax.transData.transform(points)
+    written = [text.get_window_extent().extents for text in ax.texts]
+    return Obstacles(
+        boxes=np.vstack([np.hstack([centres - half, centres + half]), *written]),
+        lines=lines_of(ax, STEP * ax.figure.dpi / 72),
+        frame=ax.get_window_extent(),
+    )
+
+
+def start_names(
+    ax: Axes,
+    names: Sequence[Name],
+    obstacles: Obstacles,
+    half: Float[np.ndarray, "2"],
+    fontsize: float,
+) -> list[Text]:
+    """Write each name on the emptiest side of its point.
 
     Parameters
     ----------
-    text
-        The name.
-    at
-        Its point.
-    away
-        From the point to the nearest edge of the name, across and upwards.
-    points
-        All points, to none of which the name should be nearer.
-    taken
-        Boxes of points, of what is written, and of the names before.
-    lines
-        Places along arrows and intervals.
-    frame
+    ax
         The panel.
+    names
+        What to write, of which the first choose first.
+    obstacles
+        What they may not cover.
+    half
+        Half the size of a point, in pixels.
+    fontsize
+        Of the names, in points.
     """
+    texts = []
+    for name in names:
+        text = ax.text(
+            name.x, name.y, name.text, fontsize=fontsize, color=name.color,
+            ha="center", va="center", zorder=6,
+            path_effects=[withStroke(linewidth=1.2, foreground="white")],
+        )  # fmt: skip
+        text.set_in_layout(False)
+        box = emptiest_side(text, half, obstacles)
+        middle = box.reshape(2, 2).mean(axis=0)
+        text.set_position(ax.transData.inverted().transform(middle))
+        obstacles = replace(obstacles, boxes=np.vstack([obstacles.boxes, box]))
+        texts.append(text)
+    return texts
+
+
+def emptiest_side(
+    text: Text, half: Float[np.ndarray, "2"], obstacles: Obstacles
+) -> Float[np.ndarray, "4"]:
+    """The best box of a name that is still centred on its point, in pixels.
+
+    In the panel before all, then without covering anything, then away from lines and
+    from what it could be taken for the name of.
+    """
+    gap = GAP * text.figure.dpi / 72
     extent = text.get_window_extent()
-    half = np.array([extent.width, extent.height]) / 2
-    centres = at + SIDES * (away + half)  # [side 2]
-    boxes = np.hstack([centres - half, centres + half])  # [side 4]
-    low, high = boxes[:, None, :2], boxes[:, None, 2:]
-    covers = ((low < taken[:, 2:]) & (taken[:, :2] < high)).all(-1).sum(1)
-    crosses = ((low < lines) & (lines < high)).all(-1).sum(1)
-    to_points = np.hypot(*np.maximum(low - points, points - high).clip(0).T).T
-    mistaken = (to_points < np.hypot(*(away * SIDES).T)[:, None] - 0.1).sum(1)
-    outside = ((boxes[:, :2] < frame.min) | (boxes[:, 2:] > frame.max)).any(1)
-    return boxes[np.lexsort([crosses, mistaken, covers, outside])[0]]
+    size = np.array([extent.width, extent.height])
+    at = extent.get_points().mean(axis=0)
+    centres = at + SIDES * (half + gap + size / 2)  # [side 2]
+    boxes = np.hstack([centres - size / 2, centres + size / 2])  # [side 4]
+    low, high = boxes[:, None, :2], boxes[:, None, 2:]  # [side 1 2]
+    other_low, other_high = obstacles.boxes[:, :2], obstacles.boxes[:, 2:]
+    distance = np.linalg.norm(
+        np.maximum(low - other_high, other_low - high).clip(0), axis=-1
+    )  # [side box]
+    covers = (distance == 0).sum(axis=1)
+    own = gap * np.linalg.norm(SIDES, axis=1)
+    mistaken = (distance < own[:, None] - 0.1).sum(axis=1)
+    lines = obstacles.lines
+    crosses = ((low < lines) & (lines < high)).all(-1).sum(axis=1)
+    frame = obstacles.frame
+    outside = ((boxes[:, :2] < frame.min) | (boxes[:, 2:] > frame.max)).any(axis=1)
+    worst_last = np.lexsort([MISTAKEN * mistaken + crosses, covers, outside])
+    return boxes[worst_last[0]]
 
 
 def lines_of(ax: Axes, step: float) -> Float[np.ndarray, "place 2"]:

@@ -33,14 +33,14 @@ def draw(effects: pd.DataFrame, top: int = 3) -> tuple[Figure, pd.DataFrame]:
         sharey=True,
         squeeze=False,
     )
-    panels = {
-        (direction, kind): rows
-        for (direction, kind), rows in shown.groupby(["direction", "patch_type"])
-    }
-    for (row, column), ax in zip(np.ndindex(axes.shape), axes.flat, strict=True):
-        panel = panels.get((directions[row], kinds[column]))
-        if panel is not None:
-            effect_heatmap(panel, limit=limit, ax=ax)
+    panels = {}
+    for (row, column), ax in np.ndenumerate(axes):
+        chosen = (shown["direction"] == directions[row]) & (
+            shown["patch_type"] == kinds[column]
+        )
+        if chosen.any():
+            panels[ax] = shown[chosen]
+            effect_heatmap(panels[ax], limit=limit, ax=ax)
             small_numbers(ax, n_layers, n_heads)
         ax.set(xlabel="", ylabel="")
     for ax, direction in zip(axes[:, 0], directions, strict=True):
@@ -50,11 +50,9 @@ def draw(effects: pd.DataFrame, top: int = 3) -> tuple[Figure, pd.DataFrame]:
     for ax in axes[-1]:
         ax.set_xlabel("head")
     effect_bar(axes[0, 0].collections[0], axes, pad=0.01)
-    for (row, column), ax in zip(np.ndindex(axes.shape), axes.flat, strict=True):
-        panel = panels.get((directions[row], kinds[column]))
-        if panel is not None:
-            visible = panel[panel["effect"].abs() >= VISIBLE * limit]
-            name_cells(ax, strongest(visible, top))
+    for ax, panel in panels.items():
+        visible = panel[panel["effect"].abs() >= VISIBLE * limit]
+        name_cells(ax, strongest(visible, top))
     columns = ["patch_type", "direction", "layer", "head", "effect"]
     return fig, shown[columns].sort_values(columns[:4])
 

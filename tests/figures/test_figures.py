@@ -1,49 +1,42 @@
-"""Every figure: true size, same bytes twice, its numbers beside it, no torch."""
+"""Every figure: true size, same bytes twice, its numbers in a CSV, no torch."""
 
+import ast
 import importlib
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
+import figures
 from figures.command import figure_command
-from figures.style import PNG_DPI, TEXT_WIDTH
+from figures.style import PNG_DPI, SMALL, TEXT_WIDTH, figure_style
+from head_patching.files.register import inputs
+from head_patching.files.tables import read_table
 
-TABLES_OF = {
-    "attention_examples": ["attention_examples"],
-    "attention_targets": ["evidence", "roles"],
-    "behaviour": ["behaviour"],
-    "circuit": ["circuit"],
-    "composition": ["composition_edges", "roles"],
-    "head_effects": ["effects"],
-    "model_roles": ["model_roles"],
-    "necessity_sufficiency": ["effects", "roles"],
-    "patching_grid": ["effects"],
-    "path_effects": ["evidence"],
-    "position_effects": ["effects_by_position"],
-    "prefix_matching": ["evidence", "roles"],
-    "repetition": ["repetition"],
-    "role_map": ["roles"],
-    "top_heads": ["effects", "roles"],
-    "validation_confusion": ["confusion"],
-    "validation_noise": ["scores"],
-    "weights_roc": ["weight_roc", "weight_agreement"],
-}
+FOLDER = Path(figures.__path__[0])
+NAMES = [
+    path.stem for path in sorted(FOLDER.glob("*.py")) if "def draw(" in path.read_text()
+]
 
 
-def draw(name: str, folder, out) -> None:
+def draw(name: str, folder: Path, out: Path) -> None:
     """Draw a figure through its command line."""
     module = importlib.import_module(f"figures.{name}")
     arguments = [
-        f"--{table.replace('_', '-')}={folder / table}.csv" for table in TABLES_OF[name]
+        f"--{table.replace('_', '-')}={folder / table}.csv"
+        for table in inputs(module.draw)
     ]
     figure_command(module.draw, [*arguments, f"--out={out}"])
 
 
-@pytest.mark.parametrize("name", TABLES_OF)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_figure_is_as_wide_as_the_text_and_the_same_twice(
     name, results_folder, tmp_path
 ):
@@ -64,25 +57,42 @@ def test_a_figure_is_as_wide_as_the_text_and_the_same_twice(
     assert len(pd.read_csv(tmp_path / "a" / f"{name}.csv")) > 0
 
 
-def test_every_figure_module_is_tested():
-    import figures
-
-    modules = {
-        path.stem
-        for folder in figures.__path__
-        for path in sorted(__import__("pathlib").Path(folder).glob("*.py"))
-        if "def draw(" in path.read_text()
+@pytest.mark.parametrize("name", NAMES)
+def test_no_type_of_a_figure_is_too_small_to_read(name, results_folder):
+    module = importlib.import_module(f"figures.{name}")
+    tables = {
+        table: read_table(table, results_folder / f"{table}.csv")
+        for table in inputs(module.draw)
     }
-    assert modules == set(TABLES_OF)
+    with mpl.rc_context(figure_style()):
+        fig, _ = module.draw(**tables)
+    texts = [text for text in fig.findobj(Text) if text.get_text()]
+    plt.close(fig)
+    assert min(text.get_fontsize() for text in texts) >= SMALL
 
 
-def test_drawing_needs_no_torch():
+def test_importing_figures_needs_no_torch_and_sets_no_style():
     code = (
-        "import sys; "
-        + "; ".join(f"import figures.{name}" for name in TABLES_OF)
-        + "; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+        "import sys, matplotlib as mpl; before = dict(mpl.rcParams); "
+        + "; ".join(f"import figures.{name}" for name in NAMES)
+        + "; sys.exit('torch' in sys.modules or 'transformers' in sys.modules"
+        " or before != dict(mpl.rcParams))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_seaborn_resamples_nothing():
+    """Whatever seaborn would draw an interval with is told not to."""
+    with_intervals = {"lineplot", "pointplot", "barplot", "relplot", "catplot"}
+    users = set()
+    for path in sorted(FOLDER.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("sns."):
+                users.add(path.stem)
+                if node.func.attr in with_intervals:
+                    given = {k.arg: ast.unparse(k.value) for k in node.keywords}
+                    assert given.get("errorbar") == "None", path.stem
+    assert len(users) >= 6
 
 
 def test_a_missing_column_is_one_line(results_folder, tmp_path, monkeypatch):
