@@ -3,5 +3,5 @@
 import gc
 
 # Each figure is a process, half of it the imports of matplotlib and pandas. They make
-# many objects and hardly any garbage: looking for it takes a sixth of their time.
+# many objects and hardly any garbage; the search for it takes a sixth of their time.
 gc.set_threshold(100_000)

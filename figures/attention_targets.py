@@ -37,7 +37,7 @@ def attention_rows(
     """Attention of the heads with a role, role by role, then by layer and head.
 
     When more than `max_heads` heads have a role, those with the most attention to any
-    one target are kept. When none has, the heads with the most attention are shown.
+    one target are kept. If no head has a role, those with the most attention are shown.
     """
     shown = evidence[evidence["criterion"].isin(targets(evidence))]
     if shown.empty:

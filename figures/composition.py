@@ -18,7 +18,7 @@ from head_patching.terms import NO_ROLE, Role, head_name
 TASK = "induction"  # the figure is of this task alone
 NAMED_ROLES = (Role.INDUCTION.value, Role.PREVIOUS_TOKEN.value)
 KIND = "k"
-LARGEST = 40  # edges that can still be told apart
+LARGEST = 40  # edges; more of them would merge
 EDGE_COLOR = "#999999"
 WIDTHS = (0.4, 1.8)  # points, of the weakest and the strongest edge
 
@@ -33,7 +33,7 @@ def strongest_edges(composition_edges: pd.DataFrame, largest: int) -> pd.DataFra
 
 
 def named_heads(roles: pd.DataFrame) -> pd.DataFrame:
-    """One row per head: the first of the two roles that it has, or none of them."""
+    """One row per head: the first of the two roles that it has, or "no role"."""
     order = {role: number for number, role in enumerate(NAMED_ROLES)}
     rows = roles.assign(role=roles["role"].where(roles["role"].isin(order), NO_ROLE))
     rows = rows.assign(order=rows["role"].map(order).fillna(len(order)))
@@ -53,7 +53,7 @@ def graph(heads: pd.DataFrame, edges: pd.DataFrame, *, ax: Axes | None = None) -
     ax = plt.gca() if ax is None else ax
     joined = ends(edges)
     for row, width in zip(edges.itertuples(), edge_widths(edges["z"]), strict=True):
-        # Bent by how far it goes: arrows along one column do not cover each other.
+        # A longer arrow is bent more: those along one column do not cover each other.
         bend = 0.12 + 0.01 * (row.later_layer - row.layer)
         ax.add_patch(
             FancyArrowPatch(
@@ -103,7 +103,7 @@ def names(heads: pd.DataFrame, edges: pd.DataFrame) -> list[Name]:
 def edge_handles(edges: pd.DataFrame) -> list[Line2D]:
     """Legend entries of the two kinds of arrows, and of the range of widths."""
     if edges.empty:
-        return [Line2D([], [], linestyle="none", label="no pair stands out")]
+        return [Line2D([], [], linestyle="none", label="no pair above the others")]
     shown = [("black", "previous token to induction", 1.2)] * int(
         edges["predicted"].any()
     )

@@ -12,7 +12,7 @@ from figures.heads import role_order
 from figures.style import DOT, TEXT_WIDTH, role_palette
 
 MARKERS = ("o", "D", "s", "^", "v", "P", "X")
-LANES = 0.7  # share of the height of a role's row that its models take
+USED = 0.7  # share of a role's row that the lines of its models take
 
 
 def model_markers(models: list[str]) -> dict[str, str]:
@@ -23,7 +23,7 @@ def model_markers(models: list[str]) -> dict[str, str]:
 def depth_dots(
     rows: pd.DataFrame, models: list[str], *, ax: Axes | None = None
 ) -> Axes:
-    """A row per role and in it a lane per model; dots are heads, bars their means."""
+    """A row per role, in it a line per model; dots are heads, bars their means."""
     ax = plt.gca() if ax is None else ax
     if not rows.empty:
         sns.scatterplot(
@@ -32,7 +32,7 @@ def depth_dots(
             linewidth=0.4, legend=False, ax=ax,
         )  # fmt: skip
     means = rows.groupby("y")["depth"].mean()
-    half = 0.4 * LANES / len(models)
+    half = 0.4 * USED / len(models)
     ax.vlines(means, means.index - half, means.index + half, "black", linewidth=1.0)
     ax.set_xlim(-0.04, 1.04)
     ax.set(xlabel="relative depth of the layer", ylabel="")
@@ -42,14 +42,14 @@ def depth_dots(
 
 
 def placed(model_roles: pd.DataFrame, models: list[str]) -> pd.DataFrame:
-    """The heads with their height: role by role from the top, a lane per model."""
+    """The heads with their height: role by role from the top, a line per model."""
     rows = {role: number for number, role in enumerate(role_order(model_roles["role"]))}
-    lanes = {name: number for number, name in enumerate(models)}
-    # The table may be empty: what is mapped then is no number.
+    lines = {name: number for number, name in enumerate(models)}
+    # An empty table has no numbers for pandas to recognise.
     row = model_roles["role"].map(rows).astype(float)
-    lane = model_roles["model"].map(lanes).astype(float)
+    line = model_roles["model"].map(lines).astype(float)
     middle = (len(models) - 1) / 2
-    return model_roles.assign(y=row + LANES * (lane - middle) / len(models))
+    return model_roles.assign(y=row + USED * (line - middle) / len(models))
 
 
 def draw(model_roles: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:

@@ -52,7 +52,7 @@ class Obstacles:
     Parameters
     ----------
     boxes
-        Left, low, right and high end of each point and of what is written.
+        Left, low, right and high end of each point and each text.
     lines
         Places along arrows and intervals.
     frame
@@ -85,7 +85,7 @@ def name_points(
     names
         What to write, of the points or of some of them; the first choose first.
     points
-        All points of the panel, named or not, in its units.
+        All points of the panel, with a name or not, in its units.
     fontsize
         Of the names, in points.
     size

@@ -31,7 +31,9 @@ def paired_effects(
     }
     pairs = sides["denoising"].join(sides["noising"], how="inner").reset_index()
     if pairs.empty:
-        raise ValueError(f"patch type {patch_type!r} is not there in both directions")
+        raise ValueError(
+            f"patch type {patch_type!r} was not measured in both directions"
+        )
     if "confirmed" in shown:
         exact = shown.groupby(["layer", "head"])["confirmed"].min()
         pairs = pairs.join(exact, on=["layer", "head"])

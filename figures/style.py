@@ -23,7 +23,7 @@ TEXT_WIDTH = 6.0  # inches; \textwidth of paper/standalone.tex
 PNG_DPI = 200
 SMALL = 6.5  # points; no text of a figure is smaller
 
-# Paul Tol's "muted" scheme, made to be told apart with any colour vision:
+# Paul Tol's "muted" scheme, distinct with any colour vision:
 # https://personal.sron.nl/~pault/ (technical note SRON/EPS/TN/09-002, issue 3.2)
 MUTED = (
     "#332288", "#88CCEE", "#882255", "#AA4499",
@@ -33,7 +33,7 @@ ROLE_COLORS = dict(zip(ROLES, MUTED, strict=True))
 ROLE_COLORS |= {UNDECIDED: "#AAAAAA", NO_ROLE: "#EEEEEE"}
 OTHER_ROLE_COLOR = "#999933"  # same scheme; for roles that a user adds
 
-# Directions are told apart by marker, since a colour says the role.
+# Directions differ in their marker, since a colour says the role.
 DIRECTION_MARKERS = dict(zip(DIRECTIONS, "oD", strict=True))
 DIRECTION_TITLES = {
     each.name: f"{each.name}: {each.source} into {each.base}"

@@ -1,4 +1,4 @@
-"""Do the weights tell induction heads from others: ROC curves of their criteria."""
+"""How well the weights alone separate induction heads: ROC curves by criterion."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -58,7 +58,7 @@ def draw(
     rows = curves(weight_roc, weight_agreement)
     fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.5))
     if rows.empty:
-        words = f"No head has the role {ROLE}: there is nothing to tell apart."
+        words = f"No head has the role {ROLE}: there is nothing to compare."
         ax.text(0.5, 0.5, words, ha="center", va="center")
         ax.set_axis_off()
         # A row that says so, in place of curves.

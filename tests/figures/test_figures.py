@@ -82,7 +82,7 @@ def test_importing_figures_needs_no_torch_and_sets_no_style():
 
 
 def test_seaborn_resamples_nothing():
-    """Whatever seaborn would draw an interval with is told not to."""
+    """No function of seaborn draws an interval of its own."""
     with_intervals = {"lineplot", "pointplot", "barplot", "relplot", "catplot"}
     users = set()
     for path in sorted(FOLDER.glob("*.py")):

@@ -169,7 +169,7 @@ def test_the_strongest_heads_are_named_and_none_in_the_crowd():
 
 def test_one_direction_alone_cannot_be_paired():
     only = FOUR[FOUR["direction"] == "noising"]
-    with pytest.raises(ValueError, match="not there in both directions"):
+    with pytest.raises(ValueError, match="not measured in both directions"):
         necessity_sufficiency.paired_effects(only, ROLES_OF_FOUR, "output")
 
 

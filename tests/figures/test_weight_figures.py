@@ -66,7 +66,7 @@ def test_without_edges_the_roles_are_still_drawn():
     assert sorted(names(fig)) == ["L0H1", "L2H1"]
     assert data.empty
     legend = [text.get_text() for text in fig.legends[0].get_texts()]
-    assert legend == ["induction", "previous token", "no pair stands out"]
+    assert legend == ["induction", "previous token", "no pair above the others"]
 
 
 ROC = pd.DataFrame(
@@ -96,7 +96,7 @@ def test_curves_are_named_with_their_areas():
 def test_without_a_head_of_the_role_the_figure_says_so():
     fig, data = weights_roc.draw(ROC.head(0), AGREEMENT.assign(auc=float("nan")))
     assert names(fig) == [
-        "No head has the role induction: there is nothing to tell apart."
+        "No head has the role induction: there is nothing to compare."
     ]
     assert fig.get_figwidth() == style.TEXT_WIDTH
     assert len(data) == 1
