@@ -35,8 +35,8 @@ class Activations:
         """Tokens per prompt, padding included."""
         return self.resid_pre.shape[2]
 
-    def places(self, position: int) -> int | Int[Tensor, " batch"]:
-        """Where a position stands in the prompts, without their padding."""
+    def position_in_prompt(self, position: int) -> int | Int[Tensor, " batch"]:
+        """A position counted from each prompt's first token, without its padding."""
         return position if self.padding is None else position - self.padding
 
     def select(self, rows: slice | list[int]) -> "Activations":

@@ -145,7 +145,7 @@ class LayerStep:
             position = torch.arange(first, device=model.device)
             is_padding = position < base.padding[:, None]  # [batch key_pos]
         return cls(
-            model, layer, query_pos, base.places(first), base_resid,
+            model, layer, query_pos, base.position_in_prompt(first), base_resid,
             k.transpose(1, 2), v, is_padding,
         )  # fmt: skip
 

@@ -142,7 +142,7 @@ def inputs_arriving(
         The positions at which the heads read (`read_pos`).
     """
     x = normalise(base.resid_pre[layer][:, read_at] + change, model.config)
-    start = base.places(read_at.start)
+    start = base.position_in_prompt(read_at.start)
     qkv = project_qkv(x, model.layers[layer], model, start)
     by_name = dict(zip(HEAD_INPUTS, qkv, strict=True))
     return by_name[activation][..., input_heads(model.config, heads)[activation], :]
