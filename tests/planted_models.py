@@ -1,4 +1,4 @@
-"""Planted models, prepared once for all tests that ask for the same."""
+"""Planted models, each prepared once for all tests."""
 
 from functools import cache
 from pathlib import Path

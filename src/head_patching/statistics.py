@@ -27,7 +27,18 @@ def bootstrap_mean(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The mean over pairs, with a percentile bootstrap interval over groups.
 
-    This is `bootstrap_ratio` with every denominator 1; see there for the parameters.
+    This is `bootstrap_ratio` with every denominator 1.
+
+    Parameters
+    ----------
+    values
+        Of each pair, or of each sample.
+    groups
+        The template of each pair; whole templates are drawn with replacement.
+    n_resamples, seed
+        Number of resamples, and the seed that draws them.
+    level
+        Coverage of the interval, between 0 and 1.
     """
     ones = np.ones(np.shape(values)[-1])
     return bootstrap_ratio(values, ones, groups, n_resamples, seed, level)
@@ -89,12 +100,24 @@ def bootstrap_ratio(
     low, high = np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)
     if scales.size > 1:
         counts = resampled_group_counts(scales.size, n_resamples, seed)
-        denominators = counts @ scales  # [resample]
-        tails = ((1 - level) / 2, (1 + level) / 2)
-        for part in row_slices(len(rows), n_resamples):
-            ratios = rows[part] @ counts.T / denominators  # [row resample]
-            low[part], high[part] = np.quantile(ratios, tails, axis=1)
+        low, high = percentile_ends(rows, scales, counts, level)
     return estimate.reshape(axes), low.reshape(axes), high.reshape(axes)
+
+
+def percentile_ends(
+    rows: Float[np.ndarray, "row group"],
+    scales: Float[np.ndarray, " group"],
+    counts: Float[np.ndarray, "resample group"],
+    level: float,
+) -> Float[np.ndarray, "2 row"]:
+    """Low and high ends of a ratio's percentile interval, from sums over groups."""
+    ends = np.empty((2, len(rows)))
+    denominators = counts @ scales  # [resample]
+    tails = ((1 - level) / 2, (1 + level) / 2)
+    for part in row_slices(len(rows), len(counts)):
+        ratios = rows[part] @ counts.T / denominators  # [row resample]
+        ends[:, part] = np.quantile(ratios, tails, axis=1)
+    return ends
 
 
 def proportion_interval(n_right: int, n: int, level: float) -> tuple[float, float]:

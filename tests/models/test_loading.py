@@ -48,7 +48,7 @@ def test_a_tokenizer_with_more_tokens_than_the_model_embeds(tmp_path):
     assert not (tmp_path / "out" / "model.json").exists()
 
 
-def test_preparing_anew_leaves_nothing_of_the_model_before(tmp_path):
+def test_preparing_again_leaves_nothing_of_the_model_before(tmp_path):
     first = save_checkpoint("gpt2", tmp_path / "first")
     second = save_checkpoint("llama", tmp_path / "second")
     prepare_model(str(first), tmp_path / "out")

@@ -7,7 +7,7 @@ import torch
 from head_patching.metrics import logit_diff
 from head_patching.models.transformer import forward
 from head_patching.patching.attribution import (
-    agreement,
+    compare_estimates,
     estimate_effects,
     run_with_gradient,
 )
@@ -95,13 +95,13 @@ def test_agreement_in_the_exact_values_with_themselves_is_perfect(prepared):
     pairs = random_pairs(seed=32)
     exact = HeadPatcher(model).run(pairs)
     same = exact.rename(logit_diff="estimated_logit_diff")
-    perfect = agreement(same, exact, top=5)
+    perfect = compare_estimates(same, exact, top=5)
     assert perfect["pearson"] == pytest.approx(1)
     assert perfect["spearman"] == pytest.approx(1)
     assert (perfect["top_shared"], perfect["largest_error"]) == (1, 0)
     wrong = same.copy(deep=True)
     wrong.estimated_logit_diff[1, 2] += 100
-    shifted = agreement(wrong, exact, top=5)
+    shifted = compare_estimates(wrong, exact, top=5)
     assert shifted["largest_error"] == pytest.approx(100, rel=1e-4)
     assert (shifted["largest_error_layer"], shifted["largest_error_head"]) == (1, 2)
     assert shifted["pearson"] < 0.9

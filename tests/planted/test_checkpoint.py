@@ -161,7 +161,7 @@ def test_backups_act_when_name_movers_are_knocked_out(planted):
     out, both, alone = result.logit_diff.mean("pair").values
     clean = float(result.clean_logit_diff.mean())
     assert abs(alone - clean) < 0.05 * clean  # idle while name movers work
-    assert out > 0.5 * clean  # they stand in
+    assert out > 0.5 * clean  # backups take over
     assert both < 0.1 * clean  # and nothing else does
 
 

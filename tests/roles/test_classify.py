@@ -12,7 +12,7 @@ from head_patching.roles.criteria import Criterion, read_criteria
 
 CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml")
 EFFECTS = {row.criterion for row in CRITERIA if row.comparison.startswith("effect")}
-OTHER_EFFECT = "effect.noising.output"  # tested, but asked for by no role
+OTHER_EFFECT = "effect.noising.output"  # tested, but in no role's criteria
 MEASURED = sorted({row.criterion for row in CRITERIA} | {OTHER_EFFECT})
 IMPORTANCE = Importance(threshold=0.02, rate=0.05)
 TOLD, UNTOLD = 0.001, 1.0  # q-values
@@ -65,7 +65,7 @@ ROLES = {
 
 
 def evidence(planted, q_value=TOLD, n_layers=12, n_heads=10):
-    """Small effects around 0, all else around 0.02; effects planted are told from 0."""
+    """Small effects around 0, all else around 0.02; planted effects are significant."""
     generator = np.random.default_rng(0)
     rows = []
     for layer, head in np.ndindex(n_layers, n_heads):

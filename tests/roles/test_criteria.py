@@ -21,7 +21,7 @@ from head_patching.terms import ROLES, Role
 
 TABLE = Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml"
 VALUE = np.array([-3.0, 0.0, 1.0, np.nan])
-UNTOLD = np.ones(4)  # q-values of what no test told from zero
+UNTESTED = np.ones(4)  # q-values of values that were not tested
 RATE = 0.05
 
 
@@ -36,7 +36,7 @@ RATE = 0.05
     ],
 )
 def test_comparisons_by_hand(comparison, threshold, expected):
-    met, bound = verdicts(VALUE, UNTOLD, comparison, threshold, RATE)
+    met, bound = verdicts(VALUE, UNTESTED, comparison, threshold, RATE)
     assert met.astype(int).tolist() == expected
     assert bound == threshold
 
@@ -119,7 +119,7 @@ def test_the_projects_table_can_be_read():
         "induction",
         "previous token",
     ]
-    # No role from what a head looks at alone: each asks for a causal effect.
+    # No role from attention alone: each requires a causal effect.
     for role, rows in asked.items():
         assert any(row.comparison.startswith("effect") for row in rows), role
     assert all(row.source for row in criteria)

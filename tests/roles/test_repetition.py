@@ -30,7 +30,7 @@ def test_logits_at_every_position_are_those_of_the_prompt_cut_there(architecture
 
 
 def test_metrics_by_hand():
-    # Two tokens are asked for, 1 and then 2, of the words 0, 1 and 2; 3 is no word.
+    # Two tokens are predicted, 1 and then 2, of the words 0, 1 and 2; 3 is no word.
     logits = torch.tensor([[[0.0, 2.0, 1.0, 0.0], [3.0, 0.0, 1.0, 9.0]]])
     answers, words = torch.tensor([[1, 2]]), torch.tensor([0, 1, 2])
     accuracy, probability, logit_diff = metrics(logits, answers, words)[:, 0].tolist()

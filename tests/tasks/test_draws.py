@@ -1,4 +1,4 @@
-"""Whole numbers that are asked for, and groups that take turns."""
+"""Whole numbers as arguments, and groups that take turns."""
 
 import pytest
 from hypothesis import given

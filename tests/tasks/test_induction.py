@@ -157,7 +157,7 @@ def check_pair(tokenizer, pair, corruption):
     a1, b1, end = pair.positions.values()
     kind, number = pair.template.split("-")
     assert (b1, end) == (a1 + 1, len(clean) - 1)
-    # Something stands in front, besides a BOS, and the two words that can move.
+    # Before the pair are some word, besides a BOS, and the two words that can move.
     assert a1 >= 3 + (clean[0] == tokenizer.bos_token_id)
     assert end - a1 == int(number) if kind == "words" else 6 <= end - a1 <= 14
     assert clean[a1] == clean[end] == corrupt[end]

@@ -45,7 +45,7 @@ def estimate_effects(
         model, prompts, [(run["patch_type"], run["direction"]) for run in runs]
     )
     rows = [
-        run | attribution.agreement(guess, true, top)
+        run | attribution.compare_estimates(guess, true, top)
         for run, guess, true in zip(runs, estimated, exact, strict=True)
     ]
     write_table(

@@ -46,7 +46,7 @@ def require_weights(folder: Path) -> None:
         raise ValueError(
             f"the weights lack {missing[0]}"
             + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
-            + ", which config.json asks for"
+            + ", which config.json requires"
         )
 
 

@@ -214,7 +214,7 @@ def estimated_change(
     return torch.stack(changes)
 
 
-def agreement(estimated: xr.Dataset, exact: xr.Dataset, top: int = 20) -> dict:
+def compare_estimates(estimated: xr.Dataset, exact: xr.Dataset, top: int = 20) -> dict:
     """How well estimates agree with exact effects over heads.
 
     Returns Pearson's and Spearman's correlation of mean changes of logit_diff, the

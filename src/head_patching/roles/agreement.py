@@ -116,7 +116,19 @@ def compare(
     draws: np.ndarray,
     level: float,
 ) -> dict[str, object]:
-    """Counts, precision, recall and kappa over all (head, role) cells."""
+    """Counts, precision, recall and kappa over all (head, role) cells.
+
+    Parameters
+    ----------
+    role
+        Name of the row.
+    listed, found
+        Which head has which role, by the list and by measurement.
+    draws
+        Indices of the heads in each resample, of shape [resample, head].
+    level
+        Coverage of the interval, between 0 and 1.
+    """
     both = int((listed & found).sum())
     resampled = kappa(listed[draws], found[draws])
     low, high = np.nanquantile(resampled, [(1 - level) / 2, (1 + level) / 2])

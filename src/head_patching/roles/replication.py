@@ -104,7 +104,19 @@ def replication(
 def measured(
     setting: Setting, criterion: str, role: str, heads: Heads, drawn: Resampling
 ) -> Interval:
-    """Our value with its interval; NaN for a role of no heads."""
+    """Our value with its interval; NaN for a role of no heads.
+
+    Parameters
+    ----------
+    setting
+        The measurements.
+    criterion
+        The published quantity: a metric, if `role` is empty, or a criterion.
+    role, heads
+        Of which heads it is the mean.
+    drawn
+        How the interval is resampled.
+    """
     if not role:
         return of_behaviour(setting.behaviour, criterion)
     if criterion not in setting.evidence:

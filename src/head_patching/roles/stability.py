@@ -33,7 +33,19 @@ def resampled_roles(
     n_resamples: int,
     seed: int,
 ) -> Bool[np.ndarray, "resample layer head role"]:
-    """Which heads have which role, roles as in the table, in every resample."""
+    """Which heads have which role, roles as in the table, in every resample.
+
+    Parameters
+    ----------
+    measured
+        All measurements that the criteria name.
+    criteria
+        Rows of the criteria table.
+    importance
+        Its false-discovery rate is that of criteria on effects.
+    n_resamples, seed
+        Of the bootstrap over templates and sequences.
+    """
     of_name = {each.criterion: each for each in measured}
     counts = {
         kind: _counts(measured, kind, n_resamples, seed + number)

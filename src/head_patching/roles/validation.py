@@ -128,6 +128,13 @@ def traced(
 
     Only paths that criteria name are traced: no signals, and a knock-out only if a
     criterion needs it.
+
+    Parameters
+    ----------
+    task, classifier
+        The task, and its criteria.
+    n_pairs, seed
+        Number of prompt pairs, and their seed.
     """
     pairs = task.build(model.tokenizer, n_pairs, task.tracing.corruption, seed)
     try:

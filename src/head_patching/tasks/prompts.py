@@ -45,6 +45,8 @@ def prompt_pair(
 
     Parameters
     ----------
+    tokenizer
+        A fast tokenizer of Hugging Face.
     clean, corrupt
         Each a prompt and the spans of its named words.
     names

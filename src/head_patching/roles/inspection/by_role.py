@@ -90,7 +90,17 @@ def weight_ranking(
 def correlation(
     scores: Scores, effects: Scores, n_resamples: int, seed: int, level: float
 ) -> dict[str, float]:
-    """Spearman's correlation and interval; NaN where one side does not vary."""
+    """Spearman's correlation and interval; NaN where one side does not vary.
+
+    Parameters
+    ----------
+    scores, effects
+        One value per head on each side; NaN where it was not measured.
+    n_resamples, seed
+        Of the bootstrap over heads.
+    level
+        Coverage of the interval, between 0 and 1.
+    """
     names = ("spearman", "ci_low", "ci_high")
     both = np.isfinite(scores) & np.isfinite(effects)
     if both.sum() < 2 or min(np.ptp(scores[both]), np.ptp(effects[both])) == 0:
