@@ -120,11 +120,11 @@ def test_settings_are_compared_but_for_those_without_effect():
     ("change", "message"),
     [
         (("tolerance: share", "tolerance: shared"), "'shared', expected one of exact"),
-        (("id: settings", "id: model"), "claim 'model' stands twice"),
+        (("id: settings", "id: model"), "there are two claims 'model'"),
         (("keys: [ioi/data/n-pairs", "key: [ioi/data/n-pairs"), "'ioi-pairs' has the"),
         (("    task: ioi", "    task: ''"), "'ioi-effects' has the fields id,"),
-        (("claims:", "claim:"), "is no file of claims: 'claims'"),
-        (("tolerances:", "tolerances: ["), "is no file of claims"),
+        (("claims:", "claim:"), "is not a file of claims: 'claims'"),
+        (("tolerances:", "tolerances: ["), "is not a file of claims"),
     ],
 )
 def test_a_wrong_claim_is_named(change, message, tmp_path):

@@ -33,7 +33,9 @@ def trace(
         typer.echo(f"{key} = {row['text']}")
         if row["exact"]:
             typer.echo(f"  rounded from  {row['exact']}")
-        typer.echo(f"  given by      {functions[key].function}")
+        given = functions.get(key)
+        name = given.function if given else "no function of this version"
+        typer.echo(f"  given by      {name}")
         for each in files:
             typer.echo(f"  computed from {each.file}")
             typer.echo(f"    rule        {each.rule or 'none'}")

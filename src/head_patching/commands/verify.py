@@ -26,8 +26,6 @@ def verify(
     ] = None,
 ) -> None:
     """Compare the chapter's claims with the reference; exit 0 only if all hold."""
-    from rich.console import Console
-
     from head_patching.files.recorded import noting_changed_files
     from head_patching.files.records import read_record
     from head_patching.files.tables import write_table
@@ -56,11 +54,19 @@ def verify(
     )
     if out is not None:
         write_table("claims", out, table)
-    console = Console()
-    console.print(claims_table(table))
-    for file in sorted({*changed}):
+    print_claims(table, sorted({*changed}))
+    if not table["holds"].all():
+        raise typer.Exit(1)
+
+
+def print_claims(claims: "pd.DataFrame", changed: list[str]) -> None:
+    """Print every verdict, the files that were changed, and why claims do not hold."""
+    from rich.console import Console
+
+    Console().print(claims_table(claims))
+    for file in changed:
         print(f"changed after it was written: {file}")
-    failed = table[table["holds"] == 0]
+    failed = claims[claims["holds"] == 0]
     for row in failed.itertuples():
         print(
             f"{row.id}: {row.statement} ({row.where}) Expected {row.expected}, got "
@@ -69,9 +75,9 @@ def verify(
         )
     if len(failed):
         names = ", ".join(failed["id"])
-        print(f"not reproduced: {names} ({len(failed)} of {len(table)})")
-        raise typer.Exit(1)
-    print(f"all {len(table)} claims hold")
+        print(f"not reproduced: {names} ({len(failed)} of {len(claims)})")
+    else:
+        print(f"all {len(claims)} claims hold")
 
 
 def claims_table(claims: "pd.DataFrame") -> "Table":

@@ -1,4 +1,4 @@
-"""Whether results are those that were published: every claim, expected and obtained.
+"""Whether a build reproduces the published results: each claim of the chapter.
 
 A claim is one or several numbers of the text, or the effects of all heads of a task. It
 holds when each number lies within its tolerance of the reference, and words, names and
@@ -29,10 +29,18 @@ HEAD_KEY = ["task", *HEAD]
 
 @dataclass(frozen=True)
 class Claim:
-    """What is claimed, where the chapter says it, and how exactly it must come out.
+    """A statement of the chapter, and how well a build must reproduce it.
 
-    `keys` are those of numbers; a claim on all heads names its `task` instead.
-    `within` is the tolerance, 0 where the values must be equal.
+    Parameters
+    ----------
+    id, statement, where
+        Its short name, the claim in words, and the place in the chapter.
+    within
+        The tolerance of each number; 0 where the values must be equal.
+    keys
+        The keys of the numbers that it is about; empty for a claim on all heads.
+    task
+        The task of a claim on the effects of all heads; empty for other claims.
     """
 
     id: str
@@ -54,38 +62,43 @@ def read_claims(path: Path) -> list[Claim]:
     """
     try:
         table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        tolerances = {name: row["within"] for name, row in table["tolerances"].items()}
+        tolerances = {
+            name: float(row["within"]) for name, row in table["tolerances"].items()
+        }
         rows = [dict(row) for row in table["claims"]]
     except (yaml.YAMLError, TypeError, KeyError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path} is no file of claims: {error}") from None
-    claims = []
-    for row in rows:
-        about = {"keys", "task"} & set(row)
-        if {*row} - about != {*FIELDS} or len(about) != 1 or not row[min(about)]:
-            raise ValueError(
-                f"{path}: claim {row.get('id')!r} has the fields {', '.join(row)}; "
-                f"expected {', '.join(FIELDS)}, and keys or task"
-            )
-        if row["tolerance"] not in tolerances:
-            raise ValueError(
-                f"{path}: claim {row['id']!r} has tolerance {row['tolerance']!r}, "
-                f"expected one of {', '.join(tolerances)}"
-            )
-        claims.append(
-            Claim(
-                row["id"],
-                row["statement"],
-                row["where"],
-                float(tolerances[row["tolerance"]]),
-                tuple(row.get("keys", ())),
-                row.get("task", ""),
-            )
-        )
+        raise ValueError(f"{path} is not a file of claims: {error}") from None
+    claims = [read_claim(path, row, tolerances) for row in rows]
     ids = [claim.id for claim in claims]
     twice = sorted({each for each in ids if ids.count(each) > 1})
     if twice:
-        raise ValueError(f"{path}: claim {twice[0]!r} stands twice")
+        raise ValueError(f"{path}: there are two claims {twice[0]!r}")
     return claims
+
+
+def read_claim(
+    path: Path, row: Mapping[str, Any], tolerances: Mapping[str, float]
+) -> Claim:
+    """One claim of the file; ValueError if it has other fields or tolerances."""
+    about = {"keys", "task"} & set(row)
+    if {*row} - about != {*FIELDS} or len(about) != 1 or not row[min(about)]:
+        raise ValueError(
+            f"{path}: claim {row.get('id')!r} has the fields {', '.join(row)}; "
+            f"expected {', '.join(FIELDS)}, and keys or task"
+        )
+    if row["tolerance"] not in tolerances:
+        raise ValueError(
+            f"{path}: claim {row['id']!r} has tolerance {row['tolerance']!r}, "
+            f"expected one of {', '.join(tolerances)}"
+        )
+    return Claim(
+        row["id"],
+        row["statement"],
+        row["where"],
+        tolerances[row["tolerance"]],
+        tuple(row.get("keys", ())),
+        row.get("task", ""),
+    )
 
 
 def read_values(path: Path) -> pd.DataFrame:
@@ -140,10 +153,12 @@ def verify(
 
     Parameters
     ----------
+    claims
+        What is compared, and how exactly.
     expected, obtained
-        Numbers, as `numbers_table` gives them.
+        Numbers of the reference and of the build; columns: key, text, exact.
     expected_effects, obtained_effects
-        As `effects_by_head` gives them.
+        Effects of the reference and of the build, as `effects_by_head` gives them.
 
     Returns
     -------
@@ -212,7 +227,7 @@ def compare_effects(
         for table in (expected, obtained)
     ]
     first, second = both[0].align(both[1])
-    # What one side lacks is as wrong as can be.
+    # An effect that one side lacks differs by more than any tolerance.
     change = (first - second).abs().fillna(float("inf"))
     if change.empty:
         nothing = {"expected": "missing", "obtained": "missing"}

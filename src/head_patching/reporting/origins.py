@@ -1,4 +1,4 @@
-"""Where a printed number comes from: its result files, their rules and their inputs."""
+"""The origin of a printed number: its result files, their rules and their inputs."""
 
 import re
 import shlex
@@ -18,9 +18,18 @@ WILDCARD = r"\{[^{}]*\}"
 
 @dataclass(frozen=True)
 class Origin:
-    """One result file: the rule and the command that made it, and from what.
+    """One result file, and how it was made.
 
-    `command` is empty where no run record says it; `inputs` are paths with checksums.
+    Parameters
+    ----------
+    file
+        Its path.
+    rule
+        The rule of the workflow that made it; empty if no rule's output has this path.
+    command
+        The command line that made it; empty if there is no run record of it.
+    inputs
+        The files that the command read, with their checksums.
     """
 
     file: str
@@ -36,8 +45,12 @@ def origins(
 
     Parameters
     ----------
+    key
+        The number's key, as in the text.
+    numbers
+        All numbers of a build.
     provenance
-        What `head_patching.files.provenance.collect` gave.
+        The record of a whole run (`head_patching.files.provenance.collect`).
 
     Raises
     ------
@@ -54,7 +67,7 @@ def origins(
 
 
 def origin(file: str, provenance: Mapping[str, Any]) -> Origin:
-    """What made one result file."""
+    """The rule, the command and the inputs that made a result file."""
     record = next(
         (each for each in provenance["runs"].values() if file in written_by(each)), {}
     )
@@ -77,8 +90,8 @@ def written_by(record: Mapping[str, Any]) -> set[str]:
 def rule_of(file: str, rules: Mapping[str, str]) -> str:
     """The rule whose output pattern, with wildcards in braces, the path matches.
 
-    A wildcard may stand for folders, too; of several patterns the one that spells out
-    most of the path is taken.
+    A wildcard matches folders, too. Of several patterns the one with the longest text
+    outside its wildcards is taken.
     """
     matching = [
         pattern
