@@ -103,14 +103,14 @@ def weight_numbers(
     found = {"weights/by-distance": flag(by_distance.any())}
     for role in WEIGHED:
         rows = weight_agreement[weight_agreement["role"] == role]
-        found |= agreement_numbers(f"weights/{slug(role)}", rows)
+        found |= ranking_numbers(f"weights/{slug(role)}", rows)
     for kind in PAIR_KINDS:
         found |= pair_numbers(weight_pairs, kind)
     found |= edge_numbers(composition_edges, model)
     return found | reported_numbers(published_heads, roles, weights)
 
 
-def agreement_numbers(key: str, rows: pd.DataFrame) -> Numbers:
+def ranking_numbers(key: str, rows: pd.DataFrame) -> Numbers:
     """The criteria that separate a role's heads best and worst from all others.
 
     By the area under the ROC curve; of equal ones the first. Then the criterion
