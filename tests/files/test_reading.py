@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from head_patching.files.provenance import write_record
-from head_patching.files.reading import read_json
+from head_patching.files.reading import read_json, reading
 from head_patching.files.recorded import noting_changed_files
 from head_patching.files.records import read_record
 from head_patching.files.schema import SCHEMA_VERSION, require_version
@@ -98,6 +98,12 @@ def test_a_damaged_table_is_named(tmp_path: Path, text: str, message: str) -> No
     path.write_text(text)
     with pytest.raises(ValueError, match=rf"roles\.csv.*{message}.*restore it"):
         read_columns(path, {"layer": int, "role": str}, again="restore it")
+
+
+@pytest.mark.parametrize("bug", [NameError, AttributeError, IndexError])
+def test_a_bug_is_no_damaged_file(table: Path, bug: type[Exception]) -> None:
+    with pytest.raises(bug), reading(table, "a table"):
+        raise bug("of ours")
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", "\x00", "null"])
