@@ -167,7 +167,8 @@ def _plain(value: Any) -> Any:
 def _message(error: Exception) -> str:
     """One line; an error of the file system names the file first."""
     if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+        named = f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+        return " ".join(named.splitlines())
     if was_refused(error):
         detail = str(error).partition("\n")[0] or "the system refused it"
         return f"not enough memory ({detail}): take fewer pairs at once, or end others"

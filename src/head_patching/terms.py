@@ -108,6 +108,9 @@ DIRECTIONS = {
 }
 
 
+HEAD = ["layer", "head"]  # the columns that name a head, wherever there are some
+
+
 def head_name(layer: SupportsInt, head: SupportsInt) -> str:
     """The field's name of a head.
 

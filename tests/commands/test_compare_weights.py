@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from head_patching.cli import app
-from head_patching.files.tables import write_table
+from head_patching.files.writing import write_table
 from tests.roles.inspection.test_by_role import EFFECTS, ROLES, WEIGHTS, composition
 from tests.tables import complete
 

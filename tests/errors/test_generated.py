@@ -21,8 +21,13 @@ from head_patching import cli
 from head_patching.building.configuration import check_config, check_tasks
 from head_patching.files.datasets import read_dataset
 from head_patching.files.records import read_record
-from head_patching.files.tables import read_table, write_table
-from head_patching.files.writing import write_csv, write_dataset, write_json
+from head_patching.files.tables import read_table
+from head_patching.files.writing import (
+    write_csv,
+    write_dataset,
+    write_json,
+    write_table,
+)
 from head_patching.models.loading import load_model, prepare_model
 from head_patching.patching.cache import manifest_path, read_cache, write_cache
 from head_patching.roles.criteria import read_criteria

@@ -10,8 +10,7 @@ import xarray as xr
 from safetensors.torch import load_file, save_file
 
 from head_patching.files.provenance import write_record
-from head_patching.files.tables import write_table
-from head_patching.files.writing import write_dataset
+from head_patching.files.writing import write_dataset, write_table
 from head_patching.models.devices import find_device
 from tests.architectures import random_pairs
 from tests.errors.command_lines import (

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from head_patching.files.register import TABLES, Folders, inputs, inputs_of
-from head_patching.files.tables import read_table, write_table
+from head_patching.files.tables import read_table
+from head_patching.files.writing import write_table
 
 FOLDERS = Folders(
     Path("results"),

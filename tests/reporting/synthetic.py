@@ -15,8 +15,7 @@ import pandas as pd
 
 from head_patching.files.pairs_file import PairsFile, to_lines
 from head_patching.files.register import TABLES, Scope
-from head_patching.files.tables import write_table
-from head_patching.files.writing import write_json
+from head_patching.files.writing import write_json, write_table
 from head_patching.roles.circuit import circuit
 from head_patching.roles.model_comparison import compare_models, roles_in_depth
 from head_patching.tasks import find_task

@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from head_patching.files.register import HEAD
-from head_patching.terms import POOLED, UNDECIDED, Role, has_role
+from head_patching.terms import HEAD, POOLED, UNDECIDED, Role, has_role
 from tests.tables import made
 
 SHAPE = (30, 9)  # layers, heads

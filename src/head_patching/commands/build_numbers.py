@@ -25,7 +25,7 @@ def build_numbers(
     ],
 ) -> None:
     """Write every number of the text as a LaTeX macro, and where it comes from."""
-    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_table
     from head_patching.reporting import chapter
 
     tables = chapter_tables(experiment, model_folder, validation, provenance)

@@ -34,8 +34,7 @@ def check_patching(
     import pandas as pd
 
     from head_patching.files.datasets import PATCHED, read_dataset
-    from head_patching.files.tables import write_table
-    from head_patching.files.writing import write_json
+    from head_patching.files.writing import write_json, write_table
     from head_patching.models.bridge import load_bridge
     from head_patching.models.loading import load_model
     from head_patching.patching import self_check

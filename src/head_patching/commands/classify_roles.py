@@ -49,7 +49,7 @@ def classify_roles(
 ) -> None:
     """Give each head the roles whose criteria it meets, and write every verdict."""
     from head_patching.files.datasets import MEASURED, PATCHED, read_dataset
-    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_table
     from head_patching.patching.effects import Importance, Statistics, is_important
     from head_patching.roles import stability
     from head_patching.roles.classify import classify, rows_of_roles

@@ -35,7 +35,8 @@ def compare_models(
     Without any experiment the tables have no rows: one model alone is not compared.
     """
     from head_patching.files.records import read_record
-    from head_patching.files.tables import read_table, write_table
+    from head_patching.files.tables import read_table
+    from head_patching.files.writing import write_table
     from head_patching.roles import model_comparison
     from head_patching.tasks.pairs import PromptPairs
 

@@ -31,7 +31,7 @@ def compare_tasks(
 ) -> None:
     """Compare the heads that are important in different tasks, by output patching."""
     from head_patching.files.datasets import PATCHED, read_dataset
-    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_table
     from head_patching.patching.effects import Importance, Statistics
     from head_patching.roles.measured import patching_effect
     from head_patching.roles.overlap import overlaps

@@ -41,7 +41,8 @@ def compare_weights(
     ] = 6.0,
 ) -> None:
     """Compare what the weights say of heads with a task's effects and roles."""
-    from head_patching.files.tables import read_table, write_table
+    from head_patching.files.tables import read_table
+    from head_patching.files.writing import write_table
     from head_patching.roles.inspection import by_role
     from head_patching.roles.published import published_induction_heads
 

@@ -29,7 +29,7 @@ def estimate_effects(
     import pandas as pd
 
     from head_patching.files.datasets import PATCHED, read_dataset
-    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_table
     from head_patching.models.loading import load_model
     from head_patching.patching import attribution
     from head_patching.tasks.pairs import PromptPairs

@@ -25,7 +25,7 @@ def inspect_weights(
     threads: Threads = 0,
 ) -> None:
     """Measure copying, matching and composition of heads from the weights alone."""
-    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_table
     from head_patching.models.loading import load_model
     from head_patching.roles.inspection.qk import DISTANCES
     from head_patching.roles.inspection.tables import inspect

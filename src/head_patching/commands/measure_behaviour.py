@@ -24,7 +24,7 @@ def measure_behaviour(
     """
     from itertools import chain
 
-    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_table
     from head_patching.patching.behaviour import behaviour, behaviour_table
     from head_patching.patching.cache import read_cache
     from head_patching.patching.effects import Statistics

@@ -32,7 +32,7 @@ def measure_repetition(
     threads: Threads = 0,
 ) -> None:
     """Measure how well the next of repeated random tokens is known."""
-    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_table
     from head_patching.models.loading import load_model
     from head_patching.roles import repetition
     from head_patching.tasks.tokens import resolve_prepend_bos

@@ -18,7 +18,8 @@ def outline_circuit(
     out: Out,
 ) -> None:
     """Join roles and path effects: the nodes and edges of the circuit as found."""
-    from head_patching.files.tables import read_table, write_table
+    from head_patching.files.tables import read_table
+    from head_patching.files.writing import write_table
     from head_patching.roles.circuit import circuit
     from head_patching.tasks import find_task
 

@@ -51,7 +51,8 @@ def replicate(
     published heads are those of their own model.
     """
     from head_patching.files.datasets import MEASURED, read_dataset
-    from head_patching.files.tables import read_table, write_table
+    from head_patching.files.tables import read_table
+    from head_patching.files.writing import write_table
     from head_patching.roles import published, replication
     from head_patching.roles.measured import from_dataset
     from head_patching.tasks.pairs import PromptPairs

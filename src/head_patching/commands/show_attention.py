@@ -21,7 +21,8 @@ def show_attention(
     out: Out,
 ) -> None:
     """Write the attention of the strongest head of each role on a typical prompt."""
-    from head_patching.files.tables import read_table, write_table
+    from head_patching.files.tables import read_table
+    from head_patching.files.writing import write_table
     from head_patching.models.tokenizer import load_tokenizer
     from head_patching.patching.cache import read_cache
     from head_patching.roles.examples import attention_examples, chosen_heads

@@ -24,7 +24,7 @@ def summarise_effects(
 ) -> None:
     """Write the effect of every head, with its interval and whether it is important."""
     from head_patching.files.datasets import PATCHED, read_dataset
-    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_table
     from head_patching.patching.effects import Importance, Statistics, effects_table
 
     table = effects_table(

@@ -25,7 +25,8 @@ def summarise_validation(
     """Write precision and recall, confusions, and false roles of null models."""
     import pandas as pd
 
-    from head_patching.files.tables import read_table, write_table
+    from head_patching.files.tables import read_table
+    from head_patching.files.writing import write_table
     from head_patching.roles import scores
 
     tables = [read_table("validation", path) for path in heads]

@@ -64,8 +64,7 @@ def validate(
     from rich.console import Console
 
     from head_patching.commands._progress import progress
-    from head_patching.files.tables import write_table
-    from head_patching.files.writing import write_json
+    from head_patching.files.writing import write_json, write_table
     from head_patching.lookup import one_of
     from head_patching.patching.effects import Importance
     from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE, PlantedModel

@@ -28,7 +28,7 @@ def verify(
     """Compare the chapter's claims with the reference; exit 0 only if all hold."""
     from head_patching.files.recorded import noting_changed_files
     from head_patching.files.records import read_record
-    from head_patching.files.tables import write_table
+    from head_patching.files.writing import write_table
     from head_patching.reporting import claims
     from head_patching.reporting.chapter import chapter_numbers, numbers_table
 

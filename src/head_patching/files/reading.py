@@ -14,8 +14,8 @@ from typing import Any
 # What to do about a file that cannot be read.
 AGAIN = "delete it and run snakemake again"
 
-# What pandas, xarray, h5netcdf and json raise for damaged files; a recursion that is too
-# deep is a RuntimeError.
+# What pandas, xarray, h5netcdf and json raise for damaged files; a RuntimeError is for
+# JSON that is nested too deeply.
 LIBRARY_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 

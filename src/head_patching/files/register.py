@@ -78,8 +78,6 @@ def parse_columns(text: str) -> dict[str, type]:
     return {name: TYPES[kind] for name, _, kind in pairs}
 
 
-HEAD = ["layer", "head"]
-
 _HEAD = "layer:i head:i"
 _PAIR = f"{_HEAD} later_layer:i later_head:i"
 _INTERVAL = "ci_low:f ci_high:f"

@@ -1,20 +1,18 @@
-"""Tables of results, read and written as the register describes them."""
+"""Tables of results, read as the register describes them."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from head_patching.files.cells import KINDS, wrong_cells
 from head_patching.files.pairs_file import read_records
 from head_patching.files.reading import AGAIN, reading
 from head_patching.files.recorded import require_recorded
 from head_patching.files.records import read_record
 from head_patching.files.register import TABLES
-from head_patching.files.writing import write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
-
-KINDS = {int: "a whole number", float: "a number"}
 
 
 def read_table(name: str, path: Path | str, again: str = AGAIN) -> Any:
@@ -104,41 +102,3 @@ def read_cells(
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("a line has more cells than the first")
     return frame, types
-
-
-def wrong_cells(column: "pd.Series", kind: type) -> "pd.Series":
-    """The cells of a column that are not numbers of this kind; none of texts."""
-    import pandas as pd
-
-    if kind is str:
-        return column.head(0)
-    numbers = pd.to_numeric(column, errors="coerce")
-    wrong = numbers.isna() & column.notna()
-    if kind is int:
-        wrong |= numbers.notna() & (numbers % 1 != 0)
-    return column[wrong]
-
-
-def write_table(name: str, path: Path | str, frame: "pd.DataFrame") -> None:
-    """Write a table that is as the register says.
-
-    Raises
-    ------
-    TypeError
-        When it has other columns, or something else than numbers in a column of
-        numbers: the code that made it and the register differ, which is a bug.
-    """
-    columns = TABLES[name].columns
-    if list(frame.columns) != [*columns]:
-        raise TypeError(
-            f"{name} has the columns {', '.join(map(str, frame.columns))}; expected "
-            f"{', '.join(columns)}, as in the register"
-        )
-    for column, kind in columns.items():
-        wrong = wrong_cells(frame[column], kind)
-        if len(wrong):
-            raise TypeError(
-                f"{name}: {column} is {wrong.iloc[0]!r}; expected {KINDS[kind]}, as in "
-                "the register"
-            )
-    write_csv(path, frame)

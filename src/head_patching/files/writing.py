@@ -1,6 +1,7 @@
 """Writing results: whole or not at all, with units and a version."""
 
 import errno
+import importlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from head_patching.files.cells import KINDS, wrong_cells
 from head_patching.files.processes import is_running
 from head_patching.files.schema import SCHEMA_VERSION
 
@@ -83,6 +85,34 @@ def write_csv(path: Path | str, frame: "pd.DataFrame") -> None:
     """Write a table with six decimals, without its index."""
     with atomic(path) as partial:
         frame.to_csv(partial, index=False, float_format="%.6f", lineterminator="\n")
+
+
+def write_table(name: str, path: Path | str, frame: "pd.DataFrame") -> None:
+    """Write a table that is as the register says.
+
+    Raises
+    ------
+    TypeError
+        When it has other columns, or something else than numbers in a column of
+        numbers: the code that made it and the register differ, which is a bug.
+    """
+    # No import statement: the register may stop a table from being written, but changes
+    # no byte of it. So a new table reruns no command that only writes others.
+    register = importlib.import_module("head_patching.files.register")
+    columns = register.TABLES[name].columns
+    if list(frame.columns) != [*columns]:
+        raise TypeError(
+            f"{name} has the columns {', '.join(map(str, frame.columns))}; expected "
+            f"{', '.join(columns)}, as in the register"
+        )
+    for column, kind in columns.items():
+        wrong = wrong_cells(frame[column], kind)
+        if len(wrong):
+            raise TypeError(
+                f"{name}: {column} is {wrong.iloc[0]!r}; expected {KINDS[kind]}, as in "
+                "the register"
+            )
+    write_csv(path, frame)
 
 
 def write_json(path: Path | str, record: dict[str, Any]) -> None:

@@ -14,9 +14,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from head_patching.files.register import HEAD
 from head_patching.files.tables import read_columns
-from head_patching.terms import head_name
+from head_patching.terms import HEAD, head_name
 
 # Settings that say how results are computed, not what is computed.
 WITHOUT_EFFECT = ("threads", "pairs_per_file", "shards")

@@ -5,10 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from head_patching.files.register import HEAD
 from head_patching.reporting.keys import Numbers, counted, flag, p_numbers, slug
 from head_patching.reporting.rounding import MISSING, format_number, math_mode
-from head_patching.terms import Role, head_name
+from head_patching.terms import HEAD, Role, head_name
 
 PAIR_KINDS = ("k", "match", "match.mlp")
 EDGE_KINDS = "kqv"  # composition of keys, queries and values

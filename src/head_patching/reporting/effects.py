@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from head_patching.files.register import HEAD
 from head_patching.reporting.discovery import latex_table, numbers
 from head_patching.reporting.keys import (
     Numbers,
@@ -30,7 +29,7 @@ from head_patching.reporting.tabular import (
     tabular,
 )
 from head_patching.statistics import concentration
-from head_patching.terms import DIRECTIONS, NO_ROLE, PATCH_TYPES, head_name
+from head_patching.terms import DIRECTIONS, HEAD, NO_ROLE, PATCH_TYPES, head_name
 
 SHOWN_OF_HEAD = ("head", "effect", "interval")
 

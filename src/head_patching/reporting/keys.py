@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from head_patching.files.register import HEAD
 from head_patching.reporting.rounding import (
     SMALL_P,
     format_interval,
@@ -12,7 +11,7 @@ from head_patching.reporting.rounding import (
     join_names,
     math_mode,
 )
-from head_patching.terms import head_name
+from head_patching.terms import HEAD, head_name
 
 Numbers = dict[str, str]
 

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from head_patching.files.register import HEAD
 from head_patching.reporting.discovery import numbers
 from head_patching.reporting.keys import Numbers, counted
 from head_patching.reporting.rounding import format_number, math_mode
 from head_patching.reporting.select import evidence_of
+from head_patching.terms import HEAD
 
 PREFIX_SCORE = "induction_score.25x4"
 DIRECT = "path.logits"

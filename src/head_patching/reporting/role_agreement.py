@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from head_patching.files.register import HEAD
 from head_patching.reporting.discovery import latex_table
 from head_patching.reporting.keys import Numbers, counted
 from head_patching.reporting.rounding import (
@@ -19,7 +18,7 @@ from head_patching.reporting.tabular import (
     interval_cell,
     tabular,
 )
-from head_patching.terms import POOLED, head_name
+from head_patching.terms import HEAD, POOLED, head_name
 
 TOKENS = {0: "without", 1: "with"}
 SIDES = {"published": "the paper", "measured": "this chapter"}

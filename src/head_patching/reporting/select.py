@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from head_patching.files.register import HEAD
 from head_patching.reporting.keys import pairs_of
-from head_patching.terms import ROLES, has_role
+from head_patching.terms import HEAD, ROLES, has_role
 
 
 def ranked(rows: pd.DataFrame, column: str) -> pd.DataFrame:

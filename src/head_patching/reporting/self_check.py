@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from head_patching.files.register import HEAD
 from head_patching.reporting.discovery import latex_table, numbers
 from head_patching.reporting.keys import Numbers
 from head_patching.reporting.rounding import MISSING, escape, math_mode, scientific
 from head_patching.reporting.tabular import tabular
+from head_patching.terms import HEAD
 
 
 @numbers

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from head_patching.files.register import HEAD
 from head_patching.reporting.composition import (
     PAIR_KINDS,
     edge_numbers,
@@ -38,7 +37,7 @@ from head_patching.reporting.tabular import (
     p_cell,
     tabular,
 )
-from head_patching.terms import Role, head_name
+from head_patching.terms import HEAD, Role, head_name
 
 # Roles whose heads have scores from the weights, as in `roles/inspection/agreement.py`.
 WEIGHED = (Role.INDUCTION, Role.PREVIOUS_TOKEN)

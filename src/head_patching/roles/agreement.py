@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from head_patching.files.register import HEAD
-from head_patching.terms import POOLED, head_name
+from head_patching.terms import HEAD, POOLED, head_name
 
 Heads = Sequence[tuple[int, int]]
 

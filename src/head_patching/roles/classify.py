@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from head_patching.files.register import HEAD
 from head_patching.patching.effects import Importance, is_important
 from head_patching.roles.criteria import Criterion, verdicts
-from head_patching.terms import NO_ROLE, UNDECIDED, head_name
+from head_patching.terms import HEAD, NO_ROLE, UNDECIDED, head_name
 
 MEASURED = ["value", "ci_low", "ci_high", "q_value"]
 

@@ -7,12 +7,13 @@ models.
 import numpy as np
 import pandas as pd
 
-from head_patching.files.register import columns
 from head_patching.planted.circuit import DEFAULT_NOISE, ROLES
 from head_patching.statistics import proportion_interval
 from head_patching.terms import NOTHING_LEFT_OUT, WITHOUT_ROLE, head_name
 
+ENDS = ("", "_low", "_high")  # the rate, and its interval
 MODEL = ["architecture", "noise", "seed", "without"]
+RATES = [f"{rate}{end}" for rate in ("precision", "recall") for end in ENDS]
 
 
 def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
@@ -35,7 +36,8 @@ def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
                 | proportion("recall", counts["tp"], counts["fn"], level)
                 | {"n_models": models["seed"].nunique()}
             )
-    table = pd.DataFrame(rows, columns=columns("scores"))
+    columns = [*keys, "role", "tp", "fp", "fn", *RATES, "n_models"]
+    table = pd.DataFrame(rows, columns=columns)
     return table.assign(is_default=at_default(table["noise"]))
 
 

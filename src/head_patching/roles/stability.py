@@ -16,14 +16,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from head_patching.files.register import HEAD
 from head_patching.patching.effects import Importance
 from head_patching.roles.classify import rows_of_roles
 from head_patching.roles.criteria import Criterion, verdicts
 from head_patching.roles.measured import KINDS, Measured
 from head_patching.significance import benjamini_hochberg, sign_flip_p_normal
 from head_patching.statistics import group_sums, resampled_group_counts
-from head_patching.terms import POOLED
+from head_patching.terms import HEAD, POOLED
 
 
 def resampled_roles(

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from head_patching.files.register import HEAD
 from head_patching.roles.inspection.causal import (
     area_permutation_test,
     area_under_roc,
@@ -21,7 +20,7 @@ from head_patching.roles.inspection.causal import (
     roc_curve,
 )
 from head_patching.roles.inspection.edges import PAIR, THRESHOLD, edges
-from head_patching.terms import HEAD_INPUTS, NO_ROLE, Role
+from head_patching.terms import HEAD, HEAD_INPUTS, NO_ROLE, Role
 
 # Role -> the effect by which patching finds its heads, and their scores from weights.
 SCORES: Mapping[Role, tuple[str, tuple[str, ...]]] = {
