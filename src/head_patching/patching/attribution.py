@@ -3,13 +3,12 @@
 A patch adds a vector to the residual stream, so to first order it moves logit_diff by
 the inner product of that vector with the gradient of logit_diff where attention
 writes (Nanda 2023, "Attribution patching"; Kramar et al. 2024, AtP*, arXiv 2403.00745,
-whose exact treatment of q and k this shares: deltas go through the true softmax). The
-gradients serve all heads and all patch types.
+who treat q and k exactly, as here: deltas go through the true softmax). The gradients
+serve all heads and all patch types.
 
 The gradient is the mean of those of the base and of the source run: the shortest form
-of integrated gradients between them (Hanna et al. 2024, arXiv
-2403.17806). At the base run alone, a head is invisible whose readers attend elsewhere
-there.
+of integrated gradients between them (Hanna et al. 2024, arXiv 2403.17806). The gradient
+of the base run alone misses a head whose readers attend elsewhere in that run.
 
 It is an estimate: effects that saturate or that pass through later attention can be far
 off. It is used to rank heads before exact patching (`screening`), never in its place;

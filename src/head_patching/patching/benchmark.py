@@ -62,13 +62,32 @@ def compare(
     `gflops` counts the multiplications and additions of matrix products that the
     engine's method needs, for both contenders alike; `gemm_peak_gflops` is the best
     speed of large fp32 products, kept up for a second, seen between the rounds.
+
+    Parameters
+    ----------
+    engine
+        The engine on some pairs; its model is also TransformerLens's.
+    bridge
+        The model in TransformerLens.
+    patch_type
+        What of a head is replaced.
+    each
+        Whether every position is patched for itself, or all at once.
+    rounds
+        How often the contenders take turns.
+    cells_timed
+        How many of TransformerLens's patches are timed (None: all).
+    seed
+        Of the draw of these.
+
+    Returns
+    -------
+    dict
+        The fields of `Measurement`, by contender.
     """
     config, pairs = engine.model.config, engine.pairs
     cells = all_cells(bridge, pairs, patch_type, each)
-    timed = list(cells)
-    if cells_timed and cells_timed < len(cells):
-        drawn = np.random.default_rng(seed).choice(len(cells), cells_timed, False)
-        timed = [cells[index] for index in sorted(drawn)]
+    timed = some_of(cells, cells_timed, seed)
     reference = TransformerLensContender(bridge, pairs, patch_type, each)
     reference(timed[:1])  # warm up: allocations and thread pools
     obtained = engine()
@@ -103,6 +122,14 @@ def compare(
         )
         for name, value in seconds.items()
     }
+
+
+def some_of(cells: Sequence[Cell], count: int | None, seed: int) -> list[Cell]:
+    """So many cells drawn at random, in their order; all when None or too few."""
+    if not count or count >= len(cells):
+        return list(cells)
+    drawn = np.random.default_rng(seed).choice(len(cells), count, False)
+    return [cells[index] for index in sorted(drawn)]
 
 
 def largest_difference(
@@ -160,7 +187,7 @@ def gemm_peak(size: int = 2048, seconds: float = 1.0, device: str = "cpu") -> fl
     start, n_products = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - start) < seconds:
         torch.mm(left, right, out=product)
-        float(product[0, 0])  # a GPU goes on computing behind this program's back
+        float(product[0, 0])  # a GPU computes asynchronously: wait for it
         n_products += 1
     return 2 * size**3 * n_products / elapsed / 1e9
 

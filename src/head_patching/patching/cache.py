@@ -33,7 +33,17 @@ NAMES = (*BY_LAYER, "final_logits")
 def write_cache(
     path: Path | str, model: Model, pairs: PromptPairs, start: int, count: int
 ) -> None:
-    """Run pairs [start, start + count) and write their activations."""
+    """Run some consecutive pairs and write their activations.
+
+    Parameters
+    ----------
+    pairs
+        The whole set of prompts.
+    start
+        The first pair to run.
+    count
+        How many to run, or as many as are left.
+    """
     model.require_engine("caching activations")
     stop = min(start + count, len(pairs))
     if not 0 <= start < stop:
@@ -79,8 +89,14 @@ def read_cache(
 ) -> Iterator[PairBatch]:
     """The batches of one file, memory-mapped, one at a time.
 
-    `pairs` are the whole set of prompts and `model` the one that ran them, if at hand.
-    Only `pair_indices` are read, if given.
+    Parameters
+    ----------
+    pairs
+        The whole set of prompts.
+    model
+        The model that ran them: the file has to be its own (None: not checked).
+    pair_indices
+        The pairs to read; all of the file when None.
 
     Raises
     ------

@@ -109,10 +109,7 @@ class HeadPatcher:
         """
         if pair_indices is not None and batches is None:
             raise ValueError("pair_indices say what is in batches: expected batches")
-        one_of("patch type", patch_type, PATCH_TYPES)
-        one_of("direction", direction, DIRECTIONS)
-        for metric in metrics:
-            one_of("metric", metric, METRICS)
+        check_options(patch_type, direction, metrics)
         labels = position_labels(pairs, positions)
         results = empty_results(self.model, pairs, labels, metrics)
         results.attrs |= {
@@ -121,10 +118,9 @@ class HeadPatcher:
             "positions": positions if isinstance(positions, str) else "listed",
         }
         if self.model.failed_checks:
-            if heads is not None:
-                self.model.require_engine("patching some heads only")
-            if pair_indices is not None:
-                self.model.require_engine("patching some pairs only")
+            for what, some in (("heads", heads), ("pairs", pair_indices)):
+                if some is not None:
+                    self.model.require_engine(f"patching some {what} only")
             warn_of_fallback(self.model, self.model.failed_checks)
             patch_by_hooks(self.model, pairs, labels, results, on_progress)
             return results
@@ -168,6 +164,14 @@ class HeadPatcher:
     def pairs_per_batch(self, pairs: PromptPairs) -> int:
         """How many pairs of the longest prompts fit the memory setting."""
         return pairs_per_batch(self.model, pairs, self.memory_mib)
+
+
+def check_options(patch_type: str, direction: str, metrics: Sequence[str]) -> None:
+    """Refuse a name that is not in its register; the message says what is allowed."""
+    one_of("patch type", patch_type, PATCH_TYPES)
+    one_of("direction", direction, DIRECTIONS)
+    for metric in metrics:
+        one_of("metric", metric, METRICS)
 
 
 def patch_chunk(

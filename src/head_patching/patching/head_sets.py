@@ -13,7 +13,7 @@ from torch import Tensor
 
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
-from head_patching.patching.layer_step import OutputHook
+from head_patching.patching.hooks import OutputHook
 from head_patching.patching.propagate import Patches, propagate
 from head_patching.terms import head_name
 

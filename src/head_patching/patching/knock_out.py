@@ -53,7 +53,7 @@ def knock_out(
     -------
     xarray.Dataset
         `logit_diff` (layer, head, pair) with the head patched alone at the position;
-        `joint_logit_diff`, with the knocked out heads patched besides (NaN for these
+        `joint_logit_diff`, with the knocked-out heads patched too (NaN for these
         themselves); per pair `knocked_out_logit_diff`, `clean_logit_diff` and
         `corrupt_logit_diff`.
 

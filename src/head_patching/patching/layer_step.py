@@ -2,7 +2,7 @@
 
 Patches that started below come in with a changed residual stream: their q, k and v
 are computed again. Patches that start here only add a vector to what the base run's
-attention writes. In both, the MLP reacts.
+attention writes. In both cases the MLP reacts.
 """
 
 from collections.abc import Sequence
@@ -23,74 +23,9 @@ from head_patching.models.layers import (
 )
 from head_patching.models.transformer import Model, rotary_tables
 from head_patching.models.weights import LayerWeights
+from head_patching.patching.hooks import Hook, InputHook, OutputHook
 from head_patching.terms import HEAD_INPUTS
 
-
-@dataclass(frozen=True)
-class OutputHook:
-    """In one patched run, z of some heads of a layer is replaced by given values.
-
-    Parameters
-    ----------
-    patch
-        The patched run, by its number on the result's axis of patches.
-    heads
-        Their numbers in the layer.
-    z
-        The values, in the order of `heads`.
-    positions
-        Where they are replaced (None: at all positions of the suffix).
-    """
-
-    patch: int
-    heads: Sequence[int]
-    z: Float[Tensor, "batch suffix_pos hooked_head d_head"]
-    positions: Bool[Tensor, "batch suffix_pos"] | None = None
-
-    def apply(
-        self, z: Float[Tensor, "batch query_pos head d_head"], query_pos: slice
-    ) -> None:
-        """Replace them, in place, in z of all heads at the queries' positions."""
-        replaced = self.z[:, query_pos]  # [batch query_pos hooked_head d_head]
-        if self.positions is not None:
-            where = self.positions[:, query_pos, None, None]
-            replaced = torch.where(where, replaced, z[:, :, self.heads])
-        z[:, :, self.heads] = replaced
-
-
-@dataclass(frozen=True)
-class InputHook:
-    """In one patched run, q, k or v of some heads of a layer is replaced.
-
-    With grouped-query attention each query head has its own copy of the replaced key or
-    value.
-
-    Parameters
-    ----------
-    patch
-        The patched run, by its number on the result's axis of patches.
-    heads
-        Their numbers in the layer.
-    activation
-        `q`, `k` or `v`.
-    values
-        The values, in the order of `heads`.
-    positions
-        Where they are replaced, counted in the suffix.
-    """
-
-    patch: int
-    heads: Sequence[int]
-    activation: str
-    values: Float[Tensor, "batch read_pos hooked_head d_head"]
-    positions: slice
-
-    def apply(self, activation: Float[Tensor, "batch suffix_pos head d_head"]) -> None:
-        """Replace them, in place, in the activation of all heads."""
-        activation[:, self.positions, self.heads] = self.values
-
-
-Hook = OutputHook | InputHook
 HookedRow = tuple[int, Hook]  # the row of a block of patches, and its hook
 
 
@@ -127,8 +62,16 @@ class LayerStep:
     ) -> "LayerStep":
         """The step of patches that change nothing before `first` through a layer.
 
-        A patch that starts here changes what attention writes: everything else that the
-        layer adds to the stream before its MLP reacts is the base run's, `base_resid`.
+        Parameters
+        ----------
+        base
+            The run that is patched.
+        index
+            The layer's number.
+        first
+            The first position that any patch changes.
+        query_pos
+            The positions of the suffix whose residual above the layer is wanted.
         """
         layer, config = model.layers[index], model.config
         resid_pre = base.resid_pre[index, :, first:][:, query_pos]
@@ -223,6 +166,13 @@ class LayerStep:
         The heads of one key-value head, and all patches of one prompt, share the base
         run's keys: with the prompt and the key-value head as the batch axis b, and the
         queries of a group's heads as the axis q, their scores are one product.
+
+        Parameters
+        ----------
+        q, k, v
+            Of each patch, from `first` on.
+        base_k, base_v
+            Of the base run, before `first`.
         """
         n_patches, batch, n_suffix, n_kv, d_head = k.shape
         q = q[:, :, self.query_pos]  # [patch batch query_pos head d_head]

@@ -80,7 +80,7 @@ def alike_before(
 ) -> Activations:
     """The corrupt run with the clean one's values before the first difference.
 
-    Rounding depends on where in a batch a prompt stands; a patch there adds nothing.
+    Rounding depends on a prompt's row in the batch; a patch there must add nothing.
     """
     places = torch.arange(clean.n_positions, device=clean.z.device)
     before = places < torch.tensor(firsts, device=places.device)[:, None]

@@ -2,7 +2,7 @@
 
 In its last digits a pair's result depends on the pairs that it is computed together
 with. A shard therefore holds whole batches of the cache, which the engine patches one
-by one: every number is then the very one of the run that is not cut.
+by one: every number is then exactly that of the run that is not cut.
 """
 
 import re
@@ -64,8 +64,8 @@ class Shard:
 def cut(batches: Sequence[Sequence[int]], count: int) -> list[list[int]]:
     """The pairs of each of `count` shards: consecutive batches, never a part of one.
 
-    Shards are as equal as the batches allow, and none is empty while there are batches
-    enough; of more shards than batches the last ones are.
+    Shards are as equal as the batches allow. With fewer batches than shards, the last
+    shards are empty.
 
     Parameters
     ----------
@@ -80,10 +80,10 @@ def cut(batches: Sequence[Sequence[int]], count: int) -> list[list[int]]:
     shards: list[list[int]] = []
     waiting = [list(batch) for batch in batches]
     for number in range(count):
-        later = count - number - 1  # shards that want a batch each
+        later = count - number - 1  # shards that still need a batch each
         fair = sum(map(len, waiting)) / (later + 1)
         taken: list[int] = []
-        # A batch is taken as long as that leads nearer to the fair share.
+        # A batch is taken as long as that leads nearer to the fair number of pairs.
         while waiting and (
             not taken
             or (

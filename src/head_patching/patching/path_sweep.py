@@ -89,7 +89,18 @@ def sender_deltas(
 ) -> Float[Tensor, "sender batch read_pos d_model"]:
     """What each sender adds, at the positions where the receivers read.
 
-    The parameters are those of `sweep_paths`.
+    Parameters
+    ----------
+    base
+        The run that is patched.
+    source
+        The run that senders' outputs are taken from.
+    senders
+        Heads in the order of their layers.
+    read_at
+        The positions at which receivers read (`read_pos`).
+    patched_at
+        Where senders are patched (None: everywhere).
     """
     deltas = []
     for layer, heads in groupby(senders, key=lambda head: head[0]):

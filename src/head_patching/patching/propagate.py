@@ -28,7 +28,8 @@ from torch import Tensor
 from head_patching.models.activations import Activations
 from head_patching.models.layers import attention_write, mlp_write, normalise
 from head_patching.models.transformer import Model
-from head_patching.patching.layer_step import Hook, LayerStep
+from head_patching.patching.hooks import Hook
+from head_patching.patching.layer_step import LayerStep
 
 # Rows (patch x prompt x position) that go through a layer together. On a processor
 # their intermediates should stay within its cache, and the products should still be

@@ -176,6 +176,15 @@ def read_metrics(
 
     logit_diff alone needs two columns of the unembedding; probability and KL need
     all of them.
+
+    Parameters
+    ----------
+    batch
+        The pairs, with their unpatched runs: KL compares with the clean one.
+    final
+        The final residual of each patch and pair.
+    metrics
+        Names of `METRICS`; logit_diff (in logits) is read in any case.
     """
     answer, wrong_answer = answer_tokens(model, pairs, batch.indices)
     direction = (model.W_U[:, answer] - model.W_U[:, wrong_answer]).T  # [batch d_model]

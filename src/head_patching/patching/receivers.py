@@ -18,7 +18,7 @@ from head_patching.models.layers import attention_pattern, head_outputs, normali
 from head_patching.models.transformer import Model, project_qkv
 from head_patching.models.weights import ModelConfig
 from head_patching.patching.head_sets import Head
-from head_patching.patching.layer_step import InputHook
+from head_patching.patching.hooks import InputHook
 from head_patching.patching.propagate import Patches, blocks, propagate
 from head_patching.patching.readout import PositionLabel
 from head_patching.terms import HEAD_INPUTS, SHARED_IN_GROUP, head_name

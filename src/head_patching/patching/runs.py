@@ -1,7 +1,7 @@
 """The clean and the corrupt run of prompt pairs, in batches of equal shape.
 
-Pairs are grouped by (token length, first difference). What the two prompts of a pair
-share at their beginning is run once.
+Pairs are grouped by (token length, first difference). The tokens that both prompts of a
+pair begin with are run once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -166,9 +166,10 @@ def both_tokens(
 def run_shared(
     model: Model, clean: Int[Tensor, "batch position"], first: int
 ) -> Activations | None:
-    """The run of what clean and corrupt prompts share, for both of them in turn.
+    """The run of the tokens before `first`, for the clean and then the corrupt prompts.
 
-    What all prompts of the batch share besides (a few-shot preamble) is run for one.
+    If all prompts of the batch begin alike (a few-shot preamble), that part is run for
+    one of them.
     """
     if first == 0:
         return None
@@ -196,8 +197,15 @@ def run_both(
 ) -> tuple[Activations, Activations]:
     """The clean and the corrupt run; positions before `first` are computed once.
 
-    `added` is that of `forward`, for the clean and then the corrupt prompts, from
-    position `first` on.
+    Parameters
+    ----------
+    clean, corrupt
+        Tokens, of equal length.
+    first
+        The first position in which they differ.
+    added
+        Added to the residual stream where attention writes, for the clean and then the
+        corrupt prompts, from position `first` on.
     """
     tokens = torch.cat((clean, corrupt))[:, first:]
     both = forward(model, tokens, added, run_shared(model, clean, first))

@@ -1,5 +1,6 @@
 """The self-check of every build: stored effects against TransformerLens's own hooks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from jaxtyping import Float
 
 from head_patching.metrics import logit_diff
 from head_patching.models.transformer import Model
-from head_patching.patching.head_sets import sweep_sets
+from head_patching.patching.head_sets import Head, sweep_sets
 from head_patching.patching.propagate import final_residual
 from head_patching.patching.readout import logit_diffs, unpatched_logit_diff
 from head_patching.patching.reference import (
@@ -72,17 +73,14 @@ def check_effects(
     labels = engine["position"].values.tolist()
     cells = sample_heads(moved, n_heads, seed)
 
-    tokens = run_tokens(pairs, indices, direction)
-    answer = torch.tensor([pairs[index].answer_token for index in indices])
-    wrong_answer = torch.tensor([pairs[index].wrong_answer_token for index in indices])
     rows = []
     for column, label in enumerate(labels):
         heads = [(layer, head) for layer, head, at in cells if at == column]
         if not heads:
             continue
-        mask = position_mask(pairs, indices, None if label == ALL else label)
-        logits = reference_logits(bridge, *tokens, heads, patch_type, mask)
-        reference = logit_diff(logits, answer, wrong_answer).numpy()
+        reference = reference_logit_diff(
+            bridge, pairs, indices, heads, (patch_type, direction, label)
+        )  # [head pair]
         rows += [
             {
                 "patch_type": patch_type,
@@ -99,6 +97,33 @@ def check_effects(
         ]
     frame = pd.DataFrame(rows)
     return frame.assign(abs_diff=(frame.engine - frame.reference).abs())
+
+
+def reference_logit_diff(
+    bridge: Any,
+    pairs: PromptPairs,
+    indices: Sequence[int],
+    heads: Sequence[Head],
+    run: tuple[str, str, str],
+) -> Float[np.ndarray, "head pair"]:
+    """logit_diff by TransformerLens's hooks, with each head patched alone.
+
+    Parameters
+    ----------
+    indices
+        Pairs of equal length.
+    heads
+        Heads (layer, head).
+    run
+        Patch type, direction and position (`ALL`, or a name).
+    """
+    patch_type, direction, label = run
+    tokens = run_tokens(pairs, indices, direction)
+    mask = position_mask(pairs, indices, None if label == ALL else label)
+    logits = reference_logits(bridge, *tokens, heads, patch_type, mask)
+    answer = torch.tensor([pairs[index].answer_token for index in indices])
+    wrong_answer = torch.tensor([pairs[index].wrong_answer_token for index in indices])
+    return logit_diff(logits, answer, wrong_answer).numpy()
 
 
 def sample_heads(
