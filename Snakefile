@@ -51,6 +51,7 @@ report: "workflow/report/workflow.rst"
 container: "docker://python:3.11-bookworm"
 
 
+include: "workflow/rules/tuning.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/code.smk"
 include: "workflow/rules/options.smk"

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from figures.style import figure_style, save_figure
+from head_patching.building.code import Code, running_packages
 from head_patching.files.provenance import relative, run_record, write_record
 from head_patching.files.register import inputs
 from head_patching.files.tables import read_table
@@ -49,7 +50,8 @@ def figure_command(
         with mpl.rc_context(figure_style()):
             fig, data = draw(**options | tables)
         save_figure(fig, out, data)
-        write_record(run_record(command_line(draw, options, out), read, {}), out)
+        code = Code(running_packages()).hashes([f"figures.{module_of(draw)}"])
+        write_record(run_record(command_line(draw, options, out), read, {}, code), out)
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 
@@ -60,9 +62,13 @@ def command_line(
     out: Path,
 ) -> str:
     """The command that draws the figure again."""
-    module = Path(inspect.getfile(draw)).stem
-    words = ["python", "-m", f"figures.{module}"]
+    words = ["python", "-m", f"figures.{module_of(draw)}"]
     for name, value in [*options.items(), ("out", out)]:
         shown = relative(value) if isinstance(value, Path) else str(value)
         words += [f"--{name.replace('_', '-')}", shown]
     return shlex.join(words)
+
+
+def module_of(draw: Callable[..., tuple[Figure, pd.DataFrame]]) -> str:
+    """The name of a figure's module, which was run as a program."""
+    return Path(inspect.getfile(draw)).stem

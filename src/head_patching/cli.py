@@ -19,9 +19,11 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from head_patching import commands
+from head_patching.building.code import Code, running_packages
 from head_patching.commands._recording import is_recorded
 from head_patching.files import provenance
 from head_patching.files.writable import require_writable
+from head_patching.lookup import MODULES_USED
 from head_patching.memory import was_refused
 
 
@@ -52,9 +54,14 @@ class Recorded(TyperCommand):
             if name.startswith(provenance.OUTPUTS):
                 for path in _paths(value):
                     require_writable(path)
+        # Before the command runs: its modules may be edited while it does.
+        code = Code(running_packages())
+        hashes = code.hashes([ctx.command.callback.__module__])
+        MODULES_USED.clear()
         result = super().invoke(ctx)
         if ctx.params["out"] is None:
             return result
+        hashes |= code.hashes(sorted(MODULES_USED))
         settings = {k: v for k, v in ctx.params.items() if not _paths(v)}
         outputs, inputs = [], {}
         for name, value in ctx.params.items():
@@ -66,6 +73,7 @@ class Recorded(TyperCommand):
             command_line(ctx),
             [path for value in inputs.values() for path in _paths(value)],
             {k: _plain(v) for k, v in settings.items() if v is not None},
+            dict(sorted(hashes.items())),
         )
         provenance.write_record(record, ctx.params["out"], outputs)
         return result

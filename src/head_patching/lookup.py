@@ -6,6 +6,10 @@ from typing import TypeVar
 
 Entry = TypeVar("Entry")
 
+# Modules that a command found by name since it began. No import names them, but its
+# result depends on them: they are in its run record.
+MODULES_USED: set[str] = set()
+
 
 def find(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
     """The table's entry of that name.

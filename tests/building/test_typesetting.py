@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from head_patching.building import typesetting
 from head_patching.building.typesetting import problems, typeset
 
 needs_tex = pytest.mark.skipif(
@@ -46,46 +45,6 @@ def build(paper: Path) -> bytes:
 def test_two_builds_are_equal_and_leave_nothing_else(paper: Path) -> None:
     assert build(paper) == build(paper)
     assert [path.name for path in Path("out").iterdir()] == ["chapter.pdf"]
-
-
-@needs_tex
-@pytest.mark.parametrize("damage", ["none", "cut", "foreign"])
-def test_what_was_kept_changes_nothing(paper: Path, damage: str) -> None:
-    def build_from_kept() -> bytes:
-        main, out = paper / "standalone.tex", Path("out/kept.pdf")
-        typeset(main, out, epoch=0, search=[paper], keep=Path("kept"))
-        return out.read_bytes()
-
-    assert build_from_kept() == build(paper)
-    kept = Path("kept/standalone.aux")
-    assert r"\newlabel{a}{{1}{1}}" in kept.read_text()
-    if damage == "cut":
-        kept.write_text(kept.read_text()[:-10])
-    if damage == "foreign":
-        kept.write_text(r"\newlabel{a}{{7}{9}}\undefined" + "\n")
-    text = r"\section{B}\label{b} \section{A}\label{a} \ref{a} \ref{b} \citet{wang}"
-    (paper / "chapter.tex").write_text(text)
-    assert build_from_kept() == build(paper)
-    assert r"\newlabel{a}{{2}{1}}" in kept.read_text()
-
-
-@needs_tex
-def test_starting_from_what_was_kept_takes_fewer_runs(
-    paper: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs = []
-    logged = typesetting.subprocess.run
-
-    def run(*args, **options):
-        found = logged(*args, **options)
-        runs.append(found.stdout.count("Run number"))
-        return found
-
-    monkeypatch.setattr(typesetting.subprocess, "run", run)
-    for _ in range(2):
-        main = paper / "standalone.tex"
-        typeset(main, "out/a.pdf", epoch=0, search=[paper], keep=Path("kept"))
-    assert runs[1] < runs[0]
 
 
 @needs_tex

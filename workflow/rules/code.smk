@@ -1,38 +1,39 @@
-"""The code that a rule's results depend on."""
+"""The code that a rule's results depend on: an input named `code`, one small file."""
 
-from head_patching.building.workflow_sources import module_sources
+from head_patching.building.code import Code, packages_in
+from head_patching.building.staleness import Stamps
 
-LOCKS = ["requirements.lock", "model.lock"]
+STAMPS = Stamps(Code(packages_in(Path())))
 
 
 def code(command):
-    """Files that a subcommand is made of, and the locks of what it imports."""
-    name = command.replace("-", "_")
-    return module_sources(f"head_patching.commands.{name}") + LOCKS
+    """The code of a subcommand, as one file."""
+    return STAMPS.stamp(f"head_patching.commands.{command.replace('-', '_')}")
 
 
 def code_with_task(command):
-    """Files that a subcommand is made of, and those of the task of the job."""
+    """The code of a subcommand and of the task of the job, as one file."""
+    name = f"head_patching.commands.{command.replace('-', '_')}"
 
     def of_job(wildcards):
-        return code(command) + module_sources(f"head_patching.tasks.{wildcards.task}")
+        return STAMPS.stamp(name, f"head_patching.tasks.{wildcards.task}")
 
     return of_job
 
 
 def code_of_validation(wildcards):
-    """Files of the validation, and those of the tasks of planted models."""
+    """The code of the validation and of the tasks of planted models, as one file."""
     tasks = config["validation"]["tasks"]
-    modules = [module_sources(f"head_patching.tasks.{task}") for task in tasks]
-    return code("validate") + sum(modules, [])
+    names = [f"head_patching.tasks.{task}" for task in tasks]
+    return STAMPS.stamp("head_patching.commands.validate", *names)
 
 
 def code_of_figure(wildcards):
-    """Files that a figure's module is made of."""
-    return module_sources(figure_module(wildcards)) + LOCKS
+    """The code of a figure's module, as one file."""
+    return STAMPS.stamp(figure_module(wildcards))
 
 
 def code_with_functions(command, functions):
-    """Files of a subcommand and of the functions of `reporting` that it finds."""
-    modules = sorted({f"head_patching.reporting.{each.module}" for each in functions})
-    return code(command) + sum(map(module_sources, modules), [])
+    """The code of a subcommand and of the functions of `reporting` that it finds."""
+    names = sorted({f"head_patching.reporting.{each.module}" for each in functions})
+    return STAMPS.stamp(f"head_patching.commands.{command.replace('-', '_')}", *names)

@@ -1,7 +1,6 @@
 """The checked config, the experiments in it, and what a build does first and last."""
 
 import ast
-import gc
 import json
 import os
 import shlex
@@ -21,10 +20,6 @@ from head_patching.reporting import discovery
 from head_patching.roles.published import published_heads
 from head_patching.tasks import find_task
 from head_patching.terms import DIRECTIONS, PATCH_TYPES
-
-# A plan makes a million objects, hardly any of them garbage: looking through them as often
-# as Python does takes a tenth of its time.
-gc.set_threshold(100_000)
 
 # Rules start `head-patching` and `python` by name: those of the environment in which
 # Snakemake itself runs, also when nobody activated it. This takes the place of Snakemake's

@@ -6,6 +6,7 @@ rule prepare_model:
     output:
         model=MODEL,
         checkpoint=CHECKPOINT,
+        record="results/{model}/model/model.run.json",
     log:
         "logs/prepare_model/{model}.log",
     benchmark:

@@ -7,6 +7,7 @@ rule cache_activations:
     output:
         tensors="results/{model}/{task}/{corruption}/cache/{number}.safetensors",
         manifest="results/{model}/{task}/{corruption}/cache/{number}.json",
+        record="results/{model}/{task}/{corruption}/cache/{number}.run.json",
     log:
         "logs/cache_activations/{model}_{task}_{corruption}_{number}.log",
     benchmark:

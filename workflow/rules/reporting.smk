@@ -11,6 +11,7 @@ rule record_provenance:
             category="Provenance",
             labels={"file": "provenance"},
         ),
+        record="results/provenance.run.json",
     log:
         "logs/record_provenance.log",
     benchmark:
@@ -47,7 +48,6 @@ rule draw_figure:
     params:
         module=figure_module,
         options=figure_options,
-        about=figure_description,
     shell:
         "python -m {params.module} {params.options} --out {output.pdf} > {log} 2>&1"
 

@@ -18,8 +18,11 @@ def figure_task(wildcards):
 
 
 def figure_labels(wildcards):
-    """The name of a figure in the report."""
-    return {"figure": os.path.basename(wildcards.figure).replace("_", " ")}
+    """The name of a figure in the report, and what it shows."""
+    return {
+        "figure": os.path.basename(wildcards.figure).replace("_", " "),
+        "shows": figure_description(wildcards),
+    }
 
 
 def figure_tables(wildcards):

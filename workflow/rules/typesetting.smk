@@ -14,6 +14,7 @@ rule typeset_chapter:
             category="Chapter",
             labels={"file": "chapter"},
         ),
+        record="results/paper/chapter.run.json",
     log:
         "logs/typeset_chapter.log",
     benchmark:
@@ -22,13 +23,8 @@ rule typeset_chapter:
         "minimal"
     resources:
         runtime=15,
-    params:
-        # No input, for the PDF does not depend on it: where references led the last time.
-        # The shadow, in which only inputs are seen, is two folders below .snakemake.
-        keep="../../typesetting",
     shell:
-        "head-patching typeset --main {input.main} --keep {params.keep} "
-        "--out {output.pdf} > {log} 2>&1"
+        "head-patching typeset --main {input.main} --out {output.pdf} > {log} 2>&1"
 
 
 rule figures:

@@ -2,7 +2,7 @@
 
 Its bytes depend on nothing but its files: they are sorted, belong to nobody and have
 the time of the release. Caches and weights are left out, since the workflow makes them
-anew.
+again.
 """
 
 import gzip
@@ -27,11 +27,12 @@ WORKFLOW = "Snakefile"
 
 LICENSES = ("MIT", "CC-BY-4.0")  # of the code; of text and figures
 
-# Under results/: what is large and made anew, and archives themselves.
-# Nor the verdict on a build, which is the reviewer's to give.
+# Under results/: what is large and is made again, and archives themselves. Nor the
+# verdict on a build, which is the reviewer's to give.
 LEFT_OUT = (
     "results/claims.csv",
-    "*/cache/*",
+    "*/cache/[0-9]*.safetensors",
+    "*/cache/[0-9]*[0-9].json",
     "*/model/checkpoint/*",
     "*/model/*.safetensors",
     "*/archive/*",
@@ -53,8 +54,8 @@ DESCRIBED = {
 def result_files(folder: Path) -> list[str]:
     """The results to deposit, as paths from the project's folder.
 
-    Only what a rule makes, as the build's provenance lists them: a stray file is none,
-    nor is a result that the same folder holds of another config.
+    Only what a rule makes, as the provenance lists them: neither stray files nor
+    results of another config that are in the same folder.
     """
     results = folder / "results"
     about = read_record(results / "provenance.json", ["models", "rules", "runs"])
@@ -66,6 +67,8 @@ def result_files(folder: Path) -> list[str]:
     for kind in ("results/tables", "results/figures"):
         summaries |= {kind, *(f"{kind}/{task}" for task in tasks)}
     summaries |= {f"results/{model}/model" for model in about["models"]}
+    # Of cached activations there are the run records, which say by what code.
+    summaries |= {f"{folder}/cache" for folder in experiments}
     found = [
         path.relative_to(folder).as_posix()
         for path in results.rglob("*")

@@ -11,8 +11,6 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from head_patching.files.writing import atomic
-
 LATEXMK = (
     "latexmk",
     "-norc",
@@ -31,9 +29,6 @@ ENVIRONMENT = {
     "half_error_line": "238",
 }
 
-# From these LaTeX knows where references and citations lead, at its first run already.
-AUXILIARY = (".aux", ".bbl", ".out", ".toc")
-
 ERROR = re.compile(r"^(?:\./)?([^\s:]+:\d+: .+)$")
 OTHER_ERROR = re.compile(r"^! (.+)$")
 UNDEFINED = re.compile(
@@ -50,7 +45,6 @@ def typeset(
     *,
     epoch: int,
     search: list[Path] | None = None,
-    keep: Path | None = None,
 ) -> None:
     """Typeset `main` into the PDF `out`.
 
@@ -61,10 +55,6 @@ def typeset(
     search
         Folders in which LaTeX and BibTeX look for what is included, besides the
         working directory.
-    keep
-        A folder for LaTeX's auxiliary files, from which the next call starts: it takes
-        two runs instead of four. The PDF is the same, for LaTeX runs until nothing
-        changes; when it fails, it starts again without them.
 
     Raises
     ------
@@ -85,21 +75,13 @@ def typeset(
     paths = dict.fromkeys(("TEXINPUTS", "BIBINPUTS", "BSTINPUTS"), folders)
     environment = ENVIRONMENT | paths | {"SOURCE_DATE_EPOCH": str(epoch)}
     out.parent.mkdir(parents=True, exist_ok=True)
-    names = [main.stem + suffix for suffix in AUXILIARY] if keep else []
-    kept = [keep / name for name in names if (keep / name).is_file()]
-    for start in [kept, []] if kept else [[]]:
-        with TemporaryDirectory(dir=out.parent, prefix=".typeset-") as folder:
-            # Relative, for TeX refuses to write to hidden absolute paths by default.
-            built = Path(os.path.relpath(folder))
-            for file in start:
-                shutil.copyfile(file, built / file.name)
-            faults = run_latexmk(main, built, environment)
-            if not faults:
-                for name in names:
-                    keep_file(built / name, keep / name)
-                os.replace(built / f"{main.stem}.pdf", out)
-                return
-    raise ValueError(f"{main} was not typeset: " + "; ".join(faults))
+    with TemporaryDirectory(dir=out.parent, prefix=".typeset-") as folder:
+        # Relative, for TeX refuses to write to hidden absolute paths by default.
+        built = Path(os.path.relpath(folder))
+        faults = run_latexmk(main, built, environment)
+        if faults:
+            raise ValueError(f"{main} was not typeset: " + "; ".join(faults))
+        os.replace(built / f"{main.stem}.pdf", out)
 
 
 def run_latexmk(main: Path, built: Path, environment: dict[str, str]) -> list[str]:
@@ -119,16 +101,6 @@ def run_latexmk(main: Path, built: Path, environment: dict[str, str]) -> list[st
     if run.returncode and not faults:
         return [_last_line(run.stdout + run.stderr)]
     return faults
-
-
-def keep_file(made: Path, kept: Path) -> None:
-    """Keep a file for the next time, or nothing where none was made."""
-    if not made.is_file():
-        kept.unlink(missing_ok=True)
-        return
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(kept) as partial:
-        shutil.copyfile(made, partial)
 
 
 def problems(log: str) -> list[str]:

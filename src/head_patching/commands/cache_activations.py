@@ -12,10 +12,8 @@ from head_patching.commands._options import (
     Threads,
     use_threads,
 )
-from head_patching.commands._recording import unrecorded
 
 
-@unrecorded
 def cache_activations(
     model_folder: ModelFolder,
     pairs: Pairs,

@@ -5,10 +5,8 @@ from typing import Annotated
 import typer
 
 from head_patching.commands._options import Out, Threads, use_threads
-from head_patching.commands._recording import unrecorded
 
 
-@unrecorded
 def prepare_model(
     model: Annotated[
         str,

@@ -7,11 +7,9 @@ from typing import Annotated
 import typer
 
 from head_patching.commands._options import Out
-from head_patching.commands._recording import unrecorded
 from head_patching.files import provenance
 
 
-@unrecorded
 def record_provenance(
     records: Annotated[
         list[Path],

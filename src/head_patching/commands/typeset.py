@@ -6,24 +6,16 @@ from typing import Annotated
 import typer
 
 from head_patching.commands._options import Out
-from head_patching.commands._recording import unrecorded
 
 
-@unrecorded
 def typeset(
     main: Annotated[Path, typer.Option(metavar="TEX", help="The file to typeset.")],
     out: Out,
     epoch: Annotated[
         int, typer.Option(min=0, help="Date in the PDF, in seconds since 1970.")
     ] = 0,
-    keep: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="LaTeX's auxiliary files, to start from next time."
-        ),
-    ] = None,
 ) -> None:
     """Typeset the chapter; undefined references and citations are errors."""
     from head_patching.building import typesetting
 
-    typesetting.typeset(main, out, epoch=epoch, search=[main.parent], keep=keep)
+    typesetting.typeset(main, out, epoch=epoch, search=[main.parent])

@@ -78,6 +78,7 @@ def run_record(
     command: str,
     inputs: Iterable[Path | str],
     settings: Mapping[str, Any],
+    code: Mapping[str, str],
 ) -> dict[str, Any]:
     """What made a result, ready to be written as JSON.
 
@@ -89,6 +90,8 @@ def run_record(
         Files that were read, or folders of prepared models.
     settings
         The part of the config that the command was given.
+    code
+        Hash of every module that the command is made of (`building.code`).
     """
     return {
         "command": command,
@@ -99,6 +102,7 @@ def run_record(
         },
         "settings": dict(settings),
         "packages": package_versions(),
+        "code": dict(code),
     }
 
 
@@ -113,7 +117,12 @@ def write_record(
     """Write a run record beside its result, with the checksum of a single file.
 
     Under `beside` it has those of the other files that the run wrote into that folder.
+    Of a prepared model it has that of `model.json`, of cached activations that of their
+    manifest: the checksums of what is large are in there.
     """
+    is_model = (Path(result) / "model.json").is_file()
+    if is_model or Path(result).suffix == ".safetensors":
+        [result] = description(result)
     if Path(result).is_file():
         # Others may share the record's name: evidence.nc has it, evidence.csv has none.
         record = record | {"file": Path(result).name, "sha256": sha256_file(result)}
@@ -176,15 +185,16 @@ def collect(
     dict
         `models`: name -> source, license, checksums and check of each prepared model;
         `settings`: the config, one dotted key per value (`tasks.ioi.seed`);
-        `packages`: name -> version; `rules`: as given; `runs`: result -> its record,
-        less the packages.
+        `packages`: name -> version; `code`: hash of every module; `rules`: as given;
+        `runs`: result -> its record, less packages and code.
 
     Raises
     ------
     ValueError
-        When two results were made with different versions of a package.
+        When two results were made with different versions of a package or a module.
     """
     runs: dict[str, Any] = {}
+    code: dict[str, str] = {}
     packages = package_versions()
     for path in records_behind(records):
         record = read_record(path, ["command", "inputs", "packages"])
@@ -195,6 +205,12 @@ def collect(
                     f"{path} was made with {name} {made}, but {packages.get(name)} is "
                     "installed: build the results again (snakemake --forceall)"
                 )
+        for name, made in record.pop("code", {}).items():
+            if code.setdefault(name, made) != made:
+                raise ValueError(
+                    f"{path} was made by another version of {name} than the results "
+                    "before it: run snakemake again"
+                )
         runs[relative(path)] = record
     described = {}
     for path in map(Path, models):
@@ -204,6 +220,7 @@ def collect(
         "models": described,
         "settings": flat(settings),
         "packages": packages,
+        "code": dict(sorted(code.items())),
         "rules": dict(rules),
         "runs": runs,
     }

@@ -17,7 +17,13 @@ TEXTS = {"type": "object", "additionalProperties": TEXT}
 RUN = {
     "type": "object",
     "required": ["command", "inputs"],
-    "properties": {"command": TEXT, "inputs": TEXTS, "file": TEXT, "beside": TEXTS},
+    "properties": {
+        "command": TEXT,
+        "inputs": TEXTS,
+        "file": TEXT,
+        "beside": TEXTS,
+        "code": TEXTS,
+    },
 }
 CHECK = {
     "type": "object",

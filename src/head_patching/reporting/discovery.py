@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from head_patching.files.register import is_of_task, table_of
+from head_patching.lookup import MODULES_USED
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -74,7 +75,9 @@ class Found:
     @cached_property
     def function(self) -> Callable[..., Any]:
         """The function itself; its module is imported."""
-        return getattr(import_module(f"{__package__}.{self.module}"), self.name)
+        module = f"{__package__}.{self.module}"
+        MODULES_USED.add(module)
+        return getattr(import_module(module), self.name)
 
 
 def marked(decorator: Callable[..., Any], folder: Path = HERE) -> list[Found]:

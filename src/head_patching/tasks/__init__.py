@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
-from head_patching.lookup import find
+from head_patching.lookup import MODULES_USED, find
 from head_patching.tasks.pairs import PromptPair, PromptPairs, first_difference
 from head_patching.tasks.task import Signal, Step, Task, Tracing
 
@@ -35,4 +35,6 @@ def tasks() -> Mapping[str, Task]:
 
 def find_task(name: str) -> Task:
     """The task of that name; ValueError names the nearest right name."""
-    return find("task", name, tasks())
+    task = find("task", name, tasks())
+    MODULES_USED.add(f"{__name__}.{name}")
+    return task

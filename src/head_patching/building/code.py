@@ -1,0 +1,281 @@
+"""The code that a result depends on, by module, without comments and help texts.
+
+Snakemake does not look into the modules that a rule's command imports. Here they are
+followed: a module's closure is all that importing it can read. Each module in it has a
+hash of its syntax tree, without docstrings and the help texts of options, and each data
+file a hash of what it says. A changed `patching/deltas.py` so reruns the patching and
+nothing else; a changed comment reruns nothing.
+"""
+
+import ast
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+import head_patching
+from head_patching.files.writing import atomic
+
+# Hashes and imports of modules that were parsed before.
+PARSED = Path(".snakemake/code/parsed.json")
+
+# Versions of what is imported from elsewhere.
+LOCKS = ("requirements.lock", "model.lock")
+
+# Keywords of these calls are shown by `--help` and change no result.
+HELP = {
+    "Option": {"help", "metavar"},
+    "Argument": {"help", "metavar"},
+    "Typer": {"help", "epilog"},
+    "add_argument": {"help", "metavar"},
+    "ArgumentParser": {"description", "epilog"},
+}
+
+
+def packages_in(root: Path) -> dict[str, Path]:
+    """The folders of this project's packages in a copy of its repository."""
+    return {"head_patching": root / "src/head_patching", "figures": root / "figures"}
+
+
+def running_packages() -> dict[str, Path]:
+    """The folders of this project's packages as this process imports them."""
+    modules = {"head_patching": head_patching, "figures": sys.modules.get("figures")}
+    return {name: Path(each.__path__[0]) for name, each in modules.items() if each}
+
+
+class Code:
+    """The modules and data files of the project, each read once.
+
+    Parameters
+    ----------
+    packages
+        Folder of each top-level package.
+    parsed
+        File in which hashes and imports of modules are kept by the checksums of their
+        sources: parsing all of them takes a second. It is read, and written by `keep`.
+    """
+
+    def __init__(self, packages: Mapping[str, Path], parsed: Path = PARSED) -> None:
+        self.packages = packages
+        self.file = parsed
+        self.kept = read_parsed(parsed)
+        self.parsed: dict[str, list[str]] = {}
+        self.files: dict[str, Path | None] = {}
+        self.modules: dict[str, list[str]] = {}
+        self.data: dict[Path, dict[str, str]] = {}
+
+    def hashes(self, modules: Iterable[str]) -> dict[str, str]:
+        """Hash of every module and data file in the closure of these modules.
+
+        Imports inside functions count, for that is where subcommands keep the slow
+        ones. A data file belongs to the modules in its folder; locks belong to all.
+
+        Parameters
+        ----------
+        modules
+            Dotted names: `head_patching.commands.patch`, `figures.head_effects`.
+
+        Returns
+        -------
+        dict
+            Hash by dotted name of the module, or path of the data file in its package.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such module.
+        """
+        found: dict[str, str] = {}
+        waiting = [*modules]
+        for module in waiting:
+            if self.file_of(module) is None:
+                raise FileNotFoundError(f"no module {module} in {self._places()}")
+        while waiting:
+            name = waiting.pop()
+            file = None if name in found else self.file_of(name)
+            if file is None:  # seen before, or what is imported from a module
+                continue
+            found[name], *imported = self.module(name, file)
+            waiting += imported
+            found |= self.data_in(name.split(".")[0], file.parent)
+        return dict(sorted((found | self.locks).items()))
+
+    @cached_property
+    def locks(self) -> dict[str, str]:
+        """Hashes of the locks of what is imported from elsewhere."""
+        return {lock: text_hash(Path(lock)) for lock in LOCKS if Path(lock).is_file()}
+
+    def current(self, name: str) -> str | None:
+        """Today's hash of a module, data file or lock; None when it is gone."""
+        if name in LOCKS:
+            return self.locks.get(name)
+        package, _, path = name.partition("/")
+        if path:
+            data = self.packages.get(package, Path()) / path
+            return data_hash(data) if data.is_file() else None
+        file = self.file_of(name)
+        return self.module(name, file)[0] if file else None
+
+    def file_of(self, module: str) -> Path | None:
+        """The file of a module of ours; None for other modules and for attributes."""
+        if module not in self.files:
+            package, *rest = module.split(".")
+            found = None
+            if package in self.packages:
+                path = self.packages[package] / Path(*rest)
+                files = (path / "__init__.py", path.with_name(f"{path.name}.py"))
+                found = next((file for file in files if file.is_file()), None)
+            self.files[module] = found
+        return self.files[module]
+
+    def module(self, name: str, file: Path) -> list[str]:
+        """A module's hash, and then the names that it imports."""
+        if name not in self.modules:
+            source = file.read_bytes()
+            key = f"{name} {hashlib.sha256(source).hexdigest()}"
+            entry = self.kept.get(key)
+            if entry is None:
+                tree = ast.parse(source, str(file))
+                named = imports(name, tree, is_package=file.name == "__init__.py")
+                ours = [each for each in named if each.split(".")[0] in self.packages]
+                entry = [tree_hash(tree), *ours]
+            self.modules[name] = self.parsed[key] = entry
+        return self.modules[name]
+
+    def data_in(self, package: str, folder: Path) -> dict[str, str]:
+        """Hashes of the files in a module's folder that are not Python's."""
+        if folder not in self.data:
+            place = folder.relative_to(self.packages[package])
+            self.data[folder] = {
+                (Path(package) / place / path.name).as_posix(): data_hash(path)
+                for path in folder.iterdir()
+                if path.suffix not in {".py", ".pyc"}
+                and not path.name.startswith(".")
+                and not path.name.endswith("~")
+                and path.is_file()
+            }
+        return self.data[folder]
+
+    def keep(self) -> None:
+        """Write what was parsed, for the next process."""
+        if self.parsed.keys() <= self.kept.keys():
+            return
+        seen = {key.split()[0] for key in self.parsed}
+        others = {k: v for k, v in self.kept.items() if k.split()[0] not in seen}
+        self.kept = others | self.parsed
+        with atomic(self.file) as partial:
+            partial.write_text(json.dumps({"by": OWN, "modules": self.kept}))
+
+    def _places(self) -> str:
+        return ", ".join(str(folder.absolute()) for folder in self.packages.values())
+
+
+def read_parsed(file: Path) -> dict[str, list[str]]:
+    """What another process parsed; nothing where it did so in another way."""
+    try:
+        kept = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    is_ours = isinstance(kept, dict) and kept.get("by") == OWN
+    return kept["modules"] if is_ours else {}
+
+
+def imports(module: str, tree: ast.Module, *, is_package: bool) -> list[str]:
+    """Names that a module imports, and the packages around it.
+
+    In `from a.b import c`, c may be a module or something in it: both are returned.
+    """
+    parts = module.split(".")
+    names = {".".join(parts[:end]) for end in range(1, len(parts))}
+    for node in statements(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                around = parts[: len(parts) - node.level + is_package]
+                base = ".".join([*around, *([base] if base else [])])
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return sorted(names)
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node; expressions, which hold none, are not entered."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+            yield from statements(child)
+
+
+def tree_hash(tree: ast.AST) -> str:
+    """Hash of a syntax tree, alike for all versions of Python that read it alike.
+
+    Examples
+    --------
+    >>> one = ast.parse("def f(x):\\n    '''Twice x.'''\\n    return 2 * x")
+    >>> other = ast.parse("def f(x):  # doubled\\n    return (2 * x)")
+    >>> tree_hash(one) == tree_hash(other) != tree_hash(ast.parse("2 * x"))
+    True
+    """
+    words: list[str] = []
+    write_tree(tree, words)
+    return short("\0".join(words).encode())
+
+
+def write_tree(node: object, words: list[str]) -> None:
+    """Append a node as words: its type, then its fields that are not empty."""
+    if not isinstance(node, ast.AST):
+        words.append(repr(node))
+        return
+    words.append(type(node).__name__)
+    for name, value in ast.iter_fields(node):
+        if value is None or value == [] or name in ("type_comment", "type_ignores"):
+            continue
+        words.append(name)
+        for item in value if isinstance(value, list) else [value]:
+            if not (is_text_alone(item) or is_help(item, node)):
+                write_tree(item, words)
+    words.append(")")
+
+
+def is_text_alone(node: object) -> bool:
+    """Whether a statement is a text: a docstring, or one below an attribute."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
+        return False
+    return isinstance(node.value.value, str)
+
+
+def is_help(node: object, call: ast.AST) -> bool:
+    """Whether a keyword of a call is shown by `--help` alone."""
+    if not isinstance(node, ast.keyword) or not isinstance(call, ast.Call):
+        return False
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    return node.arg in HELP.get(name, ())
+
+
+def data_hash(path: Path) -> str:
+    """Hash of a data file: of what it says, where it is YAML, else of its bytes."""
+    content = path.read_bytes()
+    if path.suffix in (".yaml", ".yml"):
+        import yaml
+
+        content = json.dumps(yaml.safe_load(content), default=str).encode()
+    return short(content)
+
+
+def text_hash(path: Path) -> str:
+    """Hash of a text file, less the lines that are comments."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.lstrip().startswith("#")]
+    return short("\n".join(kept).encode())
+
+
+def short(content: bytes) -> str:
+    """A hash of 16 digits: enough to tell versions of a file."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+# What is kept is of no use to another version of this file.
+OWN = short(Path(__file__).read_bytes())

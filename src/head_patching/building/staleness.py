@@ -1,0 +1,142 @@
+"""Which results were made by other code than today's.
+
+Each run record has the hashes of the code that made its result. To Snakemake the code
+of a command is one small input, a stamp: a file of hashes by module, written when they
+differ from those in it. Snakemake compares its checksum with the one of the day when it
+made a result. In a folder where it has made none (an unpacked archive, a copy without
+`.snakemake`) it goes by time alone. So a stamp that is written is older than every
+result when the run records have the same hashes, and new when one has others.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from head_patching.building.code import Code
+from head_patching.files.writing import atomic
+
+STAMPS = Path(".snakemake/code")
+OLD = 1.0  # seconds since 1970
+
+
+class Stamps:
+    """The stamps of a folder in which a build runs.
+
+    Parameters
+    ----------
+    code
+        Today's code.
+    results
+        The folder whose run records are compared with it.
+    """
+
+    def __init__(self, code: Code, results: Path = Path("results")) -> None:
+        self.code = code
+        self.results = results
+        self.written: dict[str, str] = {}
+
+    def stamp(self, *modules: str) -> str:
+        """Path of the stamp of a command, or of what else these modules import.
+
+        Parameters
+        ----------
+        modules
+            Dotted names, that of the module which is run first.
+        """
+        found = "-".join(module.rpartition(".")[2] for module in modules[1:])
+        name = ".".join(filter(None, [modules[0].removeprefix("head_patching."), found]))
+        if name not in self.written:
+            path = STAMPS / f"{name}.json"
+            hashes = self.code.hashes(modules)
+            content = json.dumps(hashes, indent=0) + "\n"
+            if not path.is_file() or path.read_text(encoding="utf-8") != content:
+                with atomic(path) as partial:
+                    partial.write_text(content, encoding="utf-8")
+                    if not self.has_changed(modules[0], hashes):
+                        os.utime(partial, (OLD, OLD))
+            self.code.keep()
+            self.written[name] = path.as_posix()
+        return self.written[name]
+
+    def has_changed(self, module: str, hashes: Mapping[str, str]) -> bool:
+        """Whether a result of a module is of other code, as far as `hashes` go."""
+        return any(
+            recorded is None
+            or any(hashes.get(name, was) != was for name, was in recorded.items())
+            for made_by, recorded in self.recorded
+            if made_by == module
+        )
+
+    @cached_property
+    def recorded(self) -> list[tuple[str, Mapping[str, str] | None]]:
+        """Module and code of every run record; no code in those of old versions."""
+        return [(module, code) for _, module, code in records(self.results)]
+
+
+def records(
+    results: Path,
+) -> Iterator[tuple[Path, str, Mapping[str, str] | None]]:
+    """Every run record below a folder: its path, the module that was run, its code."""
+    for path in sorted(results.rglob("*.run.json")):
+        try:
+            record = json.loads(path.read_bytes())
+            words = record["command"].split()
+            code = record.get("code")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            yield path, "", None
+            continue
+        # `python -m figures.circuit ...` or `head-patching make-pairs ...`
+        command = f"head_patching.commands.{words[1].replace('-', '_')}"
+        yield path, words[2] if words[0] == "python" else command, code
+
+
+def changes(recorded: Mapping[str, str], code: Code) -> dict[str, str]:
+    """What became of the code of a result: `has changed` or `is gone`, by module."""
+    today = {name: code.current(name) for name in recorded}
+    return {
+        name: "is gone" if today[name] is None else "has changed"
+        for name, was in recorded.items()
+        if today[name] != was
+    }
+
+
+def records_of(what: str, results: Path) -> dict[Path, Mapping[str, str] | None]:
+    """The code of each run that made a file, or of each run of a rule.
+
+    Raises
+    ------
+    ValueError
+        When it is neither a file with a run record nor a rule that has made one.
+    """
+    # Not at the top: pandas, which this imports, would take half the time of a plan.
+    from head_patching.files.records import read_record
+    from head_patching.reporting.origins import rule_of
+
+    if Path(what).is_file():
+        folder = Path(what).parent
+        made = {path: code for path, _, code in records(folder) if wrote(path, what)}
+        if not made:
+            raise ValueError(f"{what} has no run record beside it")
+        return made
+    rules = read_record(results / "provenance.json", ["rules"])["rules"]
+    by_rule: dict[str, dict[Path, Mapping[str, str] | None]] = {}
+    for path, _, code in records(results):
+        name = (Path(results.name) / path.relative_to(results)).as_posix()
+        by_rule.setdefault(rule_of(name, rules), {})[path] = code
+    by_rule.pop("", None)
+    if what not in by_rule:
+        raise ValueError(
+            f"{what} is neither a result file nor a rule with run records; rules: "
+            f"{', '.join(sorted(by_rule))}"
+        )
+    return by_rule[what]
+
+
+def wrote(record: Path, file: str) -> bool:
+    """Whether a run record is that of the run which wrote a file in its folder."""
+    run = json.loads(record.read_bytes())
+    names = {record.name, run.get("file"), *run.get("beside", ())}
+    is_own = record.name.removesuffix(".run.json") == Path(file).stem
+    return record.parent == Path(file).parent and (Path(file).name in names or is_own)
