@@ -56,7 +56,8 @@ class Recorded(TyperCommand):
                     require_writable(path)
         # Before the command runs: its modules may be edited while it does.
         code = Code(running_packages())
-        hashes = code.hashes([ctx.command.callback.__module__])
+        module = ctx.command.callback.__module__
+        hashes = code.hashes([module] if code.file_of(module) else [])
         MODULES_USED.clear()
         result = super().invoke(ctx)
         if ctx.params["out"] is None:

@@ -95,7 +95,7 @@ class Code:
         while waiting:
             name = waiting.pop()
             file = None if name in found else self.file_of(name)
-            if file is None:  # seen before, or what is imported from a module
+            if file is None:
                 continue
             found[name], *imported = self.module(name, file)
             waiting += imported
@@ -131,7 +131,7 @@ class Code:
         return self.files[module]
 
     def module(self, name: str, file: Path) -> list[str]:
-        """A module's hash, and then the names that it imports."""
+        """A module's hash, and then the modules that it imports."""
         if name not in self.modules:
             source = file.read_bytes()
             key = f"{name} {hashlib.sha256(source).hexdigest()}"
@@ -141,7 +141,8 @@ class Code:
                 named = imports(name, tree, is_package=file.name == "__init__.py")
                 ours = [each for each in named if each.split(".")[0] in self.packages]
                 entry = [tree_hash(tree), *ours]
-            self.modules[name] = self.parsed[key] = entry
+            self.parsed[key] = entry
+            self.modules[name] = [entry[0], *filter(self.file_of, entry[1:])]
         return self.modules[name]
 
     def data_in(self, package: str, folder: Path) -> dict[str, str]:

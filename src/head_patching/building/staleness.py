@@ -46,7 +46,9 @@ class Stamps:
             Dotted names, that of the module which is run first.
         """
         found = "-".join(module.rpartition(".")[2] for module in modules[1:])
-        name = ".".join(filter(None, [modules[0].removeprefix("head_patching."), found]))
+        name = ".".join(
+            filter(None, [modules[0].removeprefix("head_patching."), found])
+        )
         if name not in self.written:
             path = STAMPS / f"{name}.json"
             hashes = self.code.hashes(modules)

@@ -14,7 +14,7 @@ folder of that name. Any other function is called once for the chapter.
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,12 +82,24 @@ class Found:
 
 def marked(decorator: Callable[..., Any], folder: Path = HERE) -> list[Found]:
     """The functions with a decorator in the modules of a folder, by file and line."""
-    return [
-        Found(path.stem, node.name, required_parameters(node))
+    sources = {
+        path.stem: path.read_text(encoding="utf-8")
         for path in sorted(folder.glob("*.py"))
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef)
-        and any(ast.unparse(each) == decorator.__name__ for each in node.decorator_list)
+    }
+    return [
+        Found(module, node.name, required_parameters(node))
+        for module, source in sources.items()
+        if f"@{decorator.__name__}" in source
+        for node in functions(source)
+        if any(ast.unparse(each) == decorator.__name__ for each in node.decorator_list)
+    ]
+
+
+@cache
+def functions(source: str) -> list[ast.FunctionDef]:
+    """The functions at the top of a module, from its text."""
+    return [
+        each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef)
     ]
 
 
