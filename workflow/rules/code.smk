@@ -1,4 +1,8 @@
-"""The code that a rule's results depend on: an input named `code`, one small file."""
+"""The code that a rule's results depend on: an input named `code`, one small file.
+
+All are written while the rules are read: Snakemake looks at a folder once, and would
+not see files that are written there later.
+"""
 
 from head_patching.building.code import Code, packages_in
 from head_patching.building.staleness import Stamps
@@ -6,34 +10,34 @@ from head_patching.building.staleness import Stamps
 STAMPS = Stamps(Code(packages_in(Path())))
 
 
-def code(command):
-    """The code of a subcommand, as one file."""
-    return STAMPS.stamp(f"head_patching.commands.{command.replace('-', '_')}")
+def code(command, *found):
+    """The code of a subcommand, and of modules that it finds by name, as one file."""
+    return STAMPS.stamp(f"head_patching.commands.{command.replace('-', '_')}", *found)
 
 
 def code_with_task(command):
     """The code of a subcommand and of the task of the job, as one file."""
-    name = f"head_patching.commands.{command.replace('-', '_')}"
-
-    def of_job(wildcards):
-        return STAMPS.stamp(name, f"head_patching.tasks.{wildcards.task}")
-
-    return of_job
+    files = {
+        task: code(command, f"head_patching.tasks.{task}") for task in config["tasks"]
+    }
+    return lambda wildcards: files[wildcards.task]
 
 
-def code_of_validation(wildcards):
-    """The code of the validation and of the tasks of planted models, as one file."""
-    tasks = config["validation"]["tasks"]
-    names = [f"head_patching.tasks.{task}" for task in tasks]
-    return STAMPS.stamp("head_patching.commands.validate", *names)
-
-
-def code_of_figure(wildcards):
-    """The code of a figure's module, as one file."""
-    return STAMPS.stamp(figure_module(wildcards))
+def code_with_tasks(command, tasks):
+    """The code of a subcommand and of these tasks, as one file."""
+    return code(command, *[f"head_patching.tasks.{task}" for task in tasks])
 
 
 def code_with_functions(command, functions):
     """The code of a subcommand and of the functions of `reporting` that it finds."""
-    names = sorted({f"head_patching.reporting.{each.module}" for each in functions})
-    return STAMPS.stamp(f"head_patching.commands.{command.replace('-', '_')}", *names)
+    modules = {f"head_patching.reporting.{each.module}" for each in functions}
+    return code(command, *sorted(modules))
+
+
+def code_of_figure():
+    """The code of the module that draws the figure of the job, as one file."""
+    files = {
+        figure: STAMPS.stamp(f"figures.{os.path.basename(figure)}")
+        for figure in FIGURES
+    }
+    return lambda wildcards: files[wildcards.figure]

@@ -29,7 +29,7 @@ rule draw_figure:
     """Draw one figure, with its PNG twin and the numbers in it."""
     input:
         unpack(figure_tables),
-        code=code_of_figure,
+        code=code_of_figure(),
     output:
         pdf="results/figures/{figure}.pdf",
         png=report(
