@@ -8,6 +8,7 @@ between heads are paired. `significance` has the tests.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy
@@ -16,6 +17,28 @@ from jaxtyping import Float, Int
 Interval = tuple[float, float, float]  # value, low, high
 
 CELLS_AT_ONCE = 2**22  # of the array [.., resample]: 32 MB of float64
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """How means are given an interval, and tested against zero.
+
+    Parameters
+    ----------
+    n_resamples
+        Resamples of the bootstrap; 0: no intervals.
+    n_sign_flips
+        Random sign patterns of the sign-flip tests; 0: no tests.
+    seed
+        Of both.
+    level
+        Coverage of the intervals, between 0 and 1.
+    """
+
+    n_resamples: int = 0
+    n_sign_flips: int = 0
+    seed: int = 0
+    level: float = 0.95
 
 
 def bootstrap_mean(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from head_patching.patching.behaviour import behaviour_table
-from head_patching.patching.effects import Statistics
+from head_patching.statistics import Statistics
 
 TEMPLATES = ["a", "a", "b", "b", "c"]
 

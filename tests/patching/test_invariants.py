@@ -62,7 +62,7 @@ def test_denoising_with_the_runs_swapped_is_noising(prepared, seed, patch_type):
 
 @few
 @given(seed=seeds, patch_type=patch_types, direction=st.sampled_from(list(DIRECTIONS)))
-def test_order_company_and_chunks_do_not_matter(prepared, seed, patch_type, direction):
+def test_order_batches_and_chunks_do_not_matter(prepared, seed, patch_type, direction):
     model, _ = prepared
     pairs = random_pairs(seed)
     whole = HeadPatcher(model).run(pairs, patch_type, direction).logit_diff.values

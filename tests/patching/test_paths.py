@@ -205,7 +205,7 @@ def test_a_run_patched_with_itself_stays_as_it_is(prepared, name):
 
 
 @pytest.mark.parametrize("name", ["logits", "k-at-S2", "v-of-two-layers"])
-def test_order_company_chunks_and_choice_of_senders_do_not_matter(prepared, name):
+def test_order_batches_chunks_and_choice_of_senders_do_not_matter(prepared, name):
     model, _ = prepared
     pairs, receivers = random_pairs(seed=37, n_changed=2), RECEIVERS[name]
     whole = path_effects(model, pairs, "noising", receivers).logit_diff.values

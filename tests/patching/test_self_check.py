@@ -67,7 +67,7 @@ def test_a_run_patched_with_its_own_activations_is_unchanged(prepared, patch_typ
     assert float(np.abs(patched.logit_diff - patched.clean_logit_diff).max()) == 0
 
 
-def test_patches_that_add_nothing_travel_unharmed(prepared):
+def test_patches_that_add_nothing_are_propagated_unchanged(prepared):
     model, _ = prepared
     change = identity_change(model, random_pairs(seed=6))
     assert 0 <= change < 1e-4

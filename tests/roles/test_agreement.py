@@ -6,6 +6,7 @@ import pytest
 
 from head_patching.roles import published
 from head_patching.roles.agreement import agreement, disagreements
+from head_patching.statistics import Statistics
 
 LIST = {"name mover": ((0, 0), (0, 1)), "induction": ((1, 0),)}
 
@@ -24,7 +25,7 @@ FOUND = roles({(0, 0): ["name mover"], (1, 1): ["name mover"], (1, 0): ["undecid
 
 
 def test_counts_and_kappa_by_hand():
-    table = agreement(FOUND, LIST, n_resamples=50, seed=0).set_index("role")
+    table = agreement(FOUND, LIST, Statistics(50, 0, seed=0)).set_index("role")
     row = table.loc["name mover"]
     assert row[["published", "found", "both"]].tolist() == [2, 2, 1]
     assert (row["precision"], row["recall"]) == (0.5, 0.5)
@@ -38,7 +39,7 @@ def test_counts_and_kappa_by_hand():
 
 def test_a_list_agrees_with_itself():
     held = {head: [role] for role, heads in LIST.items() for head in heads}
-    table = agreement(roles(held), LIST, n_resamples=20, seed=0)
+    table = agreement(roles(held), LIST, Statistics(20, 0, seed=0))
     assert (table[["precision", "recall", "kappa"]] == 1).all(axis=None)
 
 
@@ -61,4 +62,4 @@ def test_disagreements_carry_the_evidence_of_the_role():
 
 def test_another_models_list_is_refused():
     with pytest.raises(ValueError, match="L9H6, a published name mover, is not in"):
-        agreement(FOUND, published.ROLES, n_resamples=5, seed=0)
+        agreement(FOUND, published.ROLES, Statistics(5, 0, seed=0))

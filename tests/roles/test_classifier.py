@@ -7,6 +7,7 @@ from head_patching.patching.effects import Importance
 from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import Criterion
 from head_patching.roles.measured import average, effect
+from head_patching.statistics import Statistics
 
 TEMPLATES = [f"t{number}" for number in range(12)]
 CRITERIA = [
@@ -15,7 +16,7 @@ CRITERIA = [
     Criterion("S-inhibition", "path.name_mover_queries", "effect >=", 0.02, ""),
     Criterion("S-inhibition", "attention", ">=", 0.2, ""),
 ]
-CLASSIFIER = Classifier(CRITERIA, Importance(0.02, 0.05), 5000, 0)
+CLASSIFIER = Classifier(CRITERIA, Importance(0.02, 0.05), Statistics(0, 5000, 0))
 
 
 def on_heads(values):

@@ -10,7 +10,6 @@ import xarray as xr
 from head_patching.files.datasets import read_dataset
 from head_patching.files.writing import write_dataset
 from head_patching.metrics import TaskNotDone
-from head_patching.patching.effects import Statistics
 from head_patching.roles.measured import (
     Measured,
     average,
@@ -20,6 +19,7 @@ from head_patching.roles.measured import (
     table_of,
     to_dataset,
 )
+from head_patching.statistics import Statistics
 
 STATISTICS = Statistics(n_resamples=200, n_sign_flips=1000, seed=0)
 GROUPS = ["a", "a", "b", "c", "d", "d"]

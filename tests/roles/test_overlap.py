@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import comb
 
-from head_patching.patching.effects import Importance, Statistics
+from head_patching.patching.effects import Importance
 from head_patching.roles.measured import effect, table_of
 from head_patching.roles.overlap import (
     important_heads,
@@ -12,6 +12,7 @@ from head_patching.roles.overlap import (
     overlaps,
     resampled_sets,
 )
+from head_patching.statistics import Statistics
 
 TEMPLATES = [f"t{number}" for number in range(20)]
 IMPORTANCE = Importance(0.02, 0.05)

@@ -16,13 +16,14 @@ from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.evidence import measure_evidence
 from head_patching.roles.paths import trace_paths, tracer
+from head_patching.statistics import Statistics
 from head_patching.tasks import find_task
 from head_patching.tasks.ioi import ioi_pairs
 from tests.planted_models import planted_model
 
 CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml")
 IMPORTANCE = Importance(0.02, 0.05)
-CLASSIFIER = Classifier(CRITERIA, IMPORTANCE, 5000, 0)
+CLASSIFIER = Classifier(CRITERIA, IMPORTANCE, Statistics(0, 5000, 0))
 N_PAIRS = 16
 
 PATHS = ["path.name_mover_queries", "path.s_inhibition_values", "path.induction_keys"]

@@ -12,21 +12,20 @@ from head_patching.roles.measured import average
 from head_patching.roles.paths import tracer
 from head_patching.roles.published import ALL_HEADS, published_values
 from head_patching.roles.replication import (
-    Resampling,
     Setting,
     allows,
     replication,
     role_agreement,
     role_disagreements,
 )
-from head_patching.statistics import bootstrap_mean, widened
+from head_patching.statistics import Statistics, bootstrap_mean, widened
 from head_patching.tasks import find_task
 from tests.planted_models import planted_model
 from tests.roles.test_agreement import roles
 from tests.roles.test_validation import CLASSIFIERS
 
 GROUPS = ["a", "a", "b", "b", "c", "c"]
-DRAWN = Resampling(200, seed=5)
+DRAWN = Statistics(200, 0, seed=5)
 LISTED = {"name mover": ((0, 0), (0, 1)), "induction": ((1, 0),)}
 FOUND = roles({(0, 1): ["name mover"]}, n_layers=2, n_heads=2)
 

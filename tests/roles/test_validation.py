@@ -10,11 +10,14 @@ from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.scores import false_roles, scores
 from head_patching.roles.validation import null_model, validate_model, without_text
+from head_patching.statistics import Statistics
 
 CRITERIA = Path(__file__).parents[2] / "config" / "roles"
 CLASSIFIERS = {
     task: Classifier(
-        read_criteria(CRITERIA / f"{task}.yaml"), Importance(0.02, 0.05), 5000, 0
+        read_criteria(CRITERIA / f"{task}.yaml"),
+        Importance(0.02, 0.05),
+        Statistics(0, 5000, 0),
     )
     for task in ("ioi", "induction")
 }

@@ -50,7 +50,7 @@ def classify_roles(
     """Give each head the roles whose criteria it meets, and write every verdict."""
     from head_patching.files.datasets import MEASURED, PATCHED, read_dataset
     from head_patching.files.writing import write_table
-    from head_patching.patching.effects import Importance, Statistics, is_important
+    from head_patching.patching.effects import Importance, is_important
     from head_patching.roles import stability
     from head_patching.roles.classify import classify, rows_of_roles
     from head_patching.roles.criteria import read_criteria
@@ -59,6 +59,7 @@ def classify_roles(
         patching_effect,
         table_of,
     )
+    from head_patching.statistics import Statistics
 
     asked = read_criteria(criteria)
     measured = [

@@ -25,10 +25,13 @@ def compare_roles(
     from head_patching.files.tables import read_table
     from head_patching.files.writing import write_csv
     from head_patching.roles import agreement, published
+    from head_patching.statistics import Statistics
 
     found = read_table("roles", roles)
     criteria = read_table("role_criteria", role_criteria)
-    table = agreement.agreement(found, published.ROLES, resamples, seed, level)
+    table = agreement.agreement(
+        found, published.ROLES, Statistics(resamples, seed=seed, level=level)
+    )
     write_csv(
         out_disagreements, agreement.disagreements(found, criteria, published.ROLES)
     )

@@ -32,9 +32,10 @@ def compare_tasks(
     """Compare the heads that are important in different tasks, by output patching."""
     from head_patching.files.datasets import PATCHED, read_dataset
     from head_patching.files.writing import write_table
-    from head_patching.patching.effects import Importance, Statistics
+    from head_patching.patching.effects import Importance
     from head_patching.roles.measured import patching_effect
     from head_patching.roles.overlap import overlaps
+    from head_patching.statistics import Statistics
 
     if len(task) != len(patched):
         raise ValueError(f"expected a task for each of {len(patched)} files: {task}")

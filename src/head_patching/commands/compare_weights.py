@@ -45,6 +45,7 @@ def compare_weights(
     from head_patching.files.writing import write_table
     from head_patching.roles.inspection import by_role
     from head_patching.roles.published import published_induction_heads
+    from head_patching.statistics import Statistics
 
     by_head = read_table("weights", weights)
     by_pair = read_table("composition", composition)
@@ -62,5 +63,7 @@ def compare_weights(
         by_role.composition_edges(by_pair, found, edge),
     )
     write_table("published_heads", out_published, published_induction_heads(model))
-    table = by_role.weight_ranking(by_head, measured, found, resamples, seed, level)
+    table = by_role.weight_ranking(
+        by_head, measured, found, Statistics(resamples, seed=seed, level=level)
+    )
     write_table("weight_agreement", out, table)

@@ -104,6 +104,7 @@ def roles(
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.evidence import evidence_on_tokens
     from head_patching.roles.paths import tracer
+    from head_patching.statistics import Statistics
     from head_patching.tasks import find_task
     from head_patching.tasks.ioi import ioi_pairs
     from head_patching.terms import NO_ROLE, UNDECIDED
@@ -112,8 +113,7 @@ def roles(
     classifier = Classifier(
         read_criteria(criteria),
         Importance(threshold, rate=1.0),
-        n_sign_flips=100,
-        seed=0,
+        Statistics(n_sign_flips=100, seed=0),
     )
     corruption = find_task(pairs.task).tracing.corruption
     traced = ioi_pairs(

@@ -27,12 +27,12 @@ def measure_behaviour(
     from head_patching.files.writing import write_table
     from head_patching.patching.behaviour import behaviour, behaviour_table
     from head_patching.patching.cache import read_cache
-    from head_patching.patching.effects import Statistics
+    from head_patching.statistics import Statistics
     from head_patching.tasks.pairs import PromptPairs
 
     read = PromptPairs.read(pairs)
     batches = chain.from_iterable(read_cache(path, read) for path in cache)
-    statistics = Statistics(resamples, 0, seed, level)
+    statistics = Statistics(resamples, seed=seed, level=level)
     measured = behaviour(batches, read)
     table = behaviour_table(measured, read.templates, statistics)
     write_table("behaviour", out, table)

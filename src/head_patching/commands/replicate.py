@@ -55,6 +55,7 @@ def replicate(
     from head_patching.files.writing import write_table
     from head_patching.roles import published, replication
     from head_patching.roles.measured import from_dataset
+    from head_patching.statistics import Statistics
     from head_patching.tasks.pairs import PromptPairs
 
     values, listed = published.published_values(model), published.published_heads(model)
@@ -80,14 +81,14 @@ def replicate(
                 read_table("role_criteria", verdicts),
             )
         )  # fmt: skip
-    drawn = replication.Resampling(resamples, seed, level)
+    statistics = Statistics(resamples, seed=seed, level=level)
     write_table(
         "published_roles", out_roles, published.published_roles(published.MODEL)
     )
     write_table(
         "role_agreement",
         out_agreement,
-        replication.role_agreement(listed, settings, drawn),
+        replication.role_agreement(listed, settings, statistics),
     )
     write_table(
         "role_disagreements",
@@ -95,5 +96,7 @@ def replicate(
         replication.role_disagreements(listed, settings),
     )
     write_table(
-        "replication", out, replication.replication(values, listed, settings, drawn)
+        "replication",
+        out,
+        replication.replication(values, listed, settings, statistics),
     )

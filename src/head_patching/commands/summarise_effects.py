@@ -25,7 +25,8 @@ def summarise_effects(
     """Write the effect of every head, with its interval and whether it is important."""
     from head_patching.files.datasets import PATCHED, read_dataset
     from head_patching.files.writing import write_table
-    from head_patching.patching.effects import Importance, Statistics, effects_table
+    from head_patching.patching.effects import Importance, effects_table
+    from head_patching.statistics import Statistics
 
     table = effects_table(
         [read_dataset(path, PATCHED) for path in patched],

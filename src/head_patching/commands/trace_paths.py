@@ -50,14 +50,14 @@ def trace_paths(
     from head_patching.roles.classifier import Classifier
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.measured import from_dataset, to_dataset
+    from head_patching.statistics import Statistics
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
     classifier = Classifier(
         read_criteria(criteria),
         Importance(threshold, false_discovery_rate),
-        sign_flips,
-        seed,
+        Statistics(n_sign_flips=sign_flips, seed=seed),
     )
     read = [PromptPairs.read(path) for path in pairs]
     tracer = paths.tracer(

@@ -71,6 +71,7 @@ def validate(
     from head_patching.roles import scores, validation
     from head_patching.roles.classifier import Classifier
     from head_patching.roles.criteria import read_criteria
+    from head_patching.statistics import Statistics
     from head_patching.tasks import find_task
 
     use_threads(threads)
@@ -91,8 +92,7 @@ def validate(
         name: Classifier(
             read_criteria(criteria / f"{find_task(name).name}.yaml"),
             Importance(threshold, false_discovery_rate),
-            sign_flips,
-            seed,
+            Statistics(n_sign_flips=sign_flips, seed=seed),
         )
         for name in task or TASKS
     }

@@ -8,9 +8,8 @@ import torch
 from jaxtyping import Float
 
 from head_patching.metrics import answer_probability, logit_diff
-from head_patching.patching.effects import Statistics
 from head_patching.patching.runs import PairBatch
-from head_patching.statistics import bootstrap_mean, widened
+from head_patching.statistics import Statistics, bootstrap_mean, widened
 from head_patching.tasks.pairs import PromptPairs
 from head_patching.terms import RUNS
 

@@ -20,33 +20,11 @@ from jaxtyping import Bool, Float
 
 from head_patching.metrics import effect_contributions
 from head_patching.significance import sign_flip_tests
-from head_patching.statistics import bootstrap_ratio
+from head_patching.statistics import Statistics, bootstrap_ratio
 
 KEYS = ["patch_type", "direction", "layer", "head", "position"]
 
 Numbers = TypeVar("Numbers", np.ndarray, pd.Series)
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """How means are given an interval, and tested against zero.
-
-    Parameters
-    ----------
-    n_resamples
-        Resamples of the bootstrap; 0: no intervals.
-    n_sign_flips
-        Random sign patterns of the sign-flip tests.
-    seed
-        Of both.
-    level
-        Coverage of the intervals, between 0 and 1.
-    """
-
-    n_resamples: int
-    n_sign_flips: int
-    seed: int
-    level: float = 0.95
 
 
 @dataclass(frozen=True)
@@ -108,6 +86,8 @@ def estimate(
                 values[known], scale, groups,
                 statistics.n_resamples, statistics.seed, statistics.level,
             )  # fmt: skip
+    if not statistics.n_sign_flips:
+        tested = np.zeros_like(tested)
     p_value, q_value = sign_flip_tests(
         values, tested, groups, statistics.n_sign_flips, statistics.seed
     )

@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from head_patching.patching.effects import Statistics, effects_of
+from head_patching.patching.effects import effects_of
+from head_patching.statistics import Statistics
 from head_patching.terms import head_name
 
 
@@ -31,7 +32,7 @@ def head_results(
     dataset: xr.Dataset, n_resamples: int = 1000, seed: int = 0
 ) -> list[HeadResult]:
     """One result per head, in the order (layer, head)."""
-    table = effects_of(dataset, Statistics(n_resamples, 1, seed))
+    table = effects_of(dataset, Statistics(n_resamples, seed=seed))
     columns = ["layer", "head", "effect", "ci_low", "ci_high"]
     return [HeadResult(*row) for row in table[columns].itertuples(index=False)]
 

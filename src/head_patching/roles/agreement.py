@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
+from head_patching.statistics import Statistics
 from head_patching.terms import HEAD, POOLED, head_name
 
 Heads = Sequence[tuple[int, int]]
@@ -19,9 +20,7 @@ Heads = Sequence[tuple[int, int]]
 def agreement(
     roles: pd.DataFrame,
     published: Mapping[str, Heads],
-    n_resamples: int,
-    seed: int,
-    level: float = 0.95,
+    statistics: Statistics,
 ) -> pd.DataFrame:
     """One row per published role, and one for all of them.
 
@@ -34,10 +33,8 @@ def agreement(
         Rows of `roles.csv`.
     published
         The published heads (layer, head) of each role.
-    n_resamples, seed
+    statistics
         Of the bootstrap over heads, which gives the interval of kappa.
-    level
-        Coverage of the interval, between 0 and 1.
 
     Raises
     ------
@@ -48,14 +45,14 @@ def agreement(
     heads = sorted(set(zip(roles["layer"], roles["head"], strict=True)))
     listed = membership(heads, published)
     found = membership(heads, heads_by_role(roles, published))
-    draws = np.random.default_rng(seed).integers(
-        len(heads), size=(n_resamples, len(heads))
+    draws = np.random.default_rng(statistics.seed).integers(
+        len(heads), size=(statistics.n_resamples, len(heads))
     )
     rows = [
-        compare(role, listed[:, [number]], found[:, [number]], draws, level)
+        compare(role, listed[:, [number]], found[:, [number]], draws, statistics.level)
         for number, role in enumerate(published)
     ]
-    rows.append(compare(POOLED, listed, found, draws, level))
+    rows.append(compare(POOLED, listed, found, draws, statistics.level))
     return pd.DataFrame(rows)
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from head_patching.patching.effects import Importance, Statistics
+from head_patching.patching.effects import Importance
 from head_patching.roles.classify import classify, require_measured
 from head_patching.roles.criteria import Criterion
 from head_patching.roles.measured import Measured, table_of
+from head_patching.statistics import Statistics
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,19 @@ class Classifier:
         Rows of the criteria table; without any, no head has a role.
     importance
         From where on an effect counts.
-    n_sign_flips, seed
-        Random sign patterns of the sign-flip tests, and their seed.
+    statistics
+        How effects are tested; without resamples, since roles need no intervals.
     """
 
     criteria: Sequence[Criterion]
     importance: Importance
-    n_sign_flips: int
-    seed: int
+    statistics: Statistics
 
     def classify(
         self, measured: Sequence[Measured], rows: Sequence[Criterion]
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Roles and verdicts by some rows of the table (see `classify`)."""
-        table = table_of(measured, Statistics(0, self.n_sign_flips, self.seed))
+        table = table_of(measured, self.statistics)
         return classify(table, rows, self.importance)
 
     def heads_with(

@@ -13,7 +13,8 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from head_patching.metrics import effect_contributions
-from head_patching.patching.effects import Statistics, estimate
+from head_patching.patching.effects import estimate
+from head_patching.statistics import Statistics
 
 KINDS = ("pair", "sequence")
 

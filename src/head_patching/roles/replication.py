@@ -23,7 +23,7 @@ from head_patching.roles.agreement import (
 )
 from head_patching.roles.measured import Measured
 from head_patching.roles.published import ALL_HEADS
-from head_patching.statistics import Interval, bootstrap_mean, widened
+from head_patching.statistics import Interval, Statistics, bootstrap_mean, widened
 
 # Fractions of names, which can be 0 or 1 on all prompts.
 SHARES = ("copy_score", "negative_copy_score")
@@ -45,20 +45,11 @@ class Setting:
     role_criteria: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class Resampling:
-    """How intervals are drawn."""
-
-    n_resamples: int
-    seed: int
-    level: float = 0.95
-
-
 def replication(
     values: pd.DataFrame,
     listed: Mapping[str, Heads],
     settings: Sequence[Setting],
-    drawn: Resampling,
+    statistics: Statistics,
 ) -> pd.DataFrame:
     """One row per published value, setting and set of heads; no rows without values.
 
@@ -91,7 +82,7 @@ def replication(
             elif not value.role:
                 sets = {"": ()}
             for name, heads in sets.items():
-                ours = measured(setting, value.criterion, value.role, heads, drawn)
+                ours = measured(setting, value.criterion, value.role, heads, statistics)
                 rows.append(
                     (value.criterion, value.role, name, len(heads), value.comparison,
                      value.published, value.section, int(setting.prepend_bos),
@@ -102,7 +93,7 @@ def replication(
 
 
 def measured(
-    setting: Setting, criterion: str, role: str, heads: Heads, drawn: Resampling
+    setting: Setting, criterion: str, role: str, heads: Heads, statistics: Statistics
 ) -> Interval:
     """Our value with its interval; NaN for a role of no heads.
 
@@ -114,7 +105,7 @@ def measured(
         The published quantity: a metric, if `role` is empty, or a criterion.
     role, heads
         Of which heads it is the mean.
-    drawn
+    statistics
         How the interval is resampled.
     """
     if not role:
@@ -124,7 +115,7 @@ def measured(
             f"{criterion!r} is published, but was not measured; there are: "
             f"{', '.join(sorted(setting.evidence))}"
         )
-    return of_heads(setting.evidence[criterion], heads, drawn)
+    return of_heads(setting.evidence[criterion], heads, statistics)
 
 
 def of_behaviour(behaviour: pd.DataFrame, metric: str) -> Interval:
@@ -139,19 +130,23 @@ def of_behaviour(behaviour: pd.DataFrame, metric: str) -> Interval:
     return float(row["mean"]), float(row["ci_low"]), float(row["ci_high"])
 
 
-def of_heads(measured: Measured, heads: Heads, drawn: Resampling) -> Interval:
+def of_heads(measured: Measured, heads: Heads, statistics: Statistics) -> Interval:
     """The mean over heads of a criterion, with its interval over templates."""
     if not heads:
         return np.nan, np.nan, np.nan
     layers, numbers = zip(*heads, strict=True)
     per_pair = measured.values[list(layers), list(numbers)].mean(axis=0)
     ends = bootstrap_mean(
-        per_pair, measured.groups, drawn.n_resamples, drawn.seed, drawn.level
+        per_pair,
+        measured.groups,
+        statistics.n_resamples,
+        statistics.seed,
+        statistics.level,
     )
     value, low, high = map(float, ends)
     interval, n_groups = (value, low, high), len(np.unique(measured.groups))
     is_share = measured.criterion in SHARES
-    return widened(interval, n_groups, drawn.level) if is_share else interval
+    return widened(interval, n_groups, statistics.level) if is_share else interval
 
 
 def allows(comparison: str, published: float, low: float, high: float) -> float:
@@ -175,12 +170,12 @@ def allows(comparison: str, published: float, low: float, high: float) -> float:
 
 
 def role_agreement(
-    listed: Mapping[str, Heads], settings: Sequence[Setting], drawn: Resampling
+    listed: Mapping[str, Heads], settings: Sequence[Setting], statistics: Statistics
 ) -> pd.DataFrame:
     """`roles.agreement.agreement` of each setting, with columns that name it."""
     tables = [
         named(
-            agreement(each.roles, listed, drawn.n_resamples, drawn.seed, drawn.level),
+            agreement(each.roles, listed, statistics),
             each,
         )
         for each in settings

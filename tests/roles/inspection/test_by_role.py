@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from head_patching.roles.inspection import by_role
+from head_patching.statistics import Statistics
 
 # Layers 0 to 2 of two heads: (0, 1) feeds (2, 0).
 HEADS = [(layer, head) for layer in range(3) for head in range(2)]
@@ -56,7 +57,7 @@ def composition(**kinds: dict) -> pd.DataFrame:
 
 
 def test_agreement_by_hand():
-    found = by_role.weight_ranking(WEIGHTS, EFFECTS, ROLES, 200, seed=1)
+    found = by_role.weight_ranking(WEIGHTS, EFFECTS, ROLES, Statistics(200, 0, seed=1))
     found = found.set_index("criterion")
     # Criteria nobody asked of a role are left out.
     assert list(found.index) == ["ov_copying", "ov_copying.mlp", "qk_previous_token"]
@@ -78,7 +79,9 @@ def test_agreement_by_hand():
 
 
 def test_without_heads_in_a_role_there_is_no_area_but_a_correlation():
-    found = by_role.weight_ranking(WEIGHTS, EFFECTS, NO_ROLES, 50, seed=1)
+    found = by_role.weight_ranking(
+        WEIGHTS, EFFECTS, NO_ROLES, Statistics(50, 0, seed=1)
+    )
     assert found["auc"].isna().all()
     assert (found["n_in_role"] == 0).all()
     assert found["spearman"].notna().tolist() == [True, True, False]

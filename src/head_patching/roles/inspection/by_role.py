@@ -20,6 +20,7 @@ from head_patching.roles.inspection.causal import (
     roc_curve,
 )
 from head_patching.roles.inspection.edges import PAIR, THRESHOLD, edges
+from head_patching.statistics import Statistics
 from head_patching.terms import HEAD, HEAD_INPUTS, NO_ROLE, Role
 
 # Role -> the effect by which patching finds its heads, and their scores from weights.
@@ -46,9 +47,7 @@ def weight_ranking(
     weights: pd.DataFrame,
     evidence: pd.DataFrame,
     roles: pd.DataFrame,
-    n_resamples: int,
-    seed: int,
-    level: float = 0.95,
+    statistics: Statistics,
 ) -> pd.DataFrame:
     """One row per role and score: how well the score ranks the heads.
 
@@ -61,10 +60,8 @@ def weight_ranking(
     ----------
     weights, evidence, roles
         Rows of `weights.csv`, `evidence.csv` and `roles.csv`.
-    n_resamples, seed
-        Of the bootstrap over heads, and of the permutations within layers.
-    level
-        Coverage of the interval, between 0 and 1.
+    statistics
+        Of the bootstrap over heads, and of as many permutations within layers.
     """
     rows = []
     for role, effect, criterion in measured_scores(weights):
@@ -73,11 +70,13 @@ def weight_ranking(
         inside = heads_with(roles, role)
         known = np.isfinite(scores)
         row = {"role": role, "criterion": criterion, "effect": effect}
-        row |= correlation(scores, effects, n_resamples, seed, level)
+        row |= correlation(scores, effects, statistics)
         row |= {"auc": np.nan, "p_value": np.nan}
         if has_both_sides(scores, inside):
             row["auc"] = area_under_roc(scores.ravel(), inside.ravel())
-            row["p_value"] = area_permutation_test(scores, inside, n_resamples, seed)
+            row["p_value"] = area_permutation_test(
+                scores, inside, statistics.n_resamples, statistics.seed
+            )
         row |= {
             "n_in_role": int((inside & known).sum()),
             "n_heads": int(known.sum()),
@@ -87,7 +86,7 @@ def weight_ranking(
 
 
 def correlation(
-    scores: Scores, effects: Scores, n_resamples: int, seed: int, level: float
+    scores: Scores, effects: Scores, statistics: Statistics
 ) -> dict[str, float]:
     """Spearman's correlation and interval; NaN where one side does not vary.
 
@@ -95,17 +94,17 @@ def correlation(
     ----------
     scores, effects
         One value per head on each side; NaN where it was not measured.
-    n_resamples, seed
+    statistics
         Of the bootstrap over heads.
-    level
-        Coverage of the interval, between 0 and 1.
     """
     names = ("spearman", "ci_low", "ci_high")
     both = np.isfinite(scores) & np.isfinite(effects)
     if both.sum() < 2 or min(np.ptp(scores[both]), np.ptp(effects[both])) == 0:
         return dict.fromkeys(names, np.nan)
     x, y = known_in_both(scores.ravel(), effects.ravel())
-    found = rank_correlation(x, y, n_resamples, seed, level)
+    found = rank_correlation(
+        x, y, statistics.n_resamples, statistics.seed, statistics.level
+    )
     return dict(zip(names, found, strict=True))
 
 
