@@ -1,8 +1,12 @@
-"""One layer, as many patched runs go through it together.
+"""One layer of many patched runs of the same prompts, computed together.
 
-Patches that started below come in with a changed residual stream: their q, k and v
-are computed again. Patches that start here only add a vector to what the base run's
+A patch that started below comes in with a changed residual stream: its q, k and v are
+computed again. A patch that starts here only adds a vector to what the base run's
 attention writes. In both cases the MLP reacts.
+
+No patch changes anything before position `first`. Axes: `patch` has the patched runs,
+`suffix_pos` the positions from `first` on, `query_pos` those of them whose residual is
+wanted above the layer, `key_pos` the positions before `first`.
 """
 
 from collections.abc import Sequence
@@ -26,15 +30,17 @@ from head_patching.models.weights import LayerWeights
 from head_patching.patching.hooks import Hook, InputHook, OutputHook
 from head_patching.terms import HEAD_INPUTS
 
-HookedRow = tuple[int, Hook]  # the row of a block of patches, and its hook
+HookedRow = tuple[int, Hook]  # a row of the axis `patch`, and its hook
 
 
 @dataclass(frozen=True)
 class LayerStep:
-    """What all patches share at one layer, from the base run; see `of`.
+    """What all patches share at one layer: its weights, and parts of the base run.
 
     Parameters
     ----------
+    layer
+        The layer's weights.
     query_pos
         The positions of the suffix whose residual above the layer is wanted.
     start_pos
@@ -44,7 +50,7 @@ class LayerStep:
     base_k, base_v
         The base run's keys and values before the suffix.
     is_padding
-        Which of them are padding (None: none).
+        Which of these positions are padding (None: no position).
     """
 
     model: Model
@@ -60,7 +66,7 @@ class LayerStep:
     def of(
         cls, model: Model, base: Activations, index: int, first: int, query_pos: slice
     ) -> "LayerStep":
-        """The step of patches that change nothing before `first` through a layer.
+        """The step through one layer, from the base run.
 
         Parameters
         ----------
@@ -100,7 +106,7 @@ class LayerStep:
         """The residual above the layer, for patches that started below it."""
         config = self.model.config
         x = normalise(resid_pre, config)
-        z = self.attend(x, hooks)  # [patch batch query_pos head d_head]
+        z = self.hooked_attention(x, hooks)  # [patch batch query_pos head d_head]
         resid = attention_write(z, self.layer)  # [patch batch query_pos d_model]
         resid.add_(resid_pre[:, :, self.query_pos])
         if config.parallel_attn_mlp:
@@ -116,12 +122,18 @@ class LayerStep:
             return resid
         return resid.add_(mlp_write(normalise(resid, config), self.layer))
 
-    def attend(
+    def hooked_attention(
         self,
         x: Float[Tensor, "patch batch suffix_pos d_model"],
         hooks: Sequence[HookedRow],
     ) -> Float[Tensor, "patch batch query_pos head d_head"]:
-        """z of the normalised residual stream, with the hooks of single patches."""
+        """z of the normalised residual stream, with the hooks of single patches.
+
+        Parameters
+        ----------
+        hooks
+            Each with the row of `x` that has its patch.
+        """
         q, k, v = self.project_qkv(x)
         base_k, base_v = self.base_k, self.base_v
         on_inputs = [(row, hook) for row, hook in hooks if isinstance(hook, InputHook)]
@@ -130,7 +142,7 @@ class LayerStep:
             group = self.model.config.group_size
             base_k, base_v = (
                 kv.repeat_interleave(group, dim=0) for kv in (base_k, base_v)
-            )  # [batch_head ...]
+            )  # their first axis becomes batch_head
             inputs = dict(zip(HEAD_INPUTS, (q, k, v), strict=True))
             for row, hook in on_inputs:
                 hook.apply(inputs[hook.activation][row])
@@ -147,8 +159,8 @@ class LayerStep:
         config = self.model.config
         n_kv = config.n_key_value_heads
         qkv = functional.linear(x, self.layer.W_QKV.T, self.layer.b_QKV)
-        qkv = qkv.unflatten(-1, (-1, config.d_head))
-        qk, v = qkv.split((config.n_heads + n_kv, n_kv), dim=3)
+        qkv = qkv.unflatten(-1, (-1, config.d_head))  # [... suffix_pos heads d_head]
+        qk, v = qkv.split((config.n_heads + n_kv, n_kv), dim=3)  # q and k of all heads
         qk = rotate(qk, *rotary_tables(self.model, self.start_pos, x.shape[2]))
         q, k = qk.split((config.n_heads, n_kv), dim=3)
         return q, k, v
@@ -161,7 +173,7 @@ class LayerStep:
         base_k: Float[Tensor, "batch_kv_head d_head key_pos"],
         base_v: Float[Tensor, "batch_kv_head key_pos d_head"],
     ) -> Float[Tensor, "patch batch query_pos head d_head"]:
-        """z at the wanted positions; keys before the suffix are the base run's.
+        """z at the wanted positions, of attention to the base run's keys and its own.
 
         The heads of one key-value head, and all patches of one prompt, share the base
         run's keys: with the prompt and the key-value head as the batch axis b, and the
@@ -186,6 +198,7 @@ class LayerStep:
             kv.permute(1, 3, 0, 2, 4).reshape(-1, n_patches, n_suffix, d_head)
             for kv in (k, v)
         )  # [b patch suffix_pos d]
+        # Scores of the keys before the suffix, and of those within it.
         before = torch.bmm(q.flatten(1, 2), base_k)  # [b patch*q key_pos]
         if self.is_padding is not None:
             by_prompt = before.view(batch, n_kv, -1, n_before)

@@ -1,8 +1,8 @@
 """Propagation: what a vector added to the residual stream does to the answer.
 
 Every patch of a head comes down to vectors added where attention writes (see
-`deltas`). This module carries such vectors to the end of the model, for many patches
-at once, computing only what they can reach:
+`deltas`). This module follows such vectors to the end of the model, for many patches
+of the same prompts at once (the axis `patch`), computing only what they can reach:
 
 - nothing below the patched layer, which comes from the base run (the one patched);
 - no position before the first patched one, whose keys and values the base run has: the
@@ -93,9 +93,11 @@ def propagate(
     shape = (n_patches, len(base), base.n_positions - first, model.config.d_model)
     resid = base.resid_pre.new_empty(shape)  # [patch batch suffix_pos d_model]
     at_end = resid.new_empty(n_patches, len(base), 1, model.config.d_model)
-    started: list[int] = []  # the patches that are rows of resid, in this order
+    # Numbers of the patches in the first rows of resid, in the order of their start.
+    started: list[int] = []
     rows_per_patch = resid[0, ..., 0].numel()
     for layer in range(n_layers):
+        # Each layer writes over its input, but the last, which is wanted at END only.
         query_pos, resid_post = (ALL, resid) if layer < n_layers - 1 else (END, at_end)
         new = patches_from(layer)
         if not started and not new.numbers:
