@@ -23,6 +23,10 @@ def outline_circuit(
     from head_patching.roles.circuit import circuit
     from head_patching.tasks import find_task
 
-    tables = {"roles": roles, "role_criteria": role_criteria, "evidence": evidence}
-    read = (read_table(name, path) for name, path in tables.items())
-    write_table("circuit", out, circuit(find_task(task), *read))
+    found = circuit(
+        find_task(task),
+        read_table("roles", roles),
+        read_table("role_criteria", role_criteria),
+        read_table("evidence", evidence),
+    )
+    write_table("circuit", out, found)

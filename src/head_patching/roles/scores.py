@@ -125,11 +125,13 @@ def false_roles(table: pd.DataFrame) -> pd.DataFrame:
 
 def as_record(table: pd.DataFrame) -> dict[str, list[dict]]:
     """The scores and the null models as plain data."""
-    summaries = {"scores": scores(table), "null_models": false_roles(table)}
-    return {
-        name: [
-            {key: None if pd.isna(value) else value for key, value in row.items()}
-            for row in frame.to_dict("records")
-        ]
-        for name, frame in summaries.items()
-    }
+    record = {"scores": plain_rows(scores(table))}
+    return record | {"null_models": plain_rows(false_roles(table))}
+
+
+def plain_rows(table: pd.DataFrame) -> list[dict]:
+    """A table's rows, None where a value is missing."""
+    return [
+        {key: None if pd.isna(value) else value for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
