@@ -47,7 +47,7 @@ class OneLineErrors(TyperGroup):
 
 
 class Recorded(TyperCommand):
-    """A subcommand that leaves a run record beside its result."""
+    """A subcommand that writes a run record for its result."""
 
     def invoke(self, ctx: Any) -> Any:
         for name, value in ctx.params.items():

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from head_patching.cli import app
-from head_patching.commands.patch import positions_asked_for
+from head_patching.commands.patch import positions_of
 from head_patching.files.datasets import read_dataset
 from head_patching.patching.cache import write_cache
 from head_patching.patching.experiment import HeadPatcher
@@ -100,6 +100,6 @@ def test_shards_are_refused_without_a_cache_or_screened(patched, tmp_path):
 
 
 def test_what_position_options_mean():
-    assert positions_asked_for([]) == "all"
-    assert positions_asked_for(["each"]) == "each"
-    assert positions_asked_for(["S1+1", "12"]) == ["S1+1", 12]
+    assert positions_of([]) == "all"
+    assert positions_of(["each"]) == "each"
+    assert positions_of(["S1+1", "12"]) == ["S1+1", 12]

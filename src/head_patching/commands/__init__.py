@@ -2,5 +2,5 @@
 
 A module holds the options and the work of one subcommand and imports what is slow
 inside the function. The workflow takes the modules that it imports, inside functions
-too, as the sources of the rule that calls it.
+too, as the code of the rule that calls it.
 """

@@ -1,6 +1,6 @@
-"""Options of the subcommands that run a model: where, and how exactly.
+"""Options of the subcommands that run a model: the device and the precision.
 
-Apart from the other options, so that only these subcommands depend on the module.
+In a file of their own, so that only these subcommands depend on it.
 """
 
 from typing import Annotated

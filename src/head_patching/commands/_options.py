@@ -36,17 +36,23 @@ Resamples = Annotated[
 SignFlips = Annotated[
     int, typer.Option(min=1, help="Random sign patterns of the sign-flip tests.")
 ]
-Level = Annotated[float, typer.Option(help="Coverage of the intervals, between 0, 1.")]
-Threshold = Annotated[float, typer.Option(min=0, help="Least |effect| that counts.")]
+Level = Annotated[
+    float, typer.Option(help="Coverage of the intervals, between 0 and 1.")
+]
+Threshold = Annotated[
+    float, typer.Option(min=0, help="Smallest |effect| that can be important.")
+]
 Rate = Annotated[
     float,
     typer.Option(
-        "--false-discovery-rate", help="Of the sign-flip tests over all heads."
+        "--false-discovery-rate", help="Allowed in the sign-flip tests over all heads."
     ),
 ]
 Criteria = Annotated[
     Path | None,
-    typer.Option(metavar="YAML", help="What each role asks of a head; none: no roles."),
+    typer.Option(
+        metavar="YAML", help="Criteria of each role; without them no head has one."
+    ),
 ]
 Threads = Annotated[
     int, typer.Option(min=0, help="Threads of the arithmetic; 0: as many as cores.")

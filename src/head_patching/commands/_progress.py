@@ -9,7 +9,7 @@ Advance = Callable[[float], None]
 
 @contextmanager
 def progress(doing: str) -> Iterator[Advance]:
-    """Gives a function to call with the share of the work that was just done.
+    """Give a function to call with the share of the work that was just done.
 
     Examples
     --------

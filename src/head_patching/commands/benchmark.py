@@ -36,7 +36,9 @@ def benchmark(
     ] = "output",
     positions: Annotated[str, typer.Option(help="all or each.")] = "all",
     corruption: Annotated[str, typer.Option()] = "s2_io_flip",
-    shots: Annotated[int, typer.Option(min=0, help="Solved prompts put before.")] = 0,
+    shots: Annotated[
+        int, typer.Option(min=0, help="Solved prompts placed before each prompt.")
+    ] = 0,
     screen: Annotated[
         bool, typer.Option("--screen", help="Time screening instead of exact patching.")
     ] = False,
@@ -93,7 +95,7 @@ def benchmark(
         title += f"; screened, {missed} of {strong} heads from {STRONG} on missed"
     Console().print(as_table(title, figures))
     if json is not None:
-        # JSON has no NaN: what has no counterpart is null.
+        # JSON has no NaN: a missing time is null.
         plain = {
             name: {key: None if value != value else value for key, value in row.items()}
             for name, row in figures.items()
@@ -102,7 +104,7 @@ def benchmark(
 
 
 def as_table(title: str, figures: Figures) -> "Table":
-    """The figures of both contenders, for the terminal."""
+    """The times of both contenders, for the terminal."""
     from rich.table import Table
 
     table = Table("", *(heading for heading, _ in COLUMNS.values()), title=title)

@@ -1,4 +1,4 @@
-"""head-patching cache-activations: what later rules read of clean and corrupt runs."""
+"""head-patching cache-activations: activations of clean and corrupt runs."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def cache_activations(
     dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
-    """Run some pairs and store their activations, with a manifest beside them."""
+    """Run some pairs and store their activations, with a manifest."""
     from head_patching.models.loading import load_model
     from head_patching.patching.cache import write_cache
     from head_patching.tasks.pairs import PromptPairs

@@ -31,7 +31,7 @@ def classify_roles(
     resamples: Resamples,
     sign_flips: SignFlips,
     role_resamples: Annotated[
-        int, typer.Option(min=2, help="Resamples in which heads are classified anew.")
+        int, typer.Option(min=2, help="Resamples in which heads are classified again.")
     ],
     seed: Seed,
     out: Out,

@@ -18,16 +18,16 @@ def compare_models(
         typer.Option(metavar="JSON", help="model.json of each experiment; repeated."),
     ] = None,
     pairs: Annotated[
-        list[Path] | None, typer.Option(metavar="JSONL", help="The same order.")
+        list[Path] | None, typer.Option(metavar="JSONL", help="In that order.")
     ] = None,
     behaviour: Annotated[
-        list[Path] | None, typer.Option(metavar="CSV", help="The same order.")
+        list[Path] | None, typer.Option(metavar="CSV", help="In that order.")
     ] = None,
     effects: Annotated[
-        list[Path] | None, typer.Option(metavar="CSV", help="The same order.")
+        list[Path] | None, typer.Option(metavar="CSV", help="In that order.")
     ] = None,
     roles: Annotated[
-        list[Path] | None, typer.Option(metavar="CSV", help="The same order.")
+        list[Path] | None, typer.Option(metavar="CSV", help="In that order.")
     ] = None,
 ) -> None:
     """Compare models by behaviour, important heads and roles, on each task.

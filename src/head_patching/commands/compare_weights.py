@@ -1,4 +1,4 @@
-"""head-patching compare-weights: whether weights and patching name the same heads."""
+"""head-patching compare-weights: whether weights and patching find the same heads."""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +40,7 @@ def compare_weights(
         float, typer.Option(help="Standard deviations from which pairs compose.")
     ] = 6.0,
 ) -> None:
-    """Compare what the weights say of heads with a task's effects and roles."""
+    """Compare scores of heads by their weights with a task's effects and roles."""
     from head_patching.files.tables import read_table
     from head_patching.files.writing import write_table
     from head_patching.roles.inspection import by_role

@@ -95,8 +95,8 @@ def roles(
 ) -> dict[tuple[int, int], list[str]]:
     """The roles of each head, measured on these prompts alone.
 
-    Too few prompts for a test of significance: effects are held to the sizes alone that
-    the criteria ask. Empty, with one line that says why, when nothing can be measured.
+    There are too few prompts for a test of significance: of effects only the size
+    counts. Empty, with one line that says why, when nothing can be measured.
     """
     from head_patching.patching.effects import Importance
     from head_patching.roles.assign import assign_roles
@@ -123,7 +123,7 @@ def roles(
         trace = tracer(model, {corruption: traced})
         on_tokens = evidence_on_tokens(model, 0, pairs.prepend_bos)
         table = assign_roles(trace, classifier, on_tokens).roles
-    except ValueError as error:  # the table of effects above stands all the same
+    except ValueError as error:  # the table of effects was printed before
         typer.echo(f"roles are not measured: {error}")
         return {}
     by_head = table.groupby(["layer", "head"])["role"].agg(list).to_dict()

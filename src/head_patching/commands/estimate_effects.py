@@ -20,7 +20,10 @@ def estimate_effects(
     model_folder: ModelFolder,
     pairs: Pairs,
     out: Out,
-    top: Annotated[int, typer.Option(min=1, help="Heads whose ranks count.")] = 20,
+    top: Annotated[
+        int,
+        typer.Option(min=1, help="Strongest heads to compare."),
+    ] = 20,
     device: Device = "auto",
     dtype: Dtype = "float32",
     threads: Threads = 0,

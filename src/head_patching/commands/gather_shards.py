@@ -17,7 +17,7 @@ def gather_shards(
     ],
     out: Out,
 ) -> None:
-    """Put the shards of a patching run together: the file of the run not cut."""
+    """Put the shards of a patching run together, as if it had not been cut."""
     from head_patching.files.datasets import PATCHED, read_dataset
     from head_patching.files.writing import write_dataset
     from head_patching.patching.pair_shards import gather

@@ -1,4 +1,4 @@
-"""head-patching inspect-weights: what the weights say that each head could do."""
+"""head-patching inspect-weights: what each head could do, by its weights."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,10 +17,11 @@ def inspect_weights(
     ],
     distance: Annotated[
         list[int] | None,
-        typer.Option(min=0, help="From key to query; may be repeated."),
+        typer.Option(min=0, help="Tokens from key to query; may be repeated."),
     ] = None,
     rotations: Annotated[
-        int, typer.Option(min=2, help="Random ones, that composition is compared with.")
+        int,
+        typer.Option(min=2, help="Random rotations to compare composition with."),
     ] = 100,
     threads: Threads = 0,
 ) -> None:

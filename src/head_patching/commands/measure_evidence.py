@@ -1,4 +1,4 @@
-"""head-patching measure-evidence: what each head attends to, writes and copies."""
+"""head-patching measure-evidence: attention, direct effects and copying of heads."""
 
 from head_patching.commands._computing import Device, Dtype
 from head_patching.commands._options import (

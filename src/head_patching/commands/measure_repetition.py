@@ -19,9 +19,10 @@ from head_patching.commands._options import (
 def measure_repetition(
     model_folder: ModelFolder,
     distance: Annotated[
-        list[int], typer.Option(min=2, help="Tokens until they repeat; repeated.")
+        list[int],
+        typer.Option(min=2, help="Tokens until they repeat; may be repeated."),
     ],
-    copies: Annotated[int, typer.Option(min=2, help="How often they stand there.")],
+    copies: Annotated[int, typer.Option(min=2, help="How often they occur.")],
     sequences: Annotated[int, typer.Option(min=2, help="Random sequences of each.")],
     resamples: Resamples,
     seed: Seed,

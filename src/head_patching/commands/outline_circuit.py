@@ -10,11 +10,13 @@ from head_patching.commands._options import Out
 
 def outline_circuit(
     task: Annotated[str, typer.Option(help="The task of the roles.")],
-    roles: Annotated[Path, typer.Option(metavar="CSV", help="Of classify-roles.")],
+    roles: Annotated[Path, typer.Option(metavar="CSV", help="Made by classify-roles.")],
     role_criteria: Annotated[
-        Path, typer.Option(metavar="CSV", help="Of classify-roles.")
+        Path, typer.Option(metavar="CSV", help="Made by classify-roles.")
     ],
-    evidence: Annotated[Path, typer.Option(metavar="CSV", help="Of classify-roles.")],
+    evidence: Annotated[
+        Path, typer.Option(metavar="CSV", help="Made by classify-roles.")
+    ],
     out: Out,
 ) -> None:
     """Join roles and path effects: the nodes and edges of the circuit as found."""

@@ -59,7 +59,7 @@ def patch(
     ] = False,
     n_pairs: Annotated[
         int | None,
-        typer.Option(min=1, help="Only the first so many pairs."),
+        typer.Option(min=1, help="Patch the first pairs only."),
     ] = None,
     shard: Annotated[
         str | None,
@@ -73,7 +73,7 @@ def patch(
     dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
-    """Patch every head in turn and write what each pair's run then says."""
+    """Patch every head in turn and write the logit_diff of each pair's patched run."""
     from head_patching.files.writing import write_dataset
     from head_patching.models.loading import load_model
     from head_patching.patching.cache import read_cache, stored_batches
@@ -115,7 +115,7 @@ def patch(
             prompts,
             patch_type=patch_type,
             direction=direction,
-            positions=positions_asked_for(position or ()),
+            positions=positions_of(position or ()),
             metrics=("logit_diff", *(metric or ())),
             batches=cache
             and (
@@ -129,8 +129,8 @@ def patch(
     write_dataset(out, dataset.assign_attrs({SHARD: str(part)} if part else {}))
 
 
-def positions_asked_for(options: Sequence[str]) -> "Positions":
-    """What `--position` options mean: names, numbers, each position, or none: all."""
+def positions_of(options: Sequence[str]) -> "Positions":
+    """The positions that `--position` names, and all of them without the option."""
     if not options:
         return "all"
     if list(options) == ["each"]:

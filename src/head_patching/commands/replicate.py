@@ -7,7 +7,9 @@ import typer
 
 from head_patching.commands._options import Level, Out, Resamples, Seed
 
-PAIRS = "Prompt pairs of each setting of the begin-of-sequence token, the own first."
+PAIRS = (
+    "Prompt pairs of each setting of the begin-of-sequence token, first the chapter's."
+)
 
 
 def replicate(
@@ -29,26 +31,26 @@ def replicate(
     ] = None,
     behaviour: Annotated[
         list[Path] | None,
-        typer.Option(metavar="CSV", help="The same order (measure-behaviour)."),
+        typer.Option(metavar="CSV", help="In that order (measure-behaviour)."),
     ] = None,
     evidence: Annotated[
         list[Path] | None,
-        typer.Option(metavar="NC", help="The same order (measure-evidence)."),
+        typer.Option(metavar="NC", help="In that order (measure-evidence)."),
     ] = None,
     roles: Annotated[
         list[Path] | None,
-        typer.Option(metavar="CSV", help="The same order (classify-roles)."),
+        typer.Option(metavar="CSV", help="In that order (classify-roles)."),
     ] = None,
     role_criteria: Annotated[
         list[Path] | None,
-        typer.Option(metavar="CSV", help="The same order (classify-roles)."),
+        typer.Option(metavar="CSV", help="In that order (classify-roles)."),
     ] = None,
     level: Level = 0.95,
 ) -> None:
-    """Set what is published of a model beside what was measured, for both settings.
+    """Compare published values of a model with ours, with and without a start token.
 
-    Of a model nobody described the tables have no rows, and nothing is read; the
-    published heads are those of their own model.
+    Without published values of the model, the tables have no rows and nothing is read;
+    published roles are those of the model that they were published for.
     """
     from head_patching.files.datasets import MEASURED, read_dataset
     from head_patching.files.tables import read_table

@@ -1,4 +1,4 @@
-"""head-patching show-attention: attention of the most telling heads on one prompt."""
+"""head-patching show-attention: attention of the strongest heads on one prompt."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""head-patching trace-paths: what each head does by way of heads already known."""
+"""head-patching trace-paths: effects of heads through heads already found."""
 
 from pathlib import Path
 from typing import Annotated
@@ -41,7 +41,7 @@ def trace_paths(
     dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
-    """Patch paths from every head to the answer and to the heads found on the way."""
+    """Patch paths from every head to the answer and to the heads found so far."""
     from head_patching.files.datasets import MEASURED, read_dataset
     from head_patching.files.writing import write_dataset
     from head_patching.models.loading import load_model

@@ -1,4 +1,4 @@
-"""head-patching typeset: a LaTeX file to a PDF."""
+"""head-patching typeset: make a PDF of a LaTeX file."""
 
 from pathlib import Path
 from typing import Annotated

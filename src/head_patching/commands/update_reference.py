@@ -51,13 +51,13 @@ def update_reference(
 
 
 def shown(values: "pd.DataFrame") -> dict[str, str]:
-    """Each number as it is compared: unrounded, or else in words."""
+    """Each number as it is compared: unrounded where it is a number, else its words."""
     exact = values["exact"].where(values["exact"] != "", values["text"])
     return dict(zip(values["key"], exact, strict=True))
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """One line for each entry that is not as before."""
+    """One line for each entry that has changed."""
     return [
         f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}"
         for key in sorted({*before, *after})

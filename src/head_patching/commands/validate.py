@@ -42,9 +42,9 @@ def validate(
         typer.Option("--null-models", help="Score models without a circuit, too."),
     ] = False,
     n_pairs: Annotated[int, typer.Option("--pairs", min=2)] = 30,
-    seed: Annotated[int, typer.Option(min=0, help="Of the prompts.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the prompts.")] = 0,
     criteria: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="What roles ask for: TASK.yaml.")
+        Path, typer.Option(metavar="FOLDER", help="Criteria of the roles: TASK.yaml.")
     ] = Path("config/roles"),
     threshold: Threshold = 0.02,
     false_discovery_rate: Rate = 0.05,

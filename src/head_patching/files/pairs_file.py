@@ -132,8 +132,8 @@ def _checked(line: str, kinds: dict[str, Kind], where: str) -> Record:
 
 
 def _without_repeats(items: list[tuple[str, Any]]) -> Record:
-    """A JSON object's items as a dict; a key that stands twice is refused."""
+    """A JSON object's items as a dict; a repeated key is refused."""
     for key, count in Counter(key for key, _ in items).items():
         if count > 1:
-            raise ValueError(f"key {key!r} stands twice")
+            raise ValueError(f"key {key!r} is there twice")
     return dict(items)

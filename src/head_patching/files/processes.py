@@ -4,7 +4,7 @@ import psutil
 
 
 def is_running(number: str) -> bool:
-    """Whether there is a process of that number; a killed one that waits is none.
+    """Whether a process of that number runs; a killed one that waits does not.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Where a result comes from: checksums, versions, settings and the command itself.
 
-A run record stands beside each result (`effects.csv`, `effects.run.json`) and says
-nothing that differs between two equal runs: no time, no host, no absolute path.
+Each result has a run record in its folder (`effects.csv`, `effects.run.json`), with
+nothing in it that differs between two equal runs: no time, no host, no absolute path.
 """
 
 import platform
@@ -60,7 +60,7 @@ def relative(path: Path | str) -> str:
 
 
 def description(path: Path | str) -> list[Path]:
-    """The small files that stand for an input and hold the checksums of large ones.
+    """The small files recorded for an input, which hold the checksums of large ones.
 
     That is a prepared model's `model.json`, the manifest beside cached activations, and
     what lies in a folder of criteria or of result tables.
@@ -107,14 +107,14 @@ def run_record(
 
 
 def record_path(result: Path | str) -> Path:
-    """Where the record of a result stands: `x/effects.csv` -> `x/effects.run.json`."""
+    """The path of a result's record: `x/effects.csv` -> `x/effects.run.json`."""
     return Path(result).with_suffix(".run.json")
 
 
 def write_record(
     record: dict[str, Any], result: Path | str, others: Iterable[Path] = ()
 ) -> None:
-    """Write a run record beside its result, with the checksum of a single file.
+    """Write a run record into the folder of its result, with the result's checksum.
 
     Under `beside` it has those of the other files that the run wrote into that folder.
     Of a prepared model it has that of `model.json`, of cached activations that of their

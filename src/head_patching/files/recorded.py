@@ -16,7 +16,7 @@ noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
 
 @contextmanager
 def noting_changed_files() -> Iterator[list[str]]:
-    """Read files that are not those of their run records, too: the list names them."""
+    """Read files that were changed after they were written, too, and list them."""
     files: list[str] = []
     token = noted.set(files)
     try:
@@ -26,9 +26,9 @@ def noting_changed_files() -> Iterator[list[str]]:
 
 
 def require_recorded(path: Path | str) -> None:
-    """Refuse a file that is not the one a run record beside it was written for.
+    """Refuse a file that has changed since its run record was written.
 
-    That is its own, or that of a run that wrote it besides its result. A file without
+    The record is its own, or that of a run that wrote several files. A file without
     a record is taken as it is. Within `noting_changed_files` none is refused.
 
     Raises
@@ -50,7 +50,7 @@ def require_recorded(path: Path | str) -> None:
 
 
 def recorded_checksums(path: Path) -> Iterator[tuple[Path, object]]:
-    """The records beside a file that say what it must be, each with its checksum."""
+    """The records in a file's folder that name it, each with its checksum."""
     for record in sorted(path.parent.glob("*.run.json")):
         try:
             written = read_record(record)
@@ -64,7 +64,7 @@ def recorded_checksums(path: Path) -> Iterator[tuple[Path, object]]:
 
 
 def recorded_files(record: Mapping[str, Any]) -> dict[str, object]:
-    """The files that a run wrote beside its record, each with its checksum."""
+    """The files that a run wrote into the folder of its record, with checksums."""
     # A record's name may be that of several files, but for the suffix.
     files = dict(record.get("beside", {}))
     if "file" in record:

@@ -1,4 +1,4 @@
-"""Whether a file can be written: asked before hours of work, not after them."""
+"""Whether a file can be written, checked before hours of work and not after them."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,8 @@ def require_writable(path: Path) -> Path:
     Raises
     ------
     ValueError
-        When the folder, or the one that it would be made in, is none or read-only.
+        When its folder, or the one in which that would be made, is read-only or not a
+        folder.
     """
     folder = next(each for each in path.absolute().parents if each.exists())
     if not folder.is_dir():
