@@ -15,6 +15,7 @@ from head_patching.commands._options import (
     use_threads,
 )
 from head_patching.commands._progress import progress
+from head_patching.terms import PATCH_TYPES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from head_patching.patching.experiment import Positions
 
 PatchType = Annotated[
-    str, typer.Option(help="What is replaced: output, q, k, v or pattern.")
+    str, typer.Option(help=f"What is replaced: {', '.join(PATCH_TYPES)}.")
 ]
 
 
