@@ -5,9 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
-from head_patching.building.code import Code, packages_in, text_hash, tree_hash
+from head_patching.building.code import (
+    LOCKS,
+    Code,
+    packages_in,
+    text_hash,
+    tree_hash,
+)
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(
@@ -194,6 +201,28 @@ print(json.dumps(found))
     known = Code(packages_in(ROOT))
     for module, loaded in ast.literal_eval(printed).items():
         assert set(loaded) <= set(known.hashes([module])), module
+
+
+def test_the_closure_is_that_of_import_linter() -> None:
+    """Against another program that follows imports: no module more, and none less."""
+    graph = grimp.build_graph("head_patching")
+
+    def imported(module: str) -> set[str]:
+        found, waiting = set(), [module]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                around = name.rpartition(".")[0]
+                waiting += graph.find_modules_directly_imported_by(name)
+                waiting += [around] if around else []
+        return found
+
+    known = Code(packages_in(ROOT))
+    for module in COMMANDS:
+        found = known.hashes([module])
+        ours = {name for name in found if "/" not in name and name not in LOCKS}
+        assert ours == imported(module), module
 
 
 @pytest.mark.parametrize("command", ["typeset", "record_provenance", "classify_roles"])
