@@ -15,29 +15,29 @@
 #       effects.csv, effects_by_position.csv            effect of every head
 #       evidence.nc, paths.nc                           measured on every head and pair
 #       evidence.csv, roles.csv, role_criteria.csv,
-#       role_stability.csv                              what the heads do, how surely
+#       role_stability.csv                              roles, and how stable they are
 #       attention_examples.csv                          attention on one prompt
 #       circuit.csv                                     heads with a role, paths between
 #       weight_*.csv, composition_edges.csv,
-#       published_heads.csv                             whether the weights say the same
+#       published_heads.csv                             comparison of roles with weights
 #   results/{model}/{task}/{corruption}.other_bos/    the same prompts with the other
 #                                                       setting of the start token
 #   results/{model}/repetition.csv, overlap.csv       behaviour on random tokens; heads
 #                                                       that tasks share
 #   results/{model}/replication.csv,                  what is published of the model,
-#       role_agreement.csv, role_disagreements.csv      beside what was measured
+#       role_agreement.csv, role_disagreements.csv      compared with what was measured
 #   results/{model}/models.csv, model_roles.csv       all models side by side
-#   results/{model}/weights.csv, composition.csv       what its weights say of heads
+#   results/{model}/weights.csv, composition.csv       its heads by their weights
 #   results/validation/                               roles of models with known circuits
 #   results/figures/{figure}.pdf + .png + .csv        figures and the numbers in them;
 #   results/tables/{table}.tex                          a task's are in its folder
-#   results/numbers.tex + .csv                        what the text includes besides, and
-#                                                       the files that it comes from
+#   results/numbers.tex + .csv                        the numbers in the text, and the
+#                                                       files that they come from
 #   results/claims.csv                                claims against the reference
 #   results/archive/head-patching.tar.gz              all to be deposited
 #   results/provenance.json                           checksums, versions, settings
 #   results/paper/chapter.pdf                         the chapter
-#   x.run.json beside x                               the record of the run that made x
+#   x.run.json, in the folder of x                    the record of the run that made x
 #   logs/{rule}/...                                   what a job printed
 
 
@@ -47,7 +47,7 @@ configfile: "config/config.yaml"
 report: "workflow/report/workflow.rst"
 
 
-# Never used without `--sdm apptainer`: the environment is the one Snakemake runs in.
+# Used with `--sdm apptainer` only: else rules run in Snakemake's own environment.
 container: "docker://python:3.11-bookworm"
 
 
@@ -99,12 +99,7 @@ onstart:
     begin_build()
 
 
-onerror:
-    end_build()
-
-
 onsuccess:
-    end_build()
     print("chapter  results/paper/chapter.pdf")
     print("figures  results/figures/")
     print("tables   results/tables/")

@@ -1,7 +1,7 @@
 """The code that a rule's results depend on: an input named `code`, one small file.
 
-All are written while the rules are read: Snakemake looks at a folder once, and would
-not see files that are written there later.
+All of these files are written when the Snakefile is read. Snakemake lists a folder only
+once, so it would not find files that are written later.
 """
 
 from head_patching.building.code import Code, packages_in

@@ -1,11 +1,10 @@
-"""The checked config, the experiments in it, and what a build does first and last."""
+"""The checked config, the experiments in it, and what a build does first."""
 
 import ast
 import json
 import os
 import shlex
 import sys
-import threading
 from pathlib import Path
 
 from head_patching.building.build_lock import take_lock
@@ -21,9 +20,9 @@ from head_patching.roles.published import published_heads
 from head_patching.tasks import find_task
 from head_patching.terms import DIRECTIONS, PATCH_TYPES
 
-# Rules start `head-patching` and `python` by name: those of the environment in which
-# Snakemake itself runs, also when nobody activated it. This takes the place of Snakemake's
-# own prefix, so a failure before a pipe must be made to count here.
+# Rules call `head-patching` and `python` by name: from the environment in which Snakemake
+# runs, even when it is not activated. This replaces Snakemake's own prefix, so `set` must
+# be repeated here: a failure before a pipe is a failure.
 shell.prefix(
     "set -euo pipefail; "
     f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
@@ -36,10 +35,10 @@ try:
     check_noise(config["validation"]["noise"], DEFAULT_NOISE)
     check_tasks(config["tasks"], {name: find_task(name) for name in config["tasks"]})
 except ValueError as error:
-    # A WorkflowError would hide these lines between others.
+    # Snakemake would print a WorkflowError between many other lines.
     sys.exit(str(error))
 
-# The prepared model, as commands that run it read it and compute it.
+# The prepared model, and the options of commands that run it.
 MODEL = [
     "results/{model}/model/model.json",
     "results/{model}/model/weights.safetensors",
@@ -48,14 +47,14 @@ CHECKPOINT = [
     "results/{model}/model/checkpoint/config.json",
     "results/{model}/model/checkpoint/tokenizer.json",
 ]
-# What is enough of it to read and write its tokens.
+# Enough to read and write its tokens.
 TOKENIZER = [MODEL[0], CHECKPOINT[1]]
 COMPUTING = (
     "--model-folder results/{model}/model"
     f" --device {config['device']} --dtype {config['dtype']}"
 )
 
-# What a patching job makes: a whole run or, where runs are cut, a shard of its pairs.
+# Output of a patching job: a whole run or, with `shards`, a part of its pairs.
 WHOLE, PART = "{direction}_{patch_type}", "{direction}_{patch_type}/{part}"
 RUN = WHOLE if config["shards"] == 1 else PART
 
@@ -66,8 +65,8 @@ PATCHED = expand(
     patch_type=config["patch_types"],
 )
 
-# Roles are decided by these. What is within heads is patched to describe them, on too few
-# pairs to test what matters.
+# Roles are decided by output patching. The other patch types describe heads; they are run
+# on too few pairs for a test.
 OUTPUTS = [path for path in PATCHED if path.endswith("_output.nc")]
 
 # Heads patched at one position at a time.
@@ -89,8 +88,8 @@ CHAPTER = {
     for task, settings in config["tasks"].items()
 }
 
-# Folders of the same prompts with the other setting of the begin-of-sequence token,
-# measured where there is something published to compare with.
+# The same prompts with the other setting of the begin-of-sequence token, measured if there
+# are published values to compare with.
 OTHER_BOS = [
     f"{folder}.other_bos"
     for task, folder in CHAPTER.items()
@@ -109,13 +108,3 @@ def begin_build():
         sys.exit(f"error: {error}")
     except OSError as error:  # a full disk
         sys.exit(f"error: .snakemake: {error.strerror}")
-
-
-def end_build():
-    """Cancel Snakemake's timers, each of which would keep it from ending for a span.
-
-    See max-jobs-per-timespan in profiles/default.
-    """
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.cancel()

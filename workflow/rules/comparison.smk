@@ -40,7 +40,7 @@ rule compare_models:
 
 
 rule replicate:
-    """Compare what is published of a model with what was measured, for both settings."""
+    """Compare published values with ours, for both settings of the start token."""
     input:
         unpack(both_bos),
         code=code("replicate"),

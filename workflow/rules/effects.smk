@@ -1,5 +1,5 @@
 rule summarise_effects:
-    """Turn patched logit_diffs into effects with intervals, and say which are important."""
+    """Turn patched logit_diffs into effects with intervals, and mark the important ones."""
     input:
         patched=PATCHED,
         code=code("summarise-effects"),
@@ -32,7 +32,7 @@ use rule summarise_effects as summarise_positions with:
 
 
 rule estimate_effects:
-    """Compare attribution patching with the exact effects: how good a screen it would be."""
+    """Compare attribution patching with the exact effects: how well it would screen."""
     input:
         model=MODEL,
         pairs="results/{model}/{task}/{corruption}/pairs.jsonl",

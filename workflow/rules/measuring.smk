@@ -57,7 +57,7 @@ def traced_pairs(wildcards):
 
 
 def criteria(wildcards):
-    """The criteria of a task's roles, if it has any."""
+    """The table of criteria of a task's roles, if there is one."""
     path = f"config/roles/{wildcards.task}.yaml"
     return [path] if os.path.exists(path) else []
 
@@ -93,7 +93,7 @@ BOTH_BOS = {
 
 
 def compared(wildcards):
-    """Results of every experiment of all models; nothing where there is one model."""
+    """Results of every experiment of all models; no file if there is one model."""
     if len(MODELS) == 1:
         return {}
     files = {

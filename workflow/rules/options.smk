@@ -47,9 +47,9 @@ def criteria_option(wildcards, input):
 
 
 def pairs_option(wildcards):
-    """The number of pairs, where not all of them are patched: within heads.
+    """The number of pairs, if not all are patched: for all patch types but `output`.
 
-    Of one pair alone there would be no interval.
+    At least two, since one pair would give no interval.
     """
     if wildcards.patch_type == "output":
         return ""
@@ -58,7 +58,7 @@ def pairs_option(wildcards):
 
 
 def shard_option(wildcards):
-    """Which shard of the pairs, if runs are cut: `--shard 3/8`."""
+    """The part of the pairs, with `shards` in the config: `--shard 3/8`."""
     part = wildcards.get("part")
     return f"--shard {part.replace('-of-', '/')}" if part else ""
 
@@ -89,7 +89,7 @@ def input_options(*names):
 
 
 def validation_options(wildcards):
-    """What is scored at this noise level: the tasks, and models without a circuit."""
+    """What is scored at this noise level: the tasks, and whether null models are."""
     settings = config["validation"]
     tasks = settings["tasks"]
     if wildcards.noise not in settings["all_tasks_at"]:

@@ -1,5 +1,5 @@
 rule cache_activations:
-    """Store what later rules read of the clean and the corrupt run of some pairs."""
+    """Store the activations of the clean and the corrupt run of some pairs."""
     input:
         model=MODEL,
         pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
@@ -36,7 +36,7 @@ rule patch_heads:
         f"logs/patch_heads/{{model}}_{{task}}_{{corruption}}_{RUN}.log",
     benchmark:
         f"logs/patch_heads/{{model}}_{{task}}_{{corruption}}_{RUN}.tsv"
-    # What takes long begins first, here and in other rules: small jobs fill the end.
+    # Long jobs start first, here and in other rules; small ones then fill the end.
     priority: 2
     threads: config["threads"]
     resources:

@@ -1,5 +1,5 @@
 rule gather_shards:
-    """Join the shards of a patched run, unchanged, to the run that was cut."""
+    """Join the parts of a patched run, without changing a value."""
     input:
         shards=patched_shards,
         code=code("gather-shards"),

@@ -33,7 +33,7 @@ def figure_tables(wildcards):
 
 
 def read_by(functions, tasks):
-    """The files that functions read, of these tasks, and those that say what is read."""
+    """The files of these tasks that functions read, and what their commands are given."""
     parameters = discovery.tables_read(functions)
     # The options of their commands name these, so that run records have their checksums.
     found = {FOLDERS.path(name) for name in ("model", "scores", "provenance")}

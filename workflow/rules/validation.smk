@@ -11,7 +11,7 @@ rule validate_roles:
     benchmark:
         "logs/validate_roles/{architecture}_{noise}.tsv"
     priority: 2
-    # One thread: on small models threads wait for each other, and several jobs run at once.
+    # One thread: the models are small, and several jobs run at once.
     resources:
         runtime=60,
     params:

@@ -1,5 +1,5 @@
 rule inspect_weights:
-    """Read off the weights what each head could do, and which heads compose."""
+    """Inspect the weights: what each head could do, and which heads compose."""
     input:
         model=MODEL,
         tokenizer="results/{model}/model/checkpoint/tokenizer.json",
@@ -25,7 +25,7 @@ rule inspect_weights:
 
 
 rule compare_weights:
-    """Compare what the weights say about heads with a task's effects and roles."""
+    """Compare heads by their weights with a task's effects and roles."""
     input:
         weights="results/{model}/weights.csv",
         composition="results/{model}/composition.csv",

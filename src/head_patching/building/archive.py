@@ -1,7 +1,7 @@
 """The archive to deposit: sources, results and chapter, described as an RO-Crate.
 
-Its bytes depend on nothing but its files: they are sorted, belong to nobody and have
-the time of the release. Caches and weights are left out, since the workflow makes them
+Its bytes depend on its files alone: these are sorted, have no owner and the time of the
+release. Caches and weights are left out, since the workflow makes them
 again.
 """
 
@@ -27,8 +27,8 @@ WORKFLOW = "Snakefile"
 
 LICENSES = ("MIT", "CC-BY-4.0")  # of the code; of text and figures
 
-# Under results/: what is large and is made again, and archives themselves. Nor the
-# verdict on a build, which is the reviewer's to give.
+# Under results/: large files that the workflow makes again, archives, and the
+# verdict on the claims, which reviewers compute.
 LEFT_OUT = (
     "results/claims.csv",
     "*/cache/[0-9]*.safetensors",
@@ -40,7 +40,7 @@ LEFT_OUT = (
 
 CITED = ("title", "abstract", "version", "authors", "keywords", "date-released")
 
-# What the crate says of the files that a reader looks for first.
+# Descriptions of the files that a reader opens first.
 DESCRIBED = {
     "README.md": "How to build everything, in two commands",
     "Snakefile": "The workflow: from a model's name to the typeset chapter",
@@ -62,12 +62,12 @@ def result_files(folder: Path) -> list[str]:
     recorded = recorded_files(about["runs"])
     experiments = [PurePosixPath(name).parent for name in about["runs"]]
     tasks = {folder.parts[2] for folder in experiments if len(folder.parts) > 3}
-    # What is made of the runs that have records is in these folders.
+    # Folders of what is made from the recorded runs.
     summaries = {"results", "results/paper"}
     for kind in ("results/tables", "results/figures"):
         summaries |= {kind, *(f"{kind}/{task}" for task in tasks)}
     summaries |= {f"results/{model}/model" for model in about["models"]}
-    # Of cached activations there are the run records, which say by what code.
+    # The run records of cached activations, which have the code that made them.
     summaries |= {f"{folder}/cache" for folder in experiments}
     found = [
         path.relative_to(folder).as_posix()
@@ -84,7 +84,7 @@ def result_files(folder: Path) -> list[str]:
 
 
 def recorded_files(runs: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Run records, and the files beside them that they say were written."""
+    """Run records, and the files that their runs wrote."""
     names = {*runs}
     for record, run in runs.items():
         written = {run.get("file", ""), *run.get("beside", ())} - {""}
@@ -136,12 +136,12 @@ def author_name(author: Mapping[str, str]) -> str:
 
 
 def read_citation(path: Path) -> dict[str, Any]:
-    """What a citation file says; ValueError names what it lacks."""
+    """The content of a citation file; ValueError names missing entries."""
     try:
         about = yaml.safe_load(path.read_text(encoding="utf-8"))
         missing = [name for name in CITED if name not in about]
     except (yaml.YAMLError, TypeError) as error:
-        raise ValueError(f"{path} is no citation file: {error}") from None
+        raise ValueError(f"{path} is not a citation file: {error}") from None
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}")
     return about

@@ -1,4 +1,4 @@
-"""One build at a time in a folder, and none beside the jobs of one that was killed.
+"""One build at a time in a folder, also when jobs of a killed build still run.
 
 Snakemake's own lock is a file that stays when Snakemake is killed, and knows nothing of
 the jobs that live on then. This one is the kernel's: it ends with the last process that
@@ -18,9 +18,8 @@ from head_patching.files.processes import is_running
 def take_lock(path: Path) -> None:
     """Hold the lock until this process and every job that it starts have ended.
 
-    The file takes the place of standard input: the one open file, besides what is
-    printed to, that jobs inherit, and with it the lock. When the process that took it
-    was killed, its jobs are waited for.
+    The file replaces standard input, which jobs inherit, and with it the lock. If the
+    process that took it was killed, this waits for its jobs.
 
     Raises
     ------
@@ -29,9 +28,9 @@ def take_lock(path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    told = False
+    announced = False
     while not is_ours(descriptor):
-        # Read anew each time: another build that waited, too, may have been faster.
+        # Read again each time: another waiting build may have been faster.
         host, number = owner(descriptor)
         elsewhere = bool(number) and host != gethostname()
         if elsewhere or is_running(number):
@@ -41,8 +40,8 @@ def take_lock(path: Path) -> None:
                 f"another build runs in this folder (process {number}{where}): wait "
                 "until it ends, or stop it"
             )
-        if number and not told:
-            told = True
+        if number and not announced:
+            announced = True
             print(
                 f"waiting for jobs of a build that was killed (process {number})",
                 file=sys.stderr,
@@ -51,7 +50,7 @@ def take_lock(path: Path) -> None:
         time.sleep(0.2)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{gethostname()} {os.getpid()}\n".encode(), 0)
-    os.lseek(descriptor, 0, os.SEEK_END)  # whoever reads standard input reads nothing
+    os.lseek(descriptor, 0, os.SEEK_END)  # nothing to read
     os.dup2(descriptor, 0)
     os.close(descriptor)
 

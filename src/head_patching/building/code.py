@@ -1,10 +1,10 @@
 """The code that a result depends on, by module, without comments and help texts.
 
-Snakemake does not look into the modules that a rule's command imports. Here they are
-followed: a module's closure is all that importing it can read. Each module in it has a
-hash of its syntax tree, without docstrings and the help texts of options, and each data
-file a hash of what it says. A changed `patching/deltas.py` so reruns the patching and
-nothing else; a changed comment reruns nothing.
+Snakemake does not follow the imports of a rule's command. Here the closure of a module
+is everything that importing it can read. Each module in the closure has a hash of its
+syntax tree, without docstrings and help texts of options; each data file has a hash of
+its content. So a changed statement in `patching/deltas.py` reruns the patching and what
+depends on it, and a changed comment reruns nothing.
 """
 
 import ast
@@ -21,7 +21,7 @@ from head_patching.files.writing import atomic
 # Hashes and imports of modules that were parsed before.
 PARSED = Path(".snakemake/code/parsed.json")
 
-# Versions of what is imported from elsewhere.
+# The versions of other packages.
 LOCKS = ("requirements.lock", "model.lock")
 
 # Keywords of these calls are shown by `--help` and change no result.
@@ -53,8 +53,8 @@ class Code:
     packages
         Folder of each top-level package.
     parsed
-        File in which hashes and imports of modules are kept by the checksums of their
-        sources: parsing all of them takes a second. It is read, and written by `keep`.
+        File with hashes and imports of modules by the checksum of their source, since
+        parsing all of them takes a second. It is read here and written by `keep`.
     """
 
     def __init__(self, packages: Mapping[str, Path], parsed: Path = PARSED) -> None:
@@ -69,8 +69,8 @@ class Code:
     def hashes(self, modules: Iterable[str]) -> dict[str, str]:
         """Hash of every module and data file in the closure of these modules.
 
-        Imports inside functions count, for that is where subcommands keep the slow
-        ones. A data file belongs to the modules in its folder; locks belong to all.
+        Imports inside functions count: subcommands have the slow ones there. A data
+        file belongs to the modules in its folder, a lock to all modules.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class Code:
         Raises
         ------
         FileNotFoundError
-            When there is no such module.
+            When a module does not exist.
         """
         found: dict[str, str] = {}
         waiting = [*modules]
@@ -104,11 +104,11 @@ class Code:
 
     @cached_property
     def locks(self) -> dict[str, str]:
-        """Hashes of the locks of what is imported from elsewhere."""
+        """Hashes of the locks of other packages."""
         return {lock: text_hash(Path(lock)) for lock in LOCKS if Path(lock).is_file()}
 
     def current(self, name: str) -> str | None:
-        """Today's hash of a module, data file or lock; None when it is gone."""
+        """The present hash of a module, data file or lock; None if it is gone."""
         if name in LOCKS:
             return self.locks.get(name)
         package, _, path = name.partition("/")
@@ -174,7 +174,7 @@ class Code:
 
 
 def read_parsed(file: Path) -> dict[str, list[str]]:
-    """What another process parsed; nothing where it did so in another way."""
+    """What another process parsed, if it did so with this version of the code."""
     try:
         kept = json.loads(file.read_bytes())
     except (OSError, ValueError):
@@ -211,7 +211,7 @@ def statements(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def tree_hash(tree: ast.AST) -> str:
-    """Hash of a syntax tree, alike for all versions of Python that read it alike.
+    """Hash of a syntax tree, the same for all versions of Python that parse it equally.
 
     Examples
     --------
@@ -257,7 +257,7 @@ def is_help(node: object, call: ast.AST) -> bool:
 
 
 def data_hash(path: Path) -> str:
-    """Hash of a data file: of what it says, where it is YAML, else of its bytes."""
+    """Hash of a data file: of the parsed content if it is YAML, else of its bytes."""
     content = path.read_bytes()
     if path.suffix in (".yaml", ".yml"):
         import yaml
@@ -274,9 +274,9 @@ def text_hash(path: Path) -> str:
 
 
 def short(content: bytes) -> str:
-    """A hash of 16 digits: enough to tell versions of a file."""
+    """The first 16 digits of the SHA-256, enough to distinguish versions of a file."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-# What is kept is of no use to another version of this file.
+# The version of this file, which decides whether kept hashes are valid.
 OWN = short(Path(__file__).read_bytes())

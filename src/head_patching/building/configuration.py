@@ -1,6 +1,6 @@
-"""The check of the config: one line that names the key, the value and what is allowed.
+"""The check of the config: one line with the key, its value and the allowed values.
 
-Snakemake's own `validate` prints the whole schema and says nothing of a near miss.
+Snakemake's own `validate` prints the whole schema and suggests no correction.
 """
 
 import json
@@ -21,7 +21,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
-    """Nothing, when `config` is as the JSON schema in `schema_file` wants it.
+    """Check `config` against the JSON schema in `schema_file`.
 
     Raises
     ------
@@ -41,14 +41,14 @@ def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
 
 
 def check_tasks(tasks: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Nothing, when every task has the corruption and the positions that are asked.
+    """Check that every task has its corruption and positions.
 
     Parameters
     ----------
     tasks
         The `tasks` of a config that passed `check_config`.
     known
-        The same tasks as `head_patching.tasks.Task`.
+        The `head_patching.tasks.Task` of each name.
 
     Raises
     ------
@@ -57,12 +57,12 @@ def check_tasks(tasks: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     """
     lines = []
     for name, settings in tasks.items():
-        asked = [("corruption", settings["corruption"], known[name].corruptions)]
-        asked += [
+        chosen = [("corruption", settings["corruption"], known[name].corruptions)]
+        chosen += [
             ("positions", position, known[name].position_names)
             for position in settings["positions"]
         ]
-        for key, value, allowed in asked:
+        for key, value, allowed in chosen:
             if value not in allowed:
                 near = get_close_matches(value, allowed, n=1)
                 hint = f" (did you mean {near[0]}?)" if near else ""
@@ -75,12 +75,12 @@ def check_tasks(tasks: Mapping[str, Any], known: Mapping[str, Any]) -> None:
 
 
 def check_noise(levels: Sequence[str], default: float) -> None:
-    """Nothing, when no two noise levels are the same number; `default` is one, too.
+    """Check that no two noise levels are the same number.
 
     Raises
     ------
     ValueError
-        Which names the two: their models would be counted twice.
+        With the two levels: their models would be counted twice.
     """
     seen: dict[float, str] = {}
     for level in levels:
@@ -94,7 +94,7 @@ def check_noise(levels: Sequence[str], default: float) -> None:
 
 
 def _explain(fault: ValidationError) -> Iterator[str]:
-    """The lines that say what is wrong; one per key for unknown and missing keys."""
+    """Lines for a fault; one per key for unknown and missing keys."""
     place = ".".join(_named(part) for part in fault.absolute_path)
     known = fault.schema.get("properties", {})
     match fault.validator:
@@ -115,7 +115,7 @@ def _explain(fault: ValidationError) -> Iterator[str]:
 
 
 def _named(key: object) -> str:
-    """A key in a place, which stays on its line."""
+    """A key as text without line breaks."""
     text = str(key)
     return text if text.isprintable() else _shown(text)
 
@@ -160,14 +160,14 @@ def _allowed(fault: ValidationError) -> str:
 
 
 def _hint(value: object) -> str:
-    """YAML's trap: 1e-4 is a text to it, 1.0e-4 a number."""
+    """A hint for numbers like 1e-4, which YAML reads as a text (1.0e-4 is a number)."""
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value):
         return f"; YAML reads {value} as a text, write a decimal point"
     return ""
 
 
 def _not_finite(value: object, place: str = "") -> Iterator[str]:
-    """Lines for NaN and infinity, which pass every comparison of a schema."""
+    """Lines for NaN and infinity, which a JSON schema accepts as numbers."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _not_finite(
@@ -180,7 +180,7 @@ def _not_finite(value: object, place: str = "") -> Iterator[str]:
 def _whole_floats(
     value: object, schema: Mapping[str, Any], place: str = ""
 ) -> Iterator[str]:
-    """Lines for 64.0 where 64 belongs: a schema takes it for a whole number."""
+    """Lines for 64.0 in place of 64, which a JSON schema accepts as an integer."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             others = schema.get("additionalProperties", {})
@@ -191,7 +191,7 @@ def _whole_floats(
 
 
 def _shown(value: object) -> str:
-    """The value as YAML would have it, on one line, cut to a readable length."""
+    """The value as in YAML, on one line and cut to 60 characters."""
     is_plain = isinstance(value, str) and value.isprintable() and value
     text = value if is_plain else json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,4 +1,4 @@
-"""Which files are the project's own, in a repository or an unpacked archive."""
+"""The project's own files, in a repository or an unpacked archive."""
 
 import subprocess
 from pathlib import Path, PurePosixPath
@@ -37,5 +37,5 @@ def project_files(folder: Path) -> list[str]:
         return sorted(name for name in names if not name.startswith("results/"))
     raise ValueError(
         f"{folder.resolve().name} is neither a git repository nor an unpacked archive "
-        f"with {METADATA}: its own files cannot be told from others"
+        f"with {METADATA}: its own files are not known"
     )

@@ -1,7 +1,7 @@
-"""A LaTeX file to a PDF, always the same bytes, or one line about what is wrong.
+"""A LaTeX file to a PDF, reproducible byte for byte; errors are one line.
 
-latexmk succeeds with undefined references and hides an error between a thousand lines
-of log. Here both stop the build, and the lines that matter are told.
+latexmk succeeds with undefined references, and its log hides errors in a thousand
+lines. Here both stop the build, and the relevant lines are printed.
 """
 
 import os
@@ -85,7 +85,7 @@ def typeset(
 
 
 def run_latexmk(main: Path, built: Path, environment: dict[str, str]) -> list[str]:
-    """Typeset into a folder; returns what is wrong, nothing when all is well."""
+    """Typeset into a folder; returns the errors."""
     run = subprocess.run(
         [*LATEXMK, f"-output-directory={built}", str(main)],
         env=os.environ | environment,
@@ -104,7 +104,7 @@ def run_latexmk(main: Path, built: Path, environment: dict[str, str]) -> list[st
 
 
 def problems(log: str) -> list[str]:
-    """What stops a build, from LaTeX's log: the first error, else bad references.
+    """The first error in LaTeX's log, or else the undefined and repeated references.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def problems(log: str) -> list[str]:
 
 
 def bibtex_problems(report: str) -> list[str]:
-    """What BibTeX could not read, from its log.
+    """The errors in BibTeX's log.
 
     Examples
     --------
@@ -142,6 +142,6 @@ def bibtex_problems(report: str) -> list[str]:
 
 
 def _last_line(text: str) -> str:
-    """The last thing a program said."""
+    """The last line of a program's output."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "latexmk failed without a word"
+    return lines[-1] if lines else "latexmk failed without a message"
