@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 import figures
-from figures.command import figure_command
+from figures.command import command_line, figure_command, of_task, read_tables
 from figures.style import PNG_DPI, SMALL, TEXT_WIDTH, figure_style
 from head_patching.files.register import inputs
 from head_patching.files.tables import read_table
@@ -106,3 +106,19 @@ def test_a_missing_column_is_one_line(results_folder, tmp_path, monkeypatch):
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(SystemExit, match=r"error: .*roles\.csv"):
         draw("role_map", tmp_path, tmp_path / "role_map.pdf")
+
+
+def test_a_table_of_every_task_is_given_with_each_tasks_name(results_folder):
+    def compare(roles_by_task, *, top: int = 3):
+        """A figure of several tasks."""
+
+    files = [(task, results_folder / "roles.csv") for task in ("ioi", "induction")]
+    assert [of_task(f"{task}={path}") for task, path in files] == files
+    tables = read_tables("roles_by_task", files)
+    assert [*tables] == ["ioi", "induction"]
+    assert all("probability" in table for table in tables.values())
+    options = {"roles_by_task": files, "top": 3}
+    assert command_line(compare, options, Path("x.pdf")) == (
+        "python -m figures.test_figures --roles-by-task ioi=roles.csv "
+        "--roles-by-task induction=roles.csv --top 3 --out x.pdf"
+    )

@@ -66,7 +66,10 @@ def results_of_task(wildcards):
 
 def figure_options(wildcards, input):
     """The tables that a figure is drawn from, as the options of its module."""
-    tables = FIGURES[wildcards.figure]
-    return " ".join(
-        repeat(f"--{name.replace('_', '-')}", input.get(name)) for name in tables
-    )
+    words = []
+    for name in FIGURES[wildcards.figure]:
+        files = input.get(name)
+        if name.endswith(register.BY_TASK):
+            files = [f"{task}={path}" for task, path in zip(CHAPTER, files)]
+        words.append(repeat(f"--{name.replace('_', '-')}", files))
+    return " ".join(words)
