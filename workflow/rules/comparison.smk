@@ -33,7 +33,7 @@ rule compare_models:
     benchmark:
         "logs/compare_models/{model}.tsv"
     params:
-        experiments=input_options("model", *COMPARED),
+        experiments=input_options(*COMPARED),
     shell:
         "head-patching compare-models {params.experiments} --out {output.models}"
         " --out-roles {output.roles} > {log} 2>&1"

@@ -75,35 +75,34 @@ def patched_in_all_tasks(wildcards):
     )
 
 
-# What is compared between models, by the options of the command.
-COMPARED = {
-    "pairs": "pairs.jsonl",
-    "behaviour": "behaviour.csv",
-    "effects": "effects.csv",
-    "roles": "roles.csv",
-}
-# What is compared between both settings of the begin-of-sequence token.
-BOTH_BOS = {
-    "pairs": "pairs.jsonl",
-    "behaviour": "behaviour.csv",
-    "evidence": "evidence.nc",
-    "roles": "roles.csv",
-    "role_criteria": "role_criteria.csv",
-}
+# What is compared between models, and between both settings of the begin-of-sequence
+# token: what the commands take. `replicate` takes a model by its name.
+COMPARED = register.inputs_of(
+    "src/head_patching/commands/compare_models.py", "compare_models"
+)
+BOTH_BOS = [
+    name
+    for name in register.inputs_of(
+        "src/head_patching/commands/replicate.py", "replicate"
+    )
+    if name != "model"
+]
+
+
+def result_of(folder, name):
+    """Where a table of an experiment, or of its model, is."""
+    folders = register.Folders(
+        Path("results"), Path(folder).parents[1], {"": Path(folder)}
+    )
+    return folders.path(name).as_posix()
 
 
 def compared(wildcards):
     """Results of every experiment of all models; no file if there is one model."""
     if len(MODELS) == 1:
         return {}
-    files = {
-        name: [f"{folder}/{file}" for folder in EXPERIMENTS]
-        for name, file in COMPARED.items()
-    }
-    return files | {
-        "model": [
-            f"results/{name}/model/model.json" for name in MODELS for _ in CHAPTER
-        ]
+    return {
+        name: [result_of(folder, name) for folder in EXPERIMENTS] for name in COMPARED
     }
 
 
@@ -112,7 +111,7 @@ def both_bos(wildcards):
     if not published_heads(wildcards.model):
         return {}
     folder = f"results/{wildcards.model}/ioi/{config['tasks']['ioi']['corruption']}"
-    return {
-        name: [f"{folder}/{file}", f"{folder}.other_bos/{file}"]
-        for name, file in BOTH_BOS.items()
-    }
+    folders = (folder, f"{folder}.other_bos")
+    files = {name: [result_of(each, name) for each in folders] for name in BOTH_BOS}
+    # The evidence by pair, from which intervals of means over heads are made.
+    return files | {"evidence": [f"{each}/evidence.nc" for each in folders]}

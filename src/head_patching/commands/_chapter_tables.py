@@ -57,8 +57,8 @@ def chapter_tables(
     }
     corruptions = [name for task in tasks().values() for name in task.corruptions]
     chapter = Folders(provenance.parent, model_folder.parent, folders)
-    for table, given in (("scores", validation), ("provenance", provenance)):
-        path = chapter.path(table)
-        if given not in (path, path.parent):
-            raise ValueError(f"{given} is not of the same results as {provenance}")
+    if validation != chapter.path("scores").parent:
+        raise ValueError(f"{validation} is not of the same results as {provenance}")
+    if provenance != chapter.path("provenance"):
+        raise ValueError(f"{provenance} is not {chapter.path('provenance').name}")
     return TablesInFolders(chapter, corruptions)
