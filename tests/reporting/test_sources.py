@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from head_patching.files.register import Folders
+from head_patching.files.folders import Folders
 from head_patching.reporting.select import heads_by_strength, roles_by_head
 from head_patching.reporting.sources import TablesInFolders, arguments
 from head_patching.terms import ROLES

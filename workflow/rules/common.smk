@@ -12,6 +12,7 @@ from head_patching.building.configuration import check_config, check_noise, chec
 from head_patching.building.figure_modules import figures
 from head_patching.building.project import project_files
 from head_patching.files import register
+from head_patching.files.folders import Folders
 from head_patching.files.writable import require_writable
 from head_patching.models.registry import FolderModel, find_source, short_names
 from head_patching.planted.circuit import DEFAULT_NOISE

@@ -91,9 +91,7 @@ BOTH_BOS = [
 
 def result_of(folder, name):
     """Where a table of an experiment, or of its model, is."""
-    folders = register.Folders(
-        Path("results"), Path(folder).parents[1], {"": Path(folder)}
-    )
+    folders = Folders(Path("results"), Path(folder).parents[1], {"": Path(folder)})
     return folders.path(name).as_posix()
 
 

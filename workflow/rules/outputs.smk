@@ -1,7 +1,7 @@
 """What a build makes: figures, tables, and the records of how results were made."""
 
 # Where the tables of the chapter are.
-FOLDERS = register.Folders(
+FOLDERS = Folders(
     Path("results"),
     Path(CHAPTER_MODEL),
     {task: Path(folder) for task, folder in CHAPTER.items()},

@@ -9,7 +9,8 @@ import ast
 from collections.abc import Sequence
 from pathlib import Path
 
-from head_patching.files.register import Scope, inputs_of, is_of_task, table_of
+from head_patching.files.register import inputs_of, is_of_task, table_of
+from head_patching.files.table import Scope
 
 DRAW = "draw"
 

@@ -45,7 +45,8 @@ def chapter_tables(
     ValueError
         When the two are not of the same folder of results.
     """
-    from head_patching.files.register import TABLES, Folders
+    from head_patching.files.folders import Folders
+    from head_patching.files.register import TABLES
     from head_patching.files.tables import read_table
     from head_patching.reporting.sources import TablesInFolders
     from head_patching.tasks import tasks

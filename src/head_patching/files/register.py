@@ -3,79 +3,17 @@
 A function's parameters name the tables that it reads: `draw(effects, roles)` reads
 `effects` and `roles` of a task, `shared_heads(roles_by_task)` the roles of every task.
 What rules, commands, readers and writers need to know of a table follows from this
-register and from signatures. A leaf: it imports nothing of this project, nor pandas.
+register and from signatures. Nothing slow is imported: Snakemake reads it, too.
 """
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from head_patching.files.table import Scope, Table
+
 BY_TASK = "_by_task"
-
-
-class Scope(StrEnum):
-    """What a table is about, which says the folder that it is in."""
-
-    EXPERIMENT = "experiment"  # results/{model}/{task}/{corruption}/
-    MODEL = "model"  # results/{model}/
-    REPLICATION = "replication"  # also there: what is published of the chapter's model
-    COMPARISON = "comparison"  # also there: the chapter's model and the other models
-    VALIDATION = "validation"  # results/validation/
-    BUILD = "build"  # results/
-
-
-TYPES: dict[str, type] = {"": str, "i": int, "f": float}
-
-
-class Table:
-    """A result file, read and written by its name.
-
-    Parameters
-    ----------
-    name
-        As parameters of functions and options of commands have it.
-    scope
-        What it is about.
-    columns
-        All columns in their order, separated by spaces, `name:i` for whole numbers and
-        `name:f` for others, which may be missing; the rest are texts. Of a JSON file,
-        the keys that it must have.
-    file
-        Its path in the folder of its scope, unless it is the name and `.csv`; empty
-        for tables of which a folder holds several, with names of their own.
-    may_be_empty
-        Whether a build without a fault may give it no rows.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        scope: Scope,
-        columns: str = "",
-        *,
-        file: str | None = None,
-        may_be_empty: bool = False,
-    ) -> None:
-        self.name = name
-        self.scope = scope
-        self.columns = parse_columns(columns)
-        self.file = f"{name}.csv" if file is None else file
-        self.may_be_empty = may_be_empty
-
-
-def parse_columns(text: str) -> dict[str, type]:
-    """The type of each column.
-
-    Examples
-    --------
-    >>> parse_columns("role layer:i value:f")
-    {'role': <class 'str'>, 'layer': <class 'int'>, 'value': <class 'float'>}
-    """
-    pairs = (column.partition(":") for column in text.split())
-    return {name: TYPES[kind] for name, _, kind in pairs}
 
 
 _HEAD = "layer:i head:i"
@@ -319,55 +257,3 @@ def inputs_of(source: Path | str, function: str) -> tuple[str, ...]:
 def _tables_among(parameters: Iterable[str]) -> tuple[str, ...]:
     """The names among parameters that are those of tables."""
     return tuple(name for name in parameters if table_of(name))
-
-
-@dataclass(frozen=True)
-class Folders:
-    """Where the results of a chapter are.
-
-    Parameters
-    ----------
-    build
-        The folder of all results.
-    model
-        That of the chapter's model.
-    experiments
-        That of each task's experiment, by the task's name.
-    """
-
-    build: Path
-    model: Path
-    experiments: Mapping[str, Path]
-
-    def path(self, table: str, task: str = "") -> Path:
-        """Where a table is; of the given task where each task has its own.
-
-        Examples
-        --------
-        >>> folders = Folders(Path("r"), Path("r/m"), {"ioi": Path("r/m/ioi/abc")})
-        >>> folders.path("roles", "ioi").as_posix(), folders.path("models").as_posix()
-        ('r/m/ioi/abc/roles.csv', 'r/m/models.csv')
-        """
-        registered = TABLES[table]
-        match registered.scope:
-            case Scope.EXPERIMENT:
-                folder = self.experiments[task]
-            case Scope.VALIDATION:
-                folder = self.build / "validation"
-            case Scope.BUILD:
-                folder = self.build
-            case _:
-                folder = self.model
-        return folder / registered.file
-
-    def paths(self, parameters: Iterable[str], task: str = "") -> dict[str, list[Path]]:
-        """The files of each parameter that is a table: one, or one of each task."""
-        return {
-            name: [self.path(registered.name, each) for each in self.tasks(name, task)]
-            for name in parameters
-            if (registered := table_of(name))
-        }
-
-    def tasks(self, parameter: str, task: str) -> list[str]:
-        """The tasks whose table a parameter is given."""
-        return [*self.experiments] if parameter.endswith(BY_TASK) else [task]

@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from head_patching.files.register import BY_TASK, Folders, table_of
+from head_patching.files.folders import Folders
+from head_patching.files.register import BY_TASK, table_of
 from head_patching.files.tables import read_table
 
 
