@@ -1,11 +1,18 @@
 """What a build makes: figures, tables, and the records of how results were made."""
 
-# Where the tables of the chapter are.
-FOLDERS = Folders(
-    Path("results"),
-    Path(CHAPTER_MODEL),
-    {task: Path(folder) for task, folder in CHAPTER.items()},
-)
+# Where the tables of each model are, and those of the chapter.
+FOLDERS_OF = {
+    model: Folders(
+        Path("results"),
+        Path("results") / model,
+        {
+            task: Path("results") / model / task / settings["corruption"]
+            for task, settings in config["tasks"].items()
+        },
+    )
+    for model in MODELS
+}
+FOLDERS = next(iter(FOLDERS_OF.values()))
 
 # Each figure, and the tables that it is drawn from; a task's are in a folder of its name.
 FIGURES = figures(Path("figures"), list(config["tasks"]), len(config["models"]))
@@ -57,13 +64,17 @@ wildcard_constraints:
     noise=r"default|[\d.]+",
 
 
-def chapter_records(wildcards):
-    """The run records of the chapter's tables: those of the runs before are found."""
+def table_records(wildcards):
+    """The run records of all tables: those of the runs before are found from them."""
+    scopes = register.Scope
+    of_each_model = {scopes.EXPERIMENT, scopes.MODEL}
     paths = {
-        FOLDERS.path(table.name, task).as_posix()
+        folders.path(table.name, task).as_posix()
+        for folders in FOLDERS_OF.values()
         for table in register.TABLES.values()
         for task in CHAPTER
-        if table.file and table.scope != register.Scope.BUILD
+        if table.file and table.scope != scopes.BUILD
+        if folders is FOLDERS or table.scope in of_each_model
     }
     return sorted(
         {

@@ -2,7 +2,7 @@ rule record_provenance:
     """Collect checksums, versions and settings of the whole build."""
     input:
         model=expand("results/{model}/model/model.json", model=MODELS),
-        records=chapter_records,
+        records=table_records,
         code=code("record-provenance"),
     output:
         provenance=report(
