@@ -19,7 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from head_patching import commands
-from head_patching.building.code import Code, running_packages
+from head_patching.building.code import Code, running_packages, yaml_hashes
 from head_patching.commands._recording import is_recorded
 from head_patching.files import provenance
 from head_patching.files.writable import require_writable
@@ -70,9 +70,11 @@ class Recorded(TyperCommand):
                 outputs += _paths(value)
             else:
                 inputs[name] = value
+        read = [path for value in inputs.values() for path in _paths(value)]
+        hashes |= yaml_hashes(read)
         record = provenance.run_record(
             command_line(ctx),
-            [path for value in inputs.values() for path in _paths(value)],
+            read,
             {k: _plain(v) for k, v in settings.items() if v is not None},
             dict(sorted(hashes.items())),
         )

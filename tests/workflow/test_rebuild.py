@@ -100,6 +100,7 @@ def test_what_is_only_told_reruns_nothing(built: Workspace) -> None:
         built.edited("src/head_patching/files/writing.py", '"""Writing', '"""To write'),
         built.edited("src/head_patching/commands/_options.py", 'help="', 'help="Or '),
         built.edited("figures/style.py", '"""', '"""Of figures: '),
+        built.edited("config/roles/ioi.yaml", "#", "# Note:\n#"),
     ):
         assert built.planned() == set()
 
@@ -112,6 +113,8 @@ def test_run_records_decide_where_snakemake_remembers_nothing(built: Workspace) 
         with built.edited("figures/head_effects.py", "def draw", STATEMENT):
             assert built.planned() == {"draw_figure"} | TYPESET
         assert built.planned() == set()
+        with built.edited("config/roles/ioi.yaml", "threshold: ", "threshold: 1"):
+            assert built.planned() == CRITERIA
     finally:
         shutil.rmtree(memory)
         kept.rename(memory)

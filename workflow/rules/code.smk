@@ -41,3 +41,15 @@ def code_of_figure():
         for figure in FIGURES
     }
     return lambda wildcards: files[wildcards.figure]
+
+
+# What the criteria of each task's roles say, as one file.
+CRITERIA = {
+    path.stem: STAMPS.stamp_of_yaml(path.as_posix())
+    for path in sorted(Path("config/roles").glob("*.yaml"))
+}
+
+
+def criteria(wildcards):
+    """What the criteria of the task's roles say, if it has any."""
+    return CRITERIA.get(wildcards.task, [])

@@ -56,12 +56,6 @@ def traced_pairs(wildcards):
     return [f"{folder}/{corruption}{bos}/pairs.jsonl" for corruption in corruptions]
 
 
-def criteria(wildcards):
-    """The table of criteria of a task's roles, if there is one."""
-    path = f"config/roles/{wildcards.task}.yaml"
-    return [path] if os.path.exists(path) else []
-
-
 def patched_in_all_tasks(wildcards):
     """Output patching of a model in every task and direction."""
     folders = [

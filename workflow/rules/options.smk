@@ -41,9 +41,11 @@ def IMPORTANCE(wildcards):
     return f"{size(wildcards)} {test(wildcards)}"
 
 
-def criteria_option(wildcards, input):
+def criteria_option(wildcards):
     """The criteria of the task's roles, if it has any."""
-    return repeat("--criteria", input.criteria)
+    if wildcards.task not in CRITERIA:
+        return ""
+    return f"--criteria config/roles/{wildcards.task}.yaml"
 
 
 def pairs_option(wildcards):

@@ -1,7 +1,7 @@
 rule validate_roles:
     """Score the roles found in models whose circuit is known."""
     input:
-        criteria=expand("config/roles/{task}.yaml", task=config["validation"]["tasks"]),
+        criteria=[CRITERIA[task] for task in config["validation"]["tasks"]],
         code=code_with_tasks("validate", config["validation"]["tasks"]),
     output:
         heads="results/validation/{architecture}_{noise}.csv",

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 import head_patching
+from head_patching.files.provenance import relative
 from head_patching.files.writing import atomic
 
 # Hashes and imports of modules that were parsed before.
@@ -113,7 +114,11 @@ class Code:
             return self.locks.get(name)
         package, _, path = name.partition("/")
         if path:
-            data = self.packages.get(package, Path()) / path
+            data = (
+                self.packages[package] / path
+                if package in self.packages
+                else Path(name)
+            )
             return data_hash(data) if data.is_file() else None
         file = self.file_of(name)
         return self.module(name, file)[0] if file else None
@@ -264,6 +269,16 @@ def data_hash(path: Path) -> str:
 
         content = json.dumps(yaml.safe_load(content), default=str).encode()
     return short(content)
+
+
+def yaml_hashes(paths: Iterable[Path]) -> dict[str, str]:
+    """Hash of each YAML file among these files, and in these folders, by its path."""
+    files = {file for path in paths for file in (path, *path.glob("*.yaml"))}
+    return {
+        relative(file): data_hash(file)
+        for file in sorted(files)
+        if file.suffix == ".yaml" and file.is_file()
+    }
 
 
 def text_hash(path: Path) -> str:

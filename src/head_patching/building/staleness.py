@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from head_patching.building.code import Code
+from head_patching.building.code import Code, data_hash
 from head_patching.files.writing import atomic
 
 STAMPS = Path(".snakemake/code")
@@ -50,17 +50,35 @@ class Stamps:
             filter(None, [modules[0].removeprefix("head_patching."), found])
         )
         if name not in self.written:
-            path = STAMPS / f"{name}.json"
             hashes = self.code.hashes(modules)
-            content = json.dumps(hashes, indent=0) + "\n"
-            if not path.is_file() or path.read_text(encoding="utf-8") != content:
-                with atomic(path) as partial:
-                    partial.write_text(content, encoding="utf-8")
-                    if not self.has_changed(modules[0], hashes):
-                        os.utime(partial, (OLD, OLD))
+            self.written[name] = self.write(name, hashes, modules[0])
             self.code.keep()
-            self.written[name] = path.as_posix()
         return self.written[name]
+
+    def stamp_of_yaml(self, path: str) -> str:
+        """Path of the stamp of a YAML file: of what it says, without its comments."""
+        return self.write(path.replace("/", "."), {path: data_hash(Path(path))})
+
+    def write(self, name: str, hashes: Mapping[str, str], module: str = "") -> str:
+        """Write a stamp if it has changed; old if no result of `module` is of others.
+
+        Parameters
+        ----------
+        name
+            Of the stamp.
+        hashes
+            Hash of each module and data file.
+        module
+            The module whose results depend on it; empty: any.
+        """
+        path = STAMPS / f"{name}.json"
+        content = json.dumps(hashes, indent=0) + "\n"
+        if not path.is_file() or path.read_text(encoding="utf-8") != content:
+            with atomic(path) as partial:
+                partial.write_text(content, encoding="utf-8")
+                if not self.has_changed(module, hashes):
+                    os.utime(partial, (OLD, OLD))
+        return path.as_posix()
 
     def has_changed(self, module: str, hashes: Mapping[str, str]) -> bool:
         """Whether a result was made by this module with other code than `hashes`."""
