@@ -13,8 +13,8 @@ from head_patching.building.code import (
     Code,
     packages_in,
     text_hash,
-    tree_hash,
 )
+from head_patching.building.syntax_trees import tree_hash
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(
