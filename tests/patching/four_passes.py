@@ -45,7 +45,14 @@ def keeping(read, name):
 
 @torch.no_grad()
 def four_passes(
-    bridge, base_tokens, source_tokens, senders, receivers, patched_at, read_at, mlps
+    bridge,
+    base_tokens,
+    source_tokens,
+    senders,
+    receivers,
+    sender_mask,
+    receiver_mask,
+    mlps,
 ):
     """Logits [batch d_vocab] at END, by the passes of Wang et al. 2022, appendix B.
 
@@ -63,7 +70,7 @@ def four_passes(
         z = base[name].clone()
         for row, (at, head) in enumerate(senders):
             if at == layer:
-                where = patched_at[row]
+                where = sender_mask[row]
                 z[row, where, head] = source[name][row, where, head]
         hooks.append((name, putting(z)))
         if mlps == "frozen":
@@ -72,7 +79,7 @@ def four_passes(
     if receivers == "logits":
         return bridge.run_with_hooks(base_tokens, fwd_hooks=hooks)[:, -1]
     names = {
-        layer: f"blocks.{layer}.attn.hook_{receivers.inputs}"
+        layer: f"blocks.{layer}.attn.hook_{receivers.activation}"
         for layer in sorted({layer for layer, _ in receivers.heads})
     }
     hooks += [(name, keeping(read, name)) for name in names.values()]
@@ -81,14 +88,14 @@ def four_passes(
     hooks = []  # pass D
     for layer, name in names.items():
         heads = [head for at, head in receivers.heads if at == layer]
-        if group == 1 or receivers.inputs == "q":
-            hooks.append((name, putting_heads(read[name], heads, read_at)))
+        if group == 1 or receivers.activation == "q":
+            hooks.append((name, putting_heads(read[name], heads, receiver_mask)))
             continue
         # A hook would replace a whole group's key or value: the receivers' z under it
         # is read, and put into a run without it.
         z_name, whole_groups = (
             f"blocks.{layer}.attn.hook_z",
-            putting_heads(read[name], {head // group for head in heads}, read_at),
+            putting_heads(read[name], {head // group for head in heads}, receiver_mask),
         )
         fwd_hooks = [*hooks, (name, whole_groups), (z_name, keeping(read, z_name))]
         bridge.run_with_hooks(base_tokens, fwd_hooks=fwd_hooks)
@@ -114,7 +121,7 @@ def hooked_effects(
     for members in group_pairs(pairs).values():
         base_tokens, source_tokens = run_tokens(pairs, members, direction)
         label = None if receivers == "logits" else receivers.position
-        patched_at, read_at = masks or (
+        sender_mask, receiver_mask = masks or (
             position_mask(pairs, members, sender_position, base_tokens),
             position_mask(pairs, members, label, base_tokens),
         )
@@ -127,8 +134,8 @@ def hooked_effects(
             source_tokens.repeat(n_senders, 1),
             [sender for sender in senders for _ in members],
             receivers,
-            patched_at.repeat(n_senders, 1),
-            read_at.repeat(n_senders, 1),
+            sender_mask.repeat(n_senders, 1),
+            receiver_mask.repeat(n_senders, 1),
             mlps,
         ).unflatten(0, (n_senders, len(members)))
         expected[:, members] = logit_diff(logits, answer, wrong)

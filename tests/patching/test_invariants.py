@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import forward
-from head_patching.patching.deltas import PATCHED_Z, LayerPatch, head_deltas
+from head_patching.patching.deltas import PATCH_FUNCTIONS, LayerPatch, head_deltas
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.runs import run_batch
 from head_patching.tasks.pairs import PromptPairs
@@ -71,7 +71,7 @@ def test_order_batches_and_chunks_do_not_matter(prepared, seed, patch_type, dire
     assert_close(shuffled.logit_diff.values, whole[:, :, order])
     alone = HeadPatcher(model).run(pairs.select([3]), patch_type, direction)
     assert_close(alone.logit_diff.values[:, :, 0], whole[:, :, 3])
-    with patch("head_patching.patching.chunks.ROWS_PER_CHUNK", 7):
+    with patch("head_patching.patching.chunks.VECTORS_PER_CHUNK", 7):
         chunked = HeadPatcher(model, memory_mib=0).run(pairs, patch_type, direction)
     assert_close(chunked.logit_diff.values, whole)
 
@@ -121,7 +121,9 @@ def test_parts_put_together_are_the_whole(prepared, seed):
     base, source = batch.corrupt, batch.clean
 
     def z(mixed: Activations, patch_type):
-        return PATCHED_Z[patch_type](LayerPatch(model.config, mixed, source, layer, 0))
+        return PATCH_FUNCTIONS[patch_type](
+            LayerPatch(model.config, mixed, source, layer, 0)
+        )
 
     with_source_v = replace(base, v=source.v)
     assert_close(z(with_source_v, "pattern"), source.z[layer])

@@ -63,6 +63,17 @@ def test_runs_are_the_very_same_before_they_differ(prepared):
         assert not torch.equal(clean, corrupt)
 
 
+def test_prompts_may_differ_from_their_first_token_on(prepared):
+    """The base run then has no keys before the first patched position."""
+    model, _ = prepared
+    pairs = random_pairs(seed=9, lengths=(7, 9), first=0)
+    apart, together = (
+        HeadPatcher(model).run(pairs, batches=run(model, pairs, 2))
+        for run in (run_pairs, run_together)
+    )
+    xr.testing.assert_allclose(together, apart, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("patch_type", PATCH_TYPES)
 @pytest.mark.parametrize("positions", ["all", ["S2", "END"]])
 def test_patches_do_not_see_the_padding(prepared, patch_type, positions):

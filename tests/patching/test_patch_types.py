@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from head_patching.patching.contenders import activation_of
-from head_patching.patching.deltas import PATCHED_Z, patch_type
+from head_patching.patching.deltas import PATCH_FUNCTIONS, patch_type
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.reference import (
     position_mask,
@@ -21,7 +21,9 @@ TOLERANCE = 1e-4  # logit
 @pytest.fixture
 def new_types(monkeypatch):
     """Three toy types that replace two activations at once."""
-    monkeypatch.setattr("head_patching.patching.deltas.PATCHED_Z", dict(PATCHED_Z))
+    monkeypatch.setattr(
+        "head_patching.patching.deltas.PATCH_FUNCTIONS", dict(PATCH_FUNCTIONS)
+    )
     for name, replaces in {
         "key and value": ("k", "v"),
         "query and key": ("q", "k"),
@@ -35,7 +37,7 @@ def new_types(monkeypatch):
 
 
 def test_every_type_of_the_register_has_its_function():
-    assert list(PATCHED_Z) == list(PATCH_TYPES)
+    assert list(PATCH_FUNCTIONS) == list(PATCH_TYPES)
 
 
 @pytest.mark.parametrize("label", [None, "S2"])

@@ -187,19 +187,21 @@ def test_a_run_patched_with_itself_stays_as_it_is(prepared, name):
     receivers = RECEIVERS[name]
     pairs = random_pairs(seed=36, lengths=(8, 8, 8), n_changed=2)
     own = run_batch(model, pairs, [0, 1, 2], first=2).clean
-    read_at = slice(7, 8) if name != "v-of-two-layers" else slice(2, 8)
+    receiver_pos = slice(7, 8) if name != "v-of-two-layers" else slice(2, 8)
     base = final_residual(model, own)
     with torch.no_grad():
-        final = sweep_paths(model, own, own, model.config.heads, receivers, read_at)
+        final = sweep_paths(
+            model, own, own, model.config.heads, receivers, receiver_pos
+        )
         assert torch.equal(final, base.expand_as(final))
         if name == "logits":
             return
         # `sweep_paths` leaves out what does not move: here it is propagated.
-        width = read_at.stop - read_at.start, model.config.d_model
+        width = receiver_pos.stop - receiver_pos.start, model.config.d_model
         changes = {
             layer: torch.zeros(2 * layer, 3, *width) for layer in receivers.by_layer
         }
-        final = propagate_from_receivers(model, own, receivers, changes, read_at)
+        final = propagate_from_receivers(model, own, receivers, changes, receiver_pos)
     assert len(final) == 4
     torch.testing.assert_close(final, base.expand_as(final), atol=1e-4, rtol=1e-4)
 
@@ -215,8 +217,8 @@ def test_order_batches_chunks_and_choice_of_senders_do_not_matter(prepared, name
     torch.set_num_threads(2)  # that is, two workers
     progress, chosen = [], [(1, 1), (0, 2)]
     with (
-        patch("head_patching.patching.chunks.ROWS_PER_CHUNK", 70),
-        patch("head_patching.patching.propagate.BLOCK_ROWS", 30),
+        patch("head_patching.patching.chunks.VECTORS_PER_CHUNK", 70),
+        patch("head_patching.patching.propagate.VECTORS_PER_BLOCK", 30),
     ):
         cut = path_effects(
             model, pairs, "noising", receivers, batches=run_pairs(model, pairs, 2),

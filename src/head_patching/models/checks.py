@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from head_patching.models.activations import Activations
-from head_patching.models.layers import ACTIVATION_FUNCTIONS, attention_write
+from head_patching.models.layers import ACTIVATION_FUNCTIONS, attn_out
 from head_patching.models.transformer import Model
 
 # fp32 rounding through some tens of layers, relative to the largest expected value.
@@ -87,7 +87,7 @@ def head_output_error(model: Model, cache: Any) -> float:
     """How far TransformerLens's attention is from writing z @ W_O + b_O."""
     return max(
         relative_error(
-            attention_write(cache[f"blocks.{index}.attn.hook_z"], layer),
+            attn_out(cache[f"blocks.{index}.attn.hook_z"], layer),
             cache[f"blocks.{index}.hook_attn_out"],
         )
         for index, layer in enumerate(model.layers)

@@ -102,17 +102,17 @@ def head_outputs(
     return torch.einsum("bhqk,bkhd->bqhd", pattern, v)
 
 
-def attention_write(
+def attn_out(
     z: Float[Tensor, "... head d_head"], layer: LayerWeights
 ) -> Float[Tensor, "... d_model"]:
-    """What all heads of a layer write into the residual stream together."""
+    """attn_out: what all heads of a layer write together, and b_O."""
     return functional.linear(z.flatten(-2), layer.W_O.flatten(0, 1).T, layer.b_O)
 
 
-def mlp_write(
+def mlp_out(
     x: Float[Tensor, "... d_model"], layer: LayerWeights
 ) -> Float[Tensor, "... d_model"]:
-    """What the MLP writes, given its normalised input."""
+    """mlp_out: what the MLP writes, b_out included, given its normalised input."""
     activation = ACTIVATION_FUNCTIONS[layer.config.act_fn]
     if layer.W_gate is not None:
         gate = activation(functional.linear(x, layer.W_gate.T, layer.b_gate))

@@ -24,9 +24,9 @@ from torch.nn import functional
 from head_patching.models.activations import BY_LAYER, Activations, following
 from head_patching.models.layers import (
     attention_pattern,
-    attention_write,
+    attn_out,
     head_outputs,
-    mlp_write,
+    mlp_out,
     normalise,
     per_query_head,
     rotate,
@@ -189,9 +189,9 @@ def forward(
     Parameters
     ----------
     added
-        Added to the residual stream where attention writes: one vector per layer,
-        prompt and position. A patch of heads is such a vector; attribution patching
-        needs the gradient with respect to it.
+        Added to attn_out of each layer: one vector per prompt and position. A patch of
+        heads is such a vector; attribution patching needs the gradient with respect to
+        it.
     before
         The run of the same prompts' earlier tokens, if `tokens` are only those that
         follow. The activations returned are then of all positions.
@@ -216,12 +216,12 @@ def forward(
         z = head_outputs(pattern, values)  # [batch position head d_head]
         kept.append((resid, q, k, v, pattern, z))
 
-        resid_mid = resid + attention_write(z, layer)  # [batch position d_model]
+        resid_mid = resid + attn_out(z, layer)  # [batch position d_model]
         if additions[index] is not None:
             resid_mid = resid_mid + additions[index]
         if not model.config.parallel_attn_mlp:
             x = normalise(resid_mid, model.config)
-        resid = resid_mid + mlp_write(x, layer)
+        resid = resid_mid + mlp_out(x, layer)
     stacked = {
         name: torch.stack(by_layer)  # [layer batch ...]
         for name, by_layer in zip(BY_LAYER, zip(*kept, strict=True), strict=True)

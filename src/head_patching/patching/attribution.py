@@ -1,10 +1,10 @@
 """Attribution patching: a first-order estimate of every patch from two backward passes.
 
-A patch adds a vector to the residual stream, so to first order it moves logit_diff by
-the inner product of that vector with the gradient of logit_diff where attention
-writes (Nanda 2023, "Attribution patching"; Kramar et al. 2024, AtP*, arXiv 2403.00745,
-who treat q and k exactly, as here: deltas go through the true softmax). The gradients
-serve all heads and all patch types.
+A patch adds a vector to attn_out, so to first order it moves logit_diff by the inner
+product of that vector with the gradient with respect to attn_out (Nanda 2023,
+"Attribution patching"; Kramar et al. 2024, AtP*, arXiv 2403.00745, who treat q and k
+exactly, as here: deltas go through the true softmax). The gradients serve all heads and
+all patch types.
 
 The gradient is the mean of those of the base and of the source run: the shortest form
 of integrated gradients between them (Hanna et al. 2024, arXiv 2403.17806). The gradient
@@ -156,8 +156,7 @@ def run_with_gradient(
 ) -> tuple[PairBatch, Float[Tensor, "layer batch suffix_pos d_model"]]:
     """Both runs of some pairs, and the mean of their gradients of logit_diff.
 
-    The gradient is with respect to the residual stream where attention writes, from
-    position `first` on.
+    The gradient is with respect to attn_out of each layer, from position `first` on.
 
     Parameters
     ----------
@@ -202,15 +201,15 @@ def estimated_change(
     first
         The first position in which they differ.
     gradient
-        Of logit_diff, where attention writes.
+        Of logit_diff, with respect to attn_out of each layer.
     """
-    changes = []
+    by_layer = []
     for layer, weights in enumerate(model.layers):
         delta = head_deltas(
             model.config, weights.W_O, base, source, layer, patch_type, first
-        )
-        changes.append(torch.einsum("hbpm,bpm->hb", delta, gradient[layer]))
-    return torch.stack(changes)
+        )  # [head batch suffix_pos d_model]
+        by_layer.append(torch.einsum("hbpm,bpm->hb", delta, gradient[layer]))
+    return torch.stack(by_layer)
 
 
 def compare_estimates(estimated: xr.Dataset, exact: xr.Dataset, top: int = 20) -> dict:

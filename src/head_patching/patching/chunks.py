@@ -13,47 +13,52 @@ from head_patching.patching.readout import PositionLabel
 from head_patching.patching.runs import PairBatch
 from head_patching.tasks.pairs import PromptPairs
 
-# Patched rows (head x pair x position) of one chunk: enough for large products, few
-# enough to keep all threads busy to the end and the residual streams small.
-ROWS_PER_CHUNK = 6000
-ROWS_PER_CHUNK_ON_GPU = 200_000
+# Residual vectors, one for each head, pair and position, that are patched in one chunk:
+# enough for large products, few enough to keep all threads busy to the end and the
+# residual streams small.
+VECTORS_PER_CHUNK = 6000
+VECTORS_PER_CHUNK_ON_GPU = 200_000
 
 # A batch of fewer chunks is cut by heads too, so that no thread is idle: unless it has
-# so few rows that its products would become small.
-MIN_CHUNKS, ROWS_WORTH_CUTTING = 2, 1000
+# so few vectors that its products would become small.
+MIN_CHUNKS, VECTORS_WORTH_CUTTING = 2, 1000
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some heads, each patched alone on some pairs, at one position or at all.
+    """Some heads, each patched alone on some pairs, at one or at all positions.
 
     Parameters
     ----------
+    batch
+        The pairs.
+    heads
+        Heads (layer, head).
     position
-        The position of the batch that is patched (None: all).
-    column
-        Where the position is on the results' axis of positions.
+        The position of the batch that is patched, padding counted (None: all).
+    position_index
+        Index of the position on the results' axis `position`.
     fraction
-        Of the batch's work.
+        The chunk's part of the work on the batch it was cut from, between 0 and 1.
     """
 
     batch: PairBatch
     heads: Sequence[Head]
     position: int | None = None
-    column: int = 0
+    position_index: int = 0
     fraction: float = 1.0
 
     @property
     def first(self) -> int:
-        """The first position that any patch changes.
+        """First patched position, padding counted: no patch changes anything before it.
 
         Before the first difference both runs are equal: a patch there adds nothing.
         """
         return max(self.position or 0, self.batch.first)
 
     @property
-    def rows_per_pair(self) -> int:
-        """Patched rows (head x position) of each pair."""
+    def vectors_per_pair(self) -> int:
+        """Patched residual vectors (head x position) of each pair."""
         return len(self.heads) * (self.batch.clean.n_positions - self.first)
 
     @property
@@ -69,10 +74,10 @@ def only_at(batch: PairBatch, position: int) -> Bool[Tensor, "batch position"]:
     return mask
 
 
-def max_rows(batch: PairBatch) -> int:
-    """Patched rows of one chunk, on the device that holds the batch."""
+def vectors_per_chunk(batch: PairBatch) -> int:
+    """How many patched residual vectors a chunk has at most, on the batch's device."""
     on_cpu = batch.clean.z.device.type == "cpu"
-    return ROWS_PER_CHUNK if on_cpu else ROWS_PER_CHUNK_ON_GPU
+    return VECTORS_PER_CHUNK if on_cpu else VECTORS_PER_CHUNK_ON_GPU
 
 
 def chunks_of(
@@ -81,80 +86,101 @@ def chunks_of(
     labels: Sequence[PositionLabel],
     heads: Sequence[Head],
 ) -> list[Chunk]:
-    """The batch in chunks of few rows.
+    """The batch in chunks of few residual vectors.
 
     The cut does not depend on the number of threads, nor do the results then.
+
+    Parameters
+    ----------
+    labels
+        The positions to patch, one after the other: the results' axis `position`.
+    heads
+        Heads (layer, head), each patched alone.
     """
-    most, n_cells = max_rows(batch), len(batch.indices) * len(labels)
-    whole = [
-        Chunk(batch.select(rows), heads, position, column, len(rows) / n_cells)
-        for column, label in enumerate(labels)
+    most = vectors_per_chunk(batch)
+    n_patched = len(batch.indices) * len(labels)  # (pair, label) combinations
+    uncut = [
+        Chunk(batch.select(rows), heads, position, index, len(rows) / n_patched)
+        for index, label in enumerate(labels)
         for position, rows in rows_patched_alike(pairs, batch, label)
     ]
-    parts = [part for chunk in whole for part in cut_by_pairs(chunk, most)]
-    fewest = MIN_CHUNKS if len(parts) < MIN_CHUNKS else 1
-    return [part for chunk in parts for part in cut_by_heads(chunk, most, fewest)]
+    parts = [part for chunk in uncut for part in cut_by_pairs(chunk, most)]
+    min_parts = MIN_CHUNKS if len(parts) < MIN_CHUNKS else 1
+    return [part for chunk in parts for part in cut_by_heads(chunk, most, min_parts)]
 
 
 def rows_patched_alike(
     pairs: PromptPairs, batch: PairBatch, label: PositionLabel
 ) -> Iterator[tuple[int | None, list[int]]]:
-    """The position patched (None: all), and the rows whose patches start alike."""
+    """Position patched, and the rows of the batch that can be patched together there.
+
+    A row is one pair of the batch. For all positions at once (label None) the position
+    is None, and rows whose first difference is the same go together.
+    """
     if label is not None:
         yield from rows_by_position(pairs, batch, label).items()
         return
-    for rows in rows_of_each(batch.firsts).values():
+    for rows in rows_by_value(batch.firsts).values():
         yield None, rows
 
 
 def rows_by_position(
     pairs: PromptPairs, batch: PairBatch, label: str | int
 ) -> dict[int, list[int]]:
-    """Rows of the batch by the position patched; pairs without it are left out.
+    """Rows of the batch (pairs) by the position that the label means in each.
 
     Each row is patched at its own pair's position only, never at the union of the
-    batch's positions.
+    batch's positions. A row whose prompts are too short for the label is left out.
     """
-    by_position = rows_of_each(positions_of(pairs, batch, label))
+    by_position = rows_by_value(label_positions(pairs, batch, label))
     count = batch.clean.n_positions
     return {
         position: rows for position, rows in by_position.items() if position < count
     }
 
 
-def positions_of(pairs: PromptPairs, batch: PairBatch, label: str | int) -> list[int]:
-    """The position of that name or number in each row of the batch."""
+def label_positions(
+    pairs: PromptPairs, batch: PairBatch, label: str | int
+) -> list[int]:
+    """The position, padding counted, of a name or number in each row of the batch."""
     return [
         padding + (pairs[index].positions[label] if isinstance(label, str) else label)
         for index, padding in zip(batch.indices, batch.padding, strict=True)
     ]
 
 
-def rows_of_each(positions: Sequence[int]) -> dict[int, list[int]]:
-    """Rows by their position, in the order in which positions first occur."""
+def rows_by_value(values: Sequence[int]) -> dict[int, list[int]]:
+    """Indices of `values` by value, in the order in which values first occur."""
     rows: dict[int, list[int]] = {}
-    for row, position in enumerate(positions):
-        rows.setdefault(position, []).append(row)
+    for row, value in enumerate(values):
+        rows.setdefault(value, []).append(row)
     return rows
 
 
 def cut_by_pairs(chunk: Chunk, most: int) -> Iterator[Chunk]:
-    """The chunk in parts of equally many pairs and `most` rows, or of one pair each."""
+    """The chunk in parts with equally many pairs, and all heads.
+
+    Each has at most `most` residual vectors (head x pair x position), or one pair.
+    """
     n_pairs = len(chunk.batch.indices)
-    n_parts = max(1, math.ceil(n_pairs * chunk.rows_per_pair / most))
-    step = math.ceil(n_pairs / n_parts)
-    for start in range(0, n_pairs, step):
-        rows = range(start, min(start + step, n_pairs))
+    n_parts = max(1, math.ceil(n_pairs * chunk.vectors_per_pair / most))
+    pairs_per_part = math.ceil(n_pairs / n_parts)
+    for start in range(0, n_pairs, pairs_per_part):
+        rows = range(start, min(start + pairs_per_part, n_pairs))
         fraction = chunk.fraction * len(rows) / n_pairs
         yield replace(chunk, batch=chunk.batch.select(rows), fraction=fraction)
 
 
-def cut_by_heads(chunk: Chunk, most: int, fewest: int) -> Iterator[Chunk]:
-    """The chunk in parts of `most` rows of a pair; in `fewest` if that is worth it."""
-    n_rows = len(chunk.batch.indices) * chunk.rows_per_pair
+def cut_by_heads(chunk: Chunk, most: int, min_parts: int) -> Iterator[Chunk]:
+    """The chunk in parts with some of the heads, and all pairs.
+
+    Each has at most `most` residual vectors (head x position) of a pair. There are at
+    least `min_parts` parts if the chunk has VECTORS_WORTH_CUTTING vectors or more.
+    """
+    n_vectors = len(chunk.batch.indices) * chunk.vectors_per_pair
     n_parts = max(
-        math.ceil(chunk.rows_per_pair / most),
-        fewest if n_rows >= ROWS_WORTH_CUTTING else 1,
+        math.ceil(chunk.vectors_per_pair / most),
+        min_parts if n_vectors >= VECTORS_WORTH_CUTTING else 1,
     )
     for number in range(min(n_parts, len(chunk.heads))):
         heads = chunk.heads[number::n_parts]

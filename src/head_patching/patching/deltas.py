@@ -1,8 +1,8 @@
-"""Deltas: what replacing a part of one head adds to the residual stream.
+"""Deltas: what replacing an activation of one head adds to the residual stream.
 
 Replacing a head's q, k, v, pattern or output, at any set of positions, changes only
-what that head writes: delta = (z_patched - z_base) @ W_O. One attention per layer with
-the source run's part gives the deltas of all its heads.
+what that head writes: delta = (z_patched - z_base) @ W_O. It is added to the base run's
+attn_out. One attention computation per layer yields the deltas of all its heads.
 
 A patch type is an entry of `terms.PATCH_TYPES` and one function here, which returns z
 with the type's activations taken from the source run.
@@ -32,17 +32,25 @@ from head_patching.models.weights import ModelConfig
 
 @dataclass(frozen=True)
 class LayerPatch:
-    """One layer of the run that is patched, and of the run that patches come from.
+    """What a patch type's function needs to compute z of one layer.
+
+    The function replaces the activations of all heads of the layer; as each head's z
+    depends on its own activations alone, this patches every head by itself.
 
     Parameters
     ----------
+    config
+        The model's shape; k and v have fewer heads than q with grouped-query attention.
     base
         The run that is patched.
     source
-        The run that the replaced activations are taken from.
+        The run that the replacing activations are taken from.
+    layer
+        Index of the layer.
     first
-        The first position of the results (`suffix_pos` counts from it).
-    positions
+        First patched position, padding counted: no patch changes anything before it.
+        Results have the axis `suffix_pos`, the positions from `first` on.
+    mask
         Where activations are replaced (None: everywhere). For a pattern it is the
         query position.
     """
@@ -52,43 +60,57 @@ class LayerPatch:
     source: Activations
     layer: int
     first: int
-    positions: Bool[Tensor, "batch position"] | None = None
+    mask: Bool[Tensor, "batch position"] | None = None
 
-    def from_source(self, name: str) -> Float[Tensor, "batch position head d_head"]:
-        """An activation of the base run, the source run's where it is patched."""
+    def from_source(self, name: str) -> Float[Tensor, "batch position heads d_head"]:
+        """`q`, `k`, `v` or `z` of the layer: the source run's where the mask is true.
+
+        Elsewhere it is the base run's. The axis `heads` has query heads for q and z,
+        key-value heads for k and v.
+        """
         source = getattr(self.source, name)[self.layer]
-        if self.positions is None:
+        if self.mask is None:
             return source
         base = getattr(self.base, name)[self.layer]
-        return torch.where(self.positions[:, :, None, None], source, base)
+        # the mask as [batch position 1 1]
+        return torch.where(self.mask[:, :, None, None], source, base)
 
     def z(
-        self, **replaced: Float[Tensor, "batch position _ d_head"]
+        self, **replaced: Float[Tensor, "batch position _heads d_head"]
     ) -> Float[Tensor, "batch suffix_pos head d_head"]:
-        """z of the base run's attention with some of its q, k and v replaced."""
+        """z as computed from the base run's q, k and v, those given by name replaced.
+
+        For example `z(k=patch.from_source("k"))`. k and v have key-value heads.
+        """
         v = per_query_head(replaced.get("v", self.base.v[self.layer]), self.config)
         return head_outputs(self.pattern(**replaced), v)
 
     def pattern(
-        self, **replaced: Float[Tensor, "batch position _ d_head"]
-    ) -> Float[Tensor, "batch head query_pos key_pos"]:
-        """The base run's attention pattern with its q or k replaced."""
+        self, **replaced: Float[Tensor, "batch position _heads d_head"]
+    ) -> Float[Tensor, "batch head suffix_pos key_pos"]:
+        """The attention pattern of the base run's q and k, those given replaced.
+
+        Queries are from `first` on, keys (`key_pos`) at all positions.
+        """
         q = replaced.get("q", self.base.q[self.layer])[:, self.first :]
         k = per_query_head(replaced.get("k", self.base.k[self.layer]), self.config)
         return attention_pattern(q, k, self.base.padding)
 
 
-PatchedZ = Callable[[LayerPatch], Float[Tensor, "batch suffix_pos head d_head"]]
+PatchFunction = Callable[[LayerPatch], Float[Tensor, "batch suffix_pos head d_head"]]
 
-PATCHED_Z: dict[str, PatchedZ] = {}
+PATCH_FUNCTIONS: dict[str, PatchFunction] = {}
 
 
-def patch_type(name: str) -> Callable[[PatchedZ], PatchedZ]:
-    """Make a function the one that gives the z of a type of `terms.PATCH_TYPES`."""
+def patch_type(name: str) -> Callable[[PatchFunction], PatchFunction]:
+    """Register the decorated function under a name of `terms.PATCH_TYPES`.
 
-    def registered(patched_z: PatchedZ) -> PatchedZ:
-        PATCHED_Z[name] = patched_z
-        return patched_z
+    The function returns z of all heads of a layer with what the type replaces replaced.
+    """
+
+    def registered(function: PatchFunction) -> PatchFunction:
+        PATCH_FUNCTIONS[name] = function
+        return function
 
     return registered
 
@@ -122,8 +144,8 @@ def patch_pattern(patch: LayerPatch) -> Float[Tensor, "batch suffix_pos head d_h
     """z with the source run's attention pattern."""
     layer = patch.layer
     pattern = patch.pattern(q=patch.source.q[layer], k=patch.source.k[layer])
-    if patch.positions is not None:
-        at_query = patch.positions[:, None, patch.first :, None]
+    if patch.mask is not None:
+        at_query = patch.mask[:, None, patch.first :, None]  # [batch 1 suffix_pos 1]
         pattern = torch.where(at_query, pattern, patch.pattern())
     return head_outputs(pattern, per_query_head(patch.base.v[layer], patch.config))
 
@@ -136,9 +158,9 @@ def head_deltas(
     layer: int,
     patch_type: str,
     first: int,
-    positions: Bool[Tensor, "batch position"] | None = None,
+    mask: Bool[Tensor, "batch position"] | None = None,
 ) -> Float[Tensor, "head batch suffix_pos d_model"]:
-    """What each head of a layer adds, from position `first` on, when patched alone.
+    """What each head of a layer adds to attn_out, from `first` on, when patched alone.
 
     Parameters
     ----------
@@ -148,18 +170,20 @@ def head_deltas(
         The run that is patched.
     source
         The run that patches come from.
+    layer
+        Index of the layer.
     patch_type
         A name of `terms.PATCH_TYPES`.
     first
-        No later than the first position that is patched and differs between the runs:
-        before it, deltas are zero.
-    positions
-        Where the part is replaced (None: everywhere).
+        First patched position, padding counted: no patch changes anything before it.
+    mask
+        Where activations are replaced (None: everywhere).
     """
-    patched_z = find("patch type", patch_type, PATCHED_Z)
-    patch = LayerPatch(config, base, source, layer, first, positions)
-    # The base run's z by the same arithmetic as the patched one: a part replaced by an
-    # equal part then gives a delta of exactly zero.
-    unpatched = replace(patch, source=base, positions=None)
-    change = patched_z(patch) - patched_z(unpatched)  # [batch suffix_pos head d_head]
-    return torch.einsum("bphd,hdm->hbpm", change, W_O)
+    z_of = find("patch type", patch_type, PATCH_FUNCTIONS)
+    patch = LayerPatch(config, base, source, layer, first, mask)
+    # The base run's z by the same arithmetic as the patched one: an activation replaced
+    # by an equal one then gives a delta of exactly zero.
+    unpatched = replace(patch, source=base, mask=None)
+    z_change = z_of(patch) - z_of(unpatched)  # [batch suffix_pos head d_head]
+    # [head batch suffix_pos d_model]
+    return torch.einsum("bphd,hdm->hbpm", z_change, W_O)

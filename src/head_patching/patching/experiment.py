@@ -133,11 +133,11 @@ class HeadPatcher:
         with torch.inference_mode(), workers() as run_all:
             for batch in each_pair_once(pairs, batches, pair_indices):
                 read_unpatched(self.model, pairs, batch, results)
-                of_all = len(batch.indices) / n_pairs
+                batch_fraction = len(batch.indices) / n_pairs
                 run_all(
-                    lambda chunk, of_all=of_all: patch_chunk(
+                    lambda chunk, batch_fraction=batch_fraction: patch_chunk(
                         self.model, pairs, chunk, results,
-                        lambda fraction: report(of_all * fraction),
+                        lambda fraction: report(batch_fraction * fraction),
                     ),
                     chunks_of(pairs, batch, labels, wanted),
                 )  # fmt: skip
@@ -208,4 +208,4 @@ def patch_chunk(
     unpatched = unpatched_logit_diff(results).values[batch.indices]
     same = (final == final_residual(model, base)).all(dim=-1).cpu().numpy()
     read["logit_diff"] = np.where(same, unpatched, read["logit_diff"])
-    fill_in(results, chunk.heads, batch.indices, chunk.column, read)
+    fill_in(results, chunk.heads, batch.indices, chunk.position_index, read)

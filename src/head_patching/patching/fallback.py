@@ -66,8 +66,8 @@ def patch_by_hooks(
         for start in range(0, len(members), PAIRS_PER_BATCH):
             indices = members[start : start + PAIRS_PER_BATCH]
             fraction = len(indices) / len(pairs) / len(labels)
-            for column, label in enumerate(labels):
-                patch_indices(bridge, pairs, indices, label, column, results)
+            for position_index, label in enumerate(labels):
+                patch_indices(bridge, pairs, indices, label, position_index, results)
                 on_progress(fraction)
 
 
@@ -76,7 +76,7 @@ def patch_indices(
     pairs: PromptPairs,
     indices: Sequence[int],
     label: PositionLabel,
-    column: int,
+    position_index: int,
     results: xr.Dataset,
 ) -> None:
     """Fill in one position's results for pairs of equal length.
@@ -87,7 +87,7 @@ def patch_indices(
         The pairs, counted in the whole set.
     label
         The position that is patched (None: all).
-    column
+    position_index
         Where it is on the results' axis of positions.
     """
     direction, patch_type = results.attrs["direction"], results.attrs["patch_type"]
@@ -112,4 +112,4 @@ def patch_indices(
         if "kl" in results:
             read["kl"] = kl_from_clean(logits["clean"], patched)
         values = {name: each.numpy() for name, each in read.items()}
-        fill_in(results, heads, indices, column, values)
+        fill_in(results, heads, indices, position_index, values)

@@ -1,8 +1,9 @@
 """Sets of heads replaced at once: ablation, and patching several heads together.
 
-When a set spans layers, its later heads would react to its earlier ones; their outputs
-are replaced instead, as by a hook on each of them. `tests/patching/test_head_sets.py`
-compares every kind of set with TransformerLens's hooks.
+The heads of a set in its lowest layer are patched by their delta. In higher layers the
+heads of the set would react to it; there their z is overwritten, as by a hook on each.
+`tests/patching/test_head_sets.py` compares every kind of set with TransformerLens's
+hooks.
 """
 
 from collections.abc import Sequence
@@ -23,23 +24,26 @@ Head = tuple[int, int]  # (layer, head)
 def sweep_sets(
     model: Model,
     base: Activations,
-    z: Float[Tensor, "layer batch position head d_head"],
+    replacement: Float[Tensor, "layer batch position head d_head"],
     head_sets: Sequence[Sequence[Head]],
     first: int = 0,
-    positions: Bool[Tensor, "batch position"] | None = None,
+    mask: Bool[Tensor, "batch position"] | None = None,
 ) -> Float[Tensor, "patch batch d_model"]:
-    """The final residual at END with all heads of each set given other outputs.
+    """The final residual at END with z of all heads of each set replaced.
 
     Parameters
     ----------
-    z
-        The other outputs: another run's (patching), a mean, or zero.
+    base
+        The run that is patched.
+    replacement
+        z of every head to take in place of the base run's: another run's (patching), a
+        mean, or zero.
     head_sets
         One patch for each set of heads (layer, head).
     first
-        The first position at which an output differs from the base run's.
-    positions
-        Where outputs are replaced (None: everywhere).
+        First patched position, padding counted: no patch changes anything before it.
+    mask
+        Where z is replaced (None: everywhere).
 
     Raises
     ------
@@ -47,62 +51,72 @@ def sweep_sets(
         When a set is empty, names a head twice, or a head that the model lacks.
     """
     check_sets(model, head_sets)
-    start = [min(layer for layer, _ in heads) for heads in head_sets]
-    within = None if positions is None else positions[:, first:]
+    lowest_layers = [min(layer for layer, _ in heads) for heads in head_sets]
+    suffix_mask = None if mask is None else mask[:, first:]  # [batch suffix_pos]
 
     def patches_from(layer: int) -> Patches:
-        numbers = [number for number, lowest in enumerate(start) if lowest == layer]
-        if not numbers:
+        patches = [i for i, lowest in enumerate(lowest_layers) if lowest == layer]
+        if not patches:
             return Patches.none(base, layer, first)
         deltas = [
             set_delta(
-                model, base, z, heads_in(head_sets[number], layer), layer, first, within
+                model, base, replacement, heads_in(head_sets[patch], layer), layer,
+                first, suffix_mask,
             )
-            for number in numbers
-        ]
-        return Patches(numbers, torch.stack(deltas))
+            for patch in patches
+        ]  # fmt: skip
+        # [patch batch suffix_pos d_model]
+        return Patches(patches, torch.stack(deltas))
 
     hooks: dict[int, list[OutputHook]] = {}
-    for number, heads in enumerate(head_sets):
-        for layer in sorted({at for at, _ in heads if at > start[number]}):
+    for patch, heads in enumerate(head_sets):
+        layers = {layer for layer, _ in heads}
+        for layer in sorted(layers - {lowest_layers[patch]}):
             members = heads_in(heads, layer)
-            hook = OutputHook(number, members, z[layer, :, first:, members], within)
+            # [batch suffix_pos member d_head]
+            members_z = replacement[layer, :, first:, members]
+            hook = OutputHook(patch, members, members_z, suffix_mask)
             hooks.setdefault(layer, []).append(hook)
     return propagate(model, base, first, patches_from, len(head_sets), hooks)
 
 
 def heads_in(heads: Sequence[Head], layer: int) -> list[int]:
-    """The heads of one layer, by their numbers in it."""
-    return [head for at, head in heads if at == layer]
+    """Indices, in the layer, of those of the heads (layer, head) that are in it."""
+    return [head for layer_of_head, head in heads if layer_of_head == layer]
 
 
 def set_delta(
     model: Model,
     base: Activations,
-    z: Float[Tensor, "layer batch position head d_head"],
+    replacement: Float[Tensor, "layer batch position head d_head"],
     heads: Sequence[int],
     layer: int,
     first: int,
-    positions: Bool[Tensor, "batch suffix_pos"] | None,
+    suffix_mask: Bool[Tensor, "batch suffix_pos"] | None,
 ) -> Float[Tensor, "batch suffix_pos d_model"]:
-    """What some heads of one layer add together when given other outputs.
+    """What some heads of one layer add together to attn_out when their z is replaced.
 
     Parameters
     ----------
-    z
-        The other outputs.
+    base
+        The run that is patched.
+    replacement
+        z of every head to take in place of the base run's.
     heads
-        By their numbers in the layer.
+        Head indices in the layer.
+    layer
+        Index of the layer.
     first
-        The first position of the result.
-    positions
-        Where outputs are replaced (None: everywhere).
+        First patched position, padding counted: no patch changes anything before it.
+    suffix_mask
+        Where z is replaced (None: everywhere).
     """
-    change = (z[layer] - base.z[layer])[:, first:, list(heads)]  # [batch pos head d]
-    if positions is not None:
-        change = change * positions[:, :, None, None]
-    W_O = model.layers[layer].W_O[list(heads)]
-    return torch.einsum("bphd,hdm->bpm", change, W_O)
+    # [batch suffix_pos member d_head]
+    z_change = (replacement[layer] - base.z[layer])[:, first:, list(heads)]
+    if suffix_mask is not None:
+        z_change = z_change * suffix_mask[:, :, None, None]
+    W_O = model.layers[layer].W_O[list(heads)]  # [member d_head d_model]
+    return torch.einsum("bphd,hdm->bpm", z_change, W_O)
 
 
 def check_sets(model: Model, head_sets: Sequence[Sequence[Head]]) -> None:

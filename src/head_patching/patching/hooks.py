@@ -14,34 +14,40 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class OutputHook:
-    """In one patched run, z of some heads of a layer is replaced by given values.
+    """In one patched run, z of some heads of a layer is replaced.
 
     Parameters
     ----------
     patch
-        The patched run, by its number on the result's axis of patches.
+        The patched run, by its index on the result's axis `patch`.
     heads
-        Their numbers in the layer.
+        Head indices in the layer.
     z
-        The values, in the order of `heads`.
-    positions
-        Where they are replaced (None: at all positions of the suffix).
+        The replacement, in the order of `heads`.
+    suffix_mask
+        Where z is replaced (None: at all positions of the suffix).
     """
 
     patch: int
     heads: Sequence[int]
     z: Float[Tensor, "batch suffix_pos hooked_head d_head"]
-    positions: Bool[Tensor, "batch suffix_pos"] | None = None
+    suffix_mask: Bool[Tensor, "batch suffix_pos"] | None = None
 
-    def apply(
+    def overwrite_(
         self, z: Float[Tensor, "batch query_pos head d_head"], query_pos: slice
     ) -> None:
-        """Replace them, in place, in z of all heads at the queries' positions."""
-        replaced = self.z[:, query_pos]  # [batch query_pos hooked_head d_head]
-        if self.positions is not None:
-            where = self.positions[:, query_pos, None, None]
-            replaced = torch.where(where, replaced, z[:, :, self.heads])
-        z[:, :, self.heads] = replaced
+        """Replace, in place, the hooked heads' part of one patched run's z.
+
+        Parameters
+        ----------
+        z
+            Of all heads of the layer, at the positions `query_pos` of the suffix.
+        """
+        replacement = self.z[:, query_pos]  # [batch query_pos hooked_head d_head]
+        if self.suffix_mask is not None:
+            where = self.suffix_mask[:, query_pos, None, None]  # [batch query_pos 1 1]
+            replacement = torch.where(where, replacement, z[:, :, self.heads])
+        z[:, :, self.heads] = replacement
 
 
 @dataclass(frozen=True)
@@ -54,26 +60,34 @@ class InputHook:
     Parameters
     ----------
     patch
-        The patched run, by its number on the result's axis of patches.
+        The patched run, by its index on the result's axis `patch`.
     heads
-        Their numbers in the layer.
+        Query heads, by their indices in the layer.
     activation
         `q`, `k` or `v`.
-    values
-        The values, in the order of `heads`.
-    positions
-        Where they are replaced, counted in the suffix.
+    replacement
+        Of that activation, in the order of `heads`.
+    suffix_pos
+        The positions at which it is replaced, counted from the suffix's first.
     """
 
     patch: int
     heads: Sequence[int]
     activation: str
-    values: Float[Tensor, "batch read_pos hooked_head d_head"]
-    positions: slice
+    replacement: Float[Tensor, "batch receiver_pos hooked_head d_head"]
+    suffix_pos: slice
 
-    def apply(self, activation: Float[Tensor, "batch suffix_pos head d_head"]) -> None:
-        """Replace them, in place, in the activation of all heads."""
-        activation[:, self.positions, self.heads] = self.values
+    def overwrite_(
+        self, activation: Float[Tensor, "batch suffix_pos head d_head"]
+    ) -> None:
+        """Replace, in place, the hooked heads' part of one patched run's activation.
+
+        Parameters
+        ----------
+        activation
+            Of all query heads of the layer, at all positions of the suffix.
+        """
+        activation[:, self.suffix_pos, self.heads] = self.replacement
 
 
 Hook = OutputHook | InputHook

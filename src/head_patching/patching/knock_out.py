@@ -2,8 +2,9 @@
 
 Backup heads act when name movers do not (Wang et al. 2022, arXiv 2211.00593, section
 3.4; McGrath et al. 2023, arXiv 2307.15771): patched alone they seem idle. Here some
-heads are knocked out, their output being the corrupt run's, and every other head is
-patched on top. Both at one position, the one that name movers write at.
+heads are knocked out, and every other head is patched on top. To knock out and to patch
+mean the same here: in the clean run the head's output is replaced by the corrupt run's,
+at one position, the one that name movers write at.
 
 `tests/patching/test_knock_out.py` compares every head with hooks on all of them.
 """
@@ -16,7 +17,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from head_patching.models.transformer import Model
-from head_patching.patching.chunks import max_rows, only_at, rows_by_position
+from head_patching.patching.chunks import only_at, rows_by_position, vectors_per_chunk
 from head_patching.patching.head_sets import Head, check_sets, sweep_sets
 from head_patching.patching.padded import run_together
 from head_patching.patching.paths import check_position
@@ -35,14 +36,14 @@ def knock_out(
     batches: Iterable[PairBatch] | None = None,
     on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> xr.Dataset:
-    """What clean runs say with some heads, and one more, put to the corrupt output.
+    """logit_diff of clean runs with some heads knocked out, and each other head too.
 
     Parameters
     ----------
     knocked_out
-        Heads (layer, head).
+        Heads (layer, head), knocked out together.
     position
-        Name of the only position at which heads are patched.
+        Name of the only position at which outputs are replaced by the corrupt run's.
     batches
         The pairs' activations; computed here when None.
     on_progress
@@ -65,72 +66,78 @@ def knock_out(
     model.require_engine("knocking out heads")
     check_sets(model, [knocked_out])
     check_position(pairs, position)
-    alone = empty_results(model, pairs)
-    alone.attrs |= {
+    results = empty_results(model, pairs)
+    results.attrs |= {
         "direction": "noising",
         "position": position,
         "knocked_out": "+".join(head_name(*head) for head in knocked_out),
     }
-    joint = np.full_like(alone.logit_diff.values, np.nan)
     others = [head for head in model.config.heads if head not in set(knocked_out)]
     if not others:
         raise ValueError("all heads are knocked out: expected at least one to be left")
-    sets = [list(knocked_out), *([*knocked_out, head] for head in others)]
-    sets += [[head] for head in model.config.heads]
+    joint_sets = [[*knocked_out, head] for head in others]
+    single_sets = [[head] for head in model.config.heads]
+    head_sets = [list(knocked_out), *joint_sets, *single_sets]
     if batches is None:
         batches = run_together(model, pairs, pairs_per_batch(model, pairs))
-    values = np.empty((len(sets), len(pairs)), np.float32)
+    logit_diff = np.empty((len(head_sets), len(pairs)), np.float32)  # [set pair]
     report = one_at_a_time(on_progress)
 
     def patch(part: tuple[PairBatch, int, slice]) -> None:
-        batch, at, chosen = part
-        found = noise_sets(model, pairs, batch, sets[chosen], at)  # [set batch]
-        values[chosen, batch.indices] = found
-        report(found.size / values.size)
+        batch, pos, sets = part
+        of_part = noised_logit_diff(model, pairs, batch, head_sets[sets], pos)
+        logit_diff[sets, batch.indices] = of_part  # [set batch]
+        report(of_part.size / logit_diff.size)
 
     with torch.inference_mode(), workers() as run_all:
         for batch in each_pair_once(pairs, batches):
-            read_unpatched(model, pairs, batch, alone)
-            run_all(patch, parts(pairs, batch, position, len(sets)))
+            read_unpatched(model, pairs, batch, results)
+            run_all(patch, parts(pairs, batch, position, len(head_sets)))
+    # In the order of head_sets: [1 pair], [other pair], [layer*head pair].
+    knocked_out_only, joint, single = np.split(logit_diff, [1, 1 + len(others)])
+    joint_of_head = np.full_like(results.logit_diff.values, np.nan)  # [layer head pair]
     layers, heads = np.array(others).T
-    joint[layers, heads] = values[1 : len(others) + 1]
-    alone.logit_diff.values[:] = values[len(others) + 1 :].reshape(joint.shape)
-    return alone.assign(
-        joint_logit_diff=(("layer", "head", "pair"), joint, {"units": "logit"}),
-        knocked_out_logit_diff=("pair", values[0], {"units": "logit"}),
+    joint_of_head[layers, heads] = joint
+    results.logit_diff.values[:] = single.reshape(joint_of_head.shape)
+    return results.assign(
+        joint_logit_diff=(("layer", "head", "pair"), joint_of_head, {"units": "logit"}),
+        knocked_out_logit_diff=("pair", knocked_out_only[0], {"units": "logit"}),
     )
 
 
 def parts(
     pairs: PromptPairs, batch: PairBatch, position: str, n_sets: int
 ) -> Iterator[tuple[PairBatch, int, slice]]:
-    """Pairs whose position has the same number, that number, and some of the sets."""
-    for at, rows in rows_by_position(pairs, batch, position).items():
+    """The work on a batch, in parts for threads.
+
+    A part is pairs in which the name `position` means the same position, that position
+    (padding counted), and a slice of the `n_sets` sets of heads.
+    """
+    for pos, rows in rows_by_position(pairs, batch, position).items():
         alike = batch.select(rows)
-        rows_per_set = len(rows) * (batch.clean.n_positions - at)
-        step = max(1, max_rows(batch) // rows_per_set)
-        for start in range(0, n_sets, step):
-            yield alike, at, slice(start, min(start + step, n_sets))
+        vectors_per_set = len(rows) * (batch.clean.n_positions - pos)
+        sets_per_part = max(1, vectors_per_chunk(batch) // vectors_per_set)
+        for start in range(0, n_sets, sets_per_part):
+            yield alike, pos, slice(start, min(start + sets_per_part, n_sets))
 
 
-def noise_sets(
+def noised_logit_diff(
     model: Model,
     pairs: PromptPairs,
     batch: PairBatch,
     head_sets: Sequence[Sequence[Head]],
-    position: int,
+    pos: int,
 ) -> Float[np.ndarray, "set batch"]:
-    """logit_diff of clean runs with each set put to the corrupt output.
+    """logit_diff of clean runs with each set's outputs replaced by the corrupt run's.
 
     Parameters
     ----------
     head_sets
-        Sets of heads (layer, head).
-    position
-        The only position of the batch at which they are patched.
+        Sets of heads (layer, head), the heads of each patched together.
+    pos
+        The only position of the batch at which they are patched, padding counted.
     """
     final = sweep_sets(
-        model, batch.clean, batch.corrupt.z, head_sets, position,
-        only_at(batch, position),
-    )  # fmt: skip
+        model, batch.clean, batch.corrupt.z, head_sets, pos, only_at(batch, pos)
+    )  # [set batch d_model]
     return logit_diffs(model, pairs, batch, final)

@@ -1,8 +1,11 @@
 """One sweep of path patching: every sender in turn, for one batch of prompts.
 
 With attention frozen no position sees another: what a sender's output does on its way
-to the receivers is computed only at the positions where they read (`read_pos`), for all
+to the receivers is computed only at their positions (the axis `receiver_pos`), for all
 senders together. What happens from the receivers on is in `receivers`.
+
+A delta is what a sender adds to attn_out. A change of the residual stream, that is its
+difference from the base run's, is the delta and what MLPs have made of it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,15 +18,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from head_patching.models.activations import Activations
-from head_patching.models.layers import attention_write, mlp_write, normalise
+from head_patching.models.layers import attn_out, mlp_out, normalise
 from head_patching.models.transformer import Model
 from head_patching.patching.deltas import head_deltas
 from head_patching.patching.head_sets import Head
 from head_patching.patching.propagate import blocks, final_residual
 from head_patching.patching.receivers import Receivers, propagate_from_receivers
 
-Mlps = Literal["recomputed", "frozen"]
-MLPS: tuple[Mlps, ...] = get_args(Mlps)
+MlpMode = Literal["recomputed", "frozen"]
+MLP_MODES: tuple[MlpMode, ...] = get_args(MlpMode)
 
 
 def sweep_paths(
@@ -32,13 +35,14 @@ def sweep_paths(
     source: Activations,
     senders: Sequence[Head],
     receivers: Receivers | Literal["logits"],
-    read_at: slice,
-    patched_at: Bool[Tensor, "batch position"] | None = None,
-    mlps: Mlps = "recomputed",
+    receiver_pos: slice,
+    sender_mask: Bool[Tensor, "batch position"] | None = None,
+    mlps: MlpMode = "recomputed",
 ) -> Float[Tensor, "sender batch d_model"]:
     """The final residual at END with each sender's path to the receivers patched.
 
-    Where nothing arrives it is exactly the base run's.
+    It is exactly the base run's for a sender with no receiver above it, or whose delta
+    is zero where the receivers are.
 
     Parameters
     ----------
@@ -47,36 +51,44 @@ def sweep_paths(
     source
         The run that senders' outputs are taken from.
     senders
-        Heads in the order of their layers.
-    read_at
-        The positions at which receivers read, as numbers; END if they are the logits.
-    patched_at
+        Heads (layer, head) in the order of their layers, each patched alone.
+    receivers
+        The q, k or v of some heads, or the logits.
+    receiver_pos
+        The positions at which the receivers' q, k or v is replaced; END if they are the
+        logits.
+    sender_mask
         Where senders are patched (None: everywhere).
     mlps
-        Those on the way: `recomputed`, or `frozen` as in the base run.
+        Whether MLPs between sender and receivers are `recomputed`, or `frozen` at their
+        outputs in the base run.
     """
-    top = model.config.n_layers
-    ends: Collection[int] = [top]
+    n_layers = model.config.n_layers
+    receiver_layers: Collection[int] = [n_layers]
     if isinstance(receivers, Receivers):
-        ends = receivers.by_layer
-    deltas = sender_deltas(model, base, source, senders, read_at, patched_at)
-    arrives = deltas.flatten(2).any(dim=2)  # [sender batch]
+        receiver_layers = receivers.by_layer
+    deltas = sender_deltas(model, base, source, senders, receiver_pos, sender_mask)
+    has_delta = deltas.flatten(2).any(dim=2)  # [sender batch]
     layers = [layer for layer, _ in senders]
-    n_below = bisect_left(layers, max(ends))
-    moving = arrives[:n_below].any(dim=1).nonzero()[:, 0].tolist()
+    n_below = bisect_left(layers, max(receiver_layers))
+    # The senders that are propagated, by their indices.
+    nonzero = has_delta[:n_below].any(dim=1).nonzero()[:, 0].tolist()
     unpatched = final_residual(model, base)  # [batch d_model]
     final = unpatched.expand(len(senders), -1, -1).clone()  # [sender batch d_model]
-    if not moving:
+    if not nonzero:
         return final
-    layers, deltas = [layers[sender] for sender in moving], deltas[moving]
-    changes = changes_arriving(model, base, layers, deltas, read_at, ends, mlps)
+    layers, deltas = [layers[sender] for sender in nonzero], deltas[nonzero]
+    resid_changes = changes_at_receivers(
+        model, base, layers, deltas, receiver_pos, receiver_layers, mlps
+    )
     if isinstance(receivers, Receivers):
-        final[moving] = propagate_from_receivers(
-            model, base, receivers, changes, read_at
+        final[nonzero] = propagate_from_receivers(
+            model, base, receivers, resid_changes, receiver_pos
         )
     else:
-        final[moving] += changes[top][:, :, 0]
-    return torch.where(arrives[:, :, None], final, unpatched)
+        # At END, the one position of receiver_pos: [sender batch d_model].
+        final[nonzero] += resid_changes[n_layers][:, :, 0]
+    return torch.where(has_delta[:, :, None], final, unpatched)
 
 
 def sender_deltas(
@@ -84,10 +96,10 @@ def sender_deltas(
     base: Activations,
     source: Activations,
     senders: Sequence[Head],
-    read_at: slice,
-    patched_at: Bool[Tensor, "batch position"] | None,
-) -> Float[Tensor, "sender batch read_pos d_model"]:
-    """What each sender adds, at the positions where the receivers read.
+    receiver_pos: slice,
+    sender_mask: Bool[Tensor, "batch position"] | None,
+) -> Float[Tensor, "sender batch receiver_pos d_model"]:
+    """What each sender adds to attn_out of its layer, at the receivers' positions.
 
     Parameters
     ----------
@@ -96,83 +108,91 @@ def sender_deltas(
     source
         The run that senders' outputs are taken from.
     senders
-        Heads in the order of their layers.
-    read_at
-        The positions at which receivers read (`read_pos`).
-    patched_at
+        Heads (layer, head) in the order of their layers.
+    receiver_pos
+        The positions of that axis.
+    sender_mask
         Where senders are patched (None: everywhere).
     """
     deltas = []
     for layer, heads in groupby(senders, key=lambda head: head[0]):
         of_layer = head_deltas(
             model.config, model.layers[layer].W_O, base, source, layer, "output",
-            read_at.start, patched_at,
+            receiver_pos.start, sender_mask,
         )  # fmt: skip
+        # [sender batch suffix_pos d_model], the suffix from receiver_pos.start on
         deltas.append(of_layer[[head for _, head in heads]])
-    return torch.cat(deltas)[:, :, : read_at.stop - read_at.start]
+    return torch.cat(deltas)[:, :, : receiver_pos.stop - receiver_pos.start]
 
 
-def changes_arriving(
+def changes_at_receivers(
     model: Model,
     base: Activations,
     sender_layers: Sequence[int],
-    deltas: Float[Tensor, "sender batch read_pos d_model"],
-    read_at: slice,
-    ends: Collection[int],
-    mlps: Mlps,
-) -> dict[int, Float[Tensor, "_below batch read_pos d_model"]]:
-    """What each sender's delta has made of resid_pre at some layers.
+    deltas: Float[Tensor, "sender batch receiver_pos d_model"],
+    receiver_pos: slice,
+    receiver_layers: Collection[int],
+    mlps: MlpMode,
+) -> dict[int, Float[Tensor, "_sender_below batch receiver_pos d_model"]]:
+    """By how much each sender changes resid_pre of the receivers' layers.
 
-    All heads but the sender are frozen. At each layer only the senders below it have
-    rows, which are the first ones.
+    All heads but the sender are frozen. The axis `_sender_below` of a layer has only
+    the senders below it, which are the first ones.
 
     Parameters
     ----------
     sender_layers
         The layer of each sender, ascending.
     deltas
-        What each sender adds.
-    read_at
-        The positions of `read_pos`.
-    ends
-        The layers; `n_layers` means the final residual stream.
+        What each sender adds to attn_out of its layer.
+    receiver_pos
+        The positions of that axis.
+    receiver_layers
+        The layers of the receivers; `n_layers` means the final residual stream.
     mlps
-        Whether MLPs are `recomputed` or `frozen`.
+        Whether MLPs are `recomputed`, or `frozen` at their outputs in the base run.
     """
-    change, arriving, top = deltas.clone(), {}, max(ends)
-    for layer in range(top + 1):
+    # Up to the sender's layer, where it is not read, resid_change is the delta alone.
+    resid_change, at_receivers = deltas.clone(), {}
+    highest = max(receiver_layers)
+    for layer in range(highest + 1):
         n_below = bisect_left(sender_layers, layer)
-        if layer in ends:
-            arriving[layer] = change[:n_below].clone()
-        if layer < top and mlps == "recomputed":
-            n_read = n_below  # a parallel MLP reads resid_pre, as its layer's heads do
+        if layer in receiver_layers:
+            at_receivers[layer] = resid_change[:n_below].clone()
+        if layer < highest and mlps == "recomputed":
+            # A parallel MLP reads resid_pre, without the deltas of its own layer.
+            n_read = n_below
             if not model.config.parallel_attn_mlp:
                 n_read = bisect_right(sender_layers, layer)
-            add_mlp_reaction(model, base, layer, change[:n_read], read_at)
-    return arriving
+            add_mlp_change_(model, base, layer, resid_change[:n_read], receiver_pos)
+    return at_receivers
 
 
-def add_mlp_reaction(
+def add_mlp_change_(
     model: Model,
     base: Activations,
-    index: int,
-    change: Float[Tensor, "sender batch read_pos d_model"],
-    read_at: slice,
+    layer: int,
+    resid_change: Float[Tensor, "sender batch receiver_pos d_model"],
+    receiver_pos: slice,
 ) -> None:
-    """Add, in place, how the MLP of layer `index` reacts to a change of what it reads.
+    """Add, in place, by how much a layer's MLP changes its output.
 
     Parameters
     ----------
-    change
-        Of the residual stream that the MLP reads; its reaction is added to it.
-    read_at
-        The positions of `read_pos`.
+    layer
+        Index of the layer.
+    resid_change
+        Change of the residual stream that the MLP reads. The change of mlp_out that it
+        causes is added to it.
+    receiver_pos
+        The positions of that axis.
     """
-    layer, config = model.layers[index], model.config
-    read = base.resid_pre[index][:, read_at]  # [batch read_pos d_model]
+    weights, config = model.layers[layer], model.config
+    mlp_in = base.resid_pre[layer][:, receiver_pos]  # [batch receiver_pos d_model]
     if not config.parallel_attn_mlp:
-        read = read + attention_write(base.z[index][:, read_at], layer)
-    before = mlp_write(normalise(read, config), layer)
-    for block in blocks(len(change), read[..., 0].numel(), model.device):
-        after = mlp_write(normalise(read + change[block], config), layer)
-        change[block] += after - before
+        mlp_in = mlp_in + attn_out(base.z[layer][:, receiver_pos], weights)
+    unpatched = mlp_out(normalise(mlp_in, config), weights)
+    for block in blocks(len(resid_change), mlp_in[..., 0].numel(), model.device):
+        patched_in = mlp_in + resid_change[block]
+        patched = mlp_out(normalise(patched_in, config), weights)
+        resid_change[block] += patched - unpatched

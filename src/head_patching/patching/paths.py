@@ -4,8 +4,8 @@ Path patching (Wang et al. 2022, arXiv 2211.00593, section 3.1 and appendix B) f
 the direct paths from a sender. With the activations of both runs at hand:
 
 1. the sender's output is the source run's, all other heads' outputs are frozen at the
-   base run's, and what arrives at the receivers is read: the q, k or v of some heads,
-   or the final residual stream;
+   base run's, and the receivers are read: the q, k or v of some heads, or the final
+   residual stream;
 2. in a fresh base run only these inputs of the receivers are replaced by what was read,
    everything else is computed again, and logit_diff is read at END.
 
@@ -26,10 +26,10 @@ from torch import Tensor
 
 from head_patching.lookup import one_of
 from head_patching.models.transformer import Model
-from head_patching.patching.chunks import Chunk, chunks_of, positions_of
+from head_patching.patching.chunks import Chunk, chunks_of, label_positions
 from head_patching.patching.head_sets import Head, check_sets
 from head_patching.patching.padded import run_together
-from head_patching.patching.path_sweep import MLPS, sweep_paths
+from head_patching.patching.path_sweep import MLP_MODES, sweep_paths
 from head_patching.patching.propagate import final_residual
 from head_patching.patching.readout import (
     PositionLabel,
@@ -98,15 +98,15 @@ def path_effects(
     """
     model.require_engine("path patching")
     one_of("direction", direction, DIRECTIONS)
-    one_of("mlps", mlps, MLPS)
-    read_at, receiving = None, []
+    one_of("mlps", mlps, MLP_MODES)
+    receiver_position, receiving = None, []
     if isinstance(receivers, Receivers):
-        read_at, receiving = receivers.position, list(receivers.heads)
+        receiver_position, receiving = receivers.position, list(receivers.heads)
     else:
         one_of("receivers", receivers, ("logits",))
     wanted = model.config.heads if senders is None else sorted(senders)
     check_sets(model, [[head] for head in wanted + receiving])
-    for label in (sender_position, read_at):
+    for label in (sender_position, receiver_position):
         check_position(pairs, label)
     results = empty_results(model, pairs)
     results.attrs |= {
@@ -123,13 +123,13 @@ def path_effects(
         for batch in each_pair_once(pairs, batches):
             read_unpatched(model, pairs, batch, results)
             fill_in_unpatched(batch, results)
-            of_all = len(batch.indices) / len(pairs)
+            batch_fraction = len(batch.indices) / len(pairs)
 
-            def patch(chunk: Chunk, of_all: float = of_all) -> None:
+            def patch(chunk: Chunk, batch_fraction: float = batch_fraction) -> None:
                 patch_chunk(model, pairs, chunk, receivers, sender_position, results)
-                report(of_all * chunk.fraction)
+                report(batch_fraction * chunk.fraction)
 
-            run_all(patch, chunks_of(pairs, batch, [read_at], wanted))
+            run_all(patch, chunks_of(pairs, batch, [receiver_position], wanted))
     return results
 
 
@@ -156,8 +156,8 @@ def patch_chunk(
     base, source = base_and_source(batch, results.attrs["direction"])
     final = sweep_paths(
         model, base, source, chunk.heads, receivers,
-        read_at=reading_positions(chunk, receivers),
-        patched_at=own_positions(pairs, batch, sender_position),
+        receiver_pos=receiver_positions(chunk, receivers),
+        sender_mask=position_mask(pairs, batch, sender_position),
         mlps=results.attrs["mlps"],
     )  # fmt: skip
     read = logit_diffs(model, pairs, batch, final)  # [sender batch]
@@ -166,11 +166,11 @@ def patch_chunk(
     unpatched = unpatched_logit_diff(results).values[batch.indices]
     same = (final == final_residual(model, base)).all(dim=-1).cpu().numpy()
     values = {"logit_diff": np.where(same, unpatched, read)}
-    fill_in(results, chunk.heads, batch.indices, chunk.column, values)
+    fill_in(results, chunk.heads, batch.indices, chunk.position_index, values)
 
 
-def reading_positions(chunk: Chunk, receivers: Receivers | str) -> slice:
-    """Where the receivers read in all prompts of a chunk, which are alike in this."""
+def receiver_positions(chunk: Chunk, receivers: Receivers | str) -> slice:
+    """Positions of the receivers, the same in all prompts of a chunk (logits: END)."""
     count = chunk.batch.clean.n_positions
     if not isinstance(receivers, Receivers):
         return slice(count - 1, count)
@@ -179,14 +179,15 @@ def reading_positions(chunk: Chunk, receivers: Receivers | str) -> slice:
     return slice(chunk.position, chunk.position + 1)
 
 
-def own_positions(
+def position_mask(
     pairs: PromptPairs, batch: PairBatch, label: PositionLabel
 ) -> Bool[Tensor, "batch position"] | None:
-    """Each prompt's own position of a name or number, as a mask (None: everywhere)."""
+    """True at each prompt's own position of a name or number (None: everywhere)."""
     if label is None:
         return None
-    own = torch.tensor(positions_of(pairs, batch, label), device=batch.clean.z.device)
-    return torch.arange(batch.clean.n_positions, device=own.device) == own[:, None]
+    device = batch.clean.z.device
+    own = torch.tensor(label_positions(pairs, batch, label), device=device)  # [batch]
+    return torch.arange(batch.clean.n_positions, device=device) == own[:, None]
 
 
 def fill_in_unpatched(batch: PairBatch, results: xr.Dataset) -> None:

@@ -30,8 +30,9 @@ Positions = Literal["all", "each"] | Sequence[str | int]
 UNITS = {"logit_diff": "logit", "probability": "1", "kl": "nat"}
 METRICS = tuple(UNITS)
 
-# Rows unembedded together over the whole vocabulary (a few tens of MB of logits).
-UNEMBED_ROWS = 256
+# Final residuals (patch x prompt) unembedded together over the whole vocabulary (a few
+# tens of MB of logits).
+UNEMBEDDED_AT_ONCE = 256
 
 
 def position_labels(pairs: PromptPairs, positions: Positions) -> list[PositionLabel]:
@@ -121,7 +122,7 @@ def fill_in(
     results: xr.Dataset,
     heads: Sequence[tuple[int, int]],
     indices: Sequence[int],
-    column: int,
+    position_index: int,
     read: Mapping[str, Float[np.ndarray, "patch batch"]],
 ) -> None:
     """Put what was read with some heads patched alone into the results.
@@ -131,16 +132,16 @@ def fill_in(
     heads
         The head (layer, head) of each patch.
     indices
-        The pair of each column of what was read.
-    column
-        Where the patched position is on the axis of positions, if there is one.
+        The pairs, which are the axis `batch` of what was read.
+    position_index
+        Index of the patched position on the results' axis `position`, if there is one.
     read
         Values by metric.
     """
-    layers, numbers = np.array(heads).T
-    cells = (layers[:, None], numbers[:, None], np.array(indices))
+    layers, head_indices = np.array(heads).T
+    cells = (layers[:, None], head_indices[:, None], np.array(indices))
     if "position" in results.dims:
-        cells = (*cells, column)
+        cells = (*cells, position_index)
     for name, values in read.items():
         results[name].values[cells] = values
 
@@ -194,9 +195,9 @@ def read_metrics(
     if set(metrics) != {"logit_diff"}:
         names = [name for name in METRICS if name in metrics and name != "logit_diff"]
         read |= {name: torch.empty_like(read["logit_diff"]) for name in names}
-        step = max(1, UNEMBED_ROWS // final.shape[1])
-        for start in range(0, len(final), step):
-            patches = slice(start, start + step)
+        at_once = max(1, UNEMBEDDED_AT_ONCE // final.shape[1])
+        for start in range(0, len(final), at_once):
+            patches = slice(start, start + at_once)
             logits = unembed(model, final[patches])  # [patch batch d_vocab]
             if "probability" in read:
                 read["probability"][patches] = answer_probability(logits, answer)

@@ -1,7 +1,10 @@
 """Receivers: the ends of paths, and what they do when only their inputs change.
 
-What receivers then write is propagated as any patch (`propagate`); receivers in higher
-layers keep the input that arrived at them, so that they do not react to lower ones.
+A path leads from a sender, the one head whose output is patched, to the receivers: the
+q, k or v of some heads. The axis `sender` has one patched run for each sender; the axis
+`receiver` the receiving heads of one layer. What the receivers then write is propagated
+as any patch (`propagate`); receivers in higher layers keep the q, k or v that the path
+gave them, so that they do not react to lower ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,22 +36,22 @@ class Receivers:
 
     Parameters
     ----------
-    inputs
-        `q`, `k` or `v`.
+    activation
+        What of the heads the path ends at: `q`, `k` or `v`.
     heads
         The receiving heads (layer, head).
     position
-        Where these inputs are replaced: each prompt's own position of that name, or a
+        Where that activation is replaced: each prompt's own position of that name, or a
         number (None: everywhere). `END` is the query position of name movers, `S1+1`
         the key position of induction heads.
     """
 
-    inputs: str
+    activation: str
     heads: Sequence[Head]
     position: PositionLabel = None
 
     def __post_init__(self) -> None:
-        one_of("receiver input", self.inputs, HEAD_INPUTS)
+        one_of("receiver input", self.activation, HEAD_INPUTS)
         if not self.heads or len(set(self.heads)) < len(self.heads):
             raise ValueError(
                 f"receivers {list(self.heads)}: expected one head or more, each once"
@@ -57,11 +60,11 @@ class Receivers:
     def __str__(self) -> str:
         heads = "+".join(head_name(*head) for head in sorted(self.heads))
         where = "all positions" if self.position is None else self.position
-        return f"{self.inputs} of {heads} at {where}"
+        return f"{self.activation} of {heads} at {where}"
 
     @property
     def by_layer(self) -> dict[int, list[int]]:
-        """The receiving heads of each layer, upwards."""
+        """Indices of the receiving heads in each layer that has some, upwards."""
         groups = groupby(sorted(self.heads), key=lambda head: head[0])
         return {layer: [head for _, head in heads] for layer, heads in groups}
 
@@ -70,8 +73,10 @@ def propagate_from_receivers(
     model: Model,
     base: Activations,
     receivers: Receivers,
-    changes: Mapping[int, Float[Tensor, "_below batch read_pos d_model"]],
-    read_at: slice,
+    resid_changes: Mapping[
+        int, Float[Tensor, "_sender_below batch receiver_pos d_model"]
+    ],
+    receiver_pos: slice,
 ) -> Float[Tensor, "sender batch d_model"]:
     """The final residual at END when only the receivers' inputs are replaced.
 
@@ -81,69 +86,78 @@ def propagate_from_receivers(
     ----------
     base
         The run in which they are replaced.
-    changes
-        For each layer of receivers, what has arrived in its resid_pre, from the senders
-        below it.
-    read_at
-        The positions at which the receivers read (`read_pos`).
+    resid_changes
+        For each layer of receivers, by how much each sender changes its resid_pre
+        (difference from the base run's). The axis `_sender_below` has only the senders
+        below that layer, which are the first ones: its length differs between layers.
+    receiver_pos
+        The positions at which the receivers' q, k or v is replaced.
     """
-    first, n_layers = read_at.start, model.config.n_layers
-    in_suffix = slice(0, read_at.stop - first)
-    starting, values, hooks, n_below = {}, {}, {}, 0
+    first, n_layers = receiver_pos.start, model.config.n_layers
+    activation = receivers.activation
+    in_suffix = slice(0, receiver_pos.stop - first)
+    senders_from, replacements, hooks = {}, {}, {}
+    # Senders below the previous layer of receivers: their patches start there or lower,
+    # in this layer they are hooked. Those between the two layers start here.
+    n_started = 0
     for layer, heads in receivers.by_layer.items():
-        values[layer] = inputs_arriving(
-            model, base, layer, heads, receivers.inputs, changes[layer], read_at
-        )  # [sender batch read_pos head d_head]
-        starting[layer] = range(n_below, len(values[layer]))
+        replacements[layer] = receiver_inputs(
+            model, base, layer, heads, activation, resid_changes[layer], receiver_pos
+        )  # [_sender_below batch receiver_pos receiver d_head]
+        n_below = len(replacements[layer])
+        senders_from[layer] = range(n_started, n_below)
         hooks[layer] = [
-            InputHook(sender, heads, receivers.inputs, values[layer][sender], in_suffix)
-            for sender in range(n_below)
+            InputHook(sender, heads, activation, replacements[layer][sender], in_suffix)
+            for sender in range(n_started)
         ]
-        n_below = len(values[layer])
+        n_started = n_below
 
     def patches_from(layer: int) -> Patches:
-        senders = starting.get(layer, range(0))
+        senders = senders_from.get(layer, range(0))
         if not senders:
             return Patches.none(base, layer, first)
-        delta = receiver_deltas(
-            model, base, layer, receivers.by_layer[layer], receivers.inputs,
-            values[layer][senders.start :], read_at,
+        deltas = receiver_deltas(
+            model, base, layer, receivers.by_layer[layer], activation,
+            replacements[layer][senders.start :], receiver_pos,
         )  # fmt: skip
         if layer < n_layers - 1:
-            return Patches(senders, delta)
-        # Only END is read above the last layer: other queries move nothing.
-        moves = delta[:, :, -1].flatten(1).any(dim=1)  # [sender]
-        moved = [sender for sender, yes in zip(senders, moves, strict=True) if yes]
-        return Patches(moved, delta[moves])
+            return Patches(senders, deltas)
+        # Only END is read above the last layer: a delta elsewhere adds nothing to it.
+        nonzero = deltas[:, :, -1].flatten(1).any(dim=1)  # [sender]
+        patches = [sender for sender, yes in zip(senders, nonzero, strict=True) if yes]
+        return Patches(patches, deltas[nonzero])
 
-    return propagate(model, base, first, patches_from, n_below, hooks)
+    return propagate(model, base, first, patches_from, n_started, hooks)
 
 
-def inputs_arriving(
+def receiver_inputs(
     model: Model,
     base: Activations,
     layer: int,
     heads: Sequence[int],
     activation: str,
-    change: Float[Tensor, "sender batch read_pos d_model"],
-    read_at: slice,
-) -> Float[Tensor, "sender batch read_pos head d_head"]:
-    """The q, k or v of some heads of a layer, as computed from what arrived there.
+    resid_change: Float[Tensor, "sender batch receiver_pos d_model"],
+    receiver_pos: slice,
+) -> Float[Tensor, "sender batch receiver_pos receiver d_head"]:
+    """The q, k or v of some heads of a layer once its resid_pre has changed.
 
     Parameters
     ----------
+    layer
+        Index of the layer.
     heads
-        By their numbers in the layer.
+        Head indices in the layer.
     activation
         `q`, `k` or `v`.
-    change
-        What has arrived in resid_pre of the layer.
-    read_at
-        The positions at which the heads read (`read_pos`).
+    resid_change
+        What each sender has added to resid_pre of the layer.
+    receiver_pos
+        The positions of that axis.
     """
-    x = normalise(base.resid_pre[layer][:, read_at] + change, model.config)
-    start = base.position_in_prompt(read_at.start)
-    qkv = project_qkv(x, model.layers[layer], model, start)
+    resid_pre = base.resid_pre[layer][:, receiver_pos] + resid_change
+    normalised = normalise(resid_pre, model.config)
+    rotary_offset = base.position_in_prompt(receiver_pos.start)
+    qkv = project_qkv(normalised, model.layers[layer], model, rotary_offset)
     by_name = dict(zip(HEAD_INPUTS, qkv, strict=True))
     return by_name[activation][..., input_heads(model.config, heads)[activation], :]
 
@@ -154,48 +168,62 @@ def receiver_deltas(
     layer: int,
     heads: Sequence[int],
     activation: str,
-    values: Float[Tensor, "sender batch read_pos head d_head"],
-    read_at: slice,
+    replacement: Float[Tensor, "sender batch receiver_pos receiver d_head"],
+    receiver_pos: slice,
 ) -> Float[Tensor, "sender batch suffix_pos d_model"]:
-    """What a layer's receivers add together, from where they read on.
+    """What a layer's receivers add together to attn_out when their input is replaced.
+
+    The axis `suffix_pos` has the positions from the first of `receiver_pos` on.
 
     Parameters
     ----------
     base
-        The run in which their inputs are replaced.
+        The run in which the input is replaced.
+    layer
+        Index of the layer.
     heads
-        By their numbers in the layer.
+        Head indices of the receivers in the layer.
     activation
-        `q`, `k` or `v`.
-    values
+        The input: `q`, `k` or `v`.
+    replacement
         What replaces it, for each sender.
-    read_at
-        The positions at which it is replaced (`read_pos`).
+    receiver_pos
+        The positions at which it is replaced.
     """
-    own = {
-        name: getattr(base, name)[layer][:, :, of_layer]
-        for name, of_layer in input_heads(model.config, heads).items()
-    }
+    base_inputs = {
+        name: getattr(base, name)[layer][:, :, indices]
+        for name, indices in input_heads(model.config, heads).items()
+    }  # each [batch position receiver d_head]
 
-    def outputs(inputs: Mapping[str, Tensor]) -> Tensor:
-        q, padding = inputs["q"][:, read_at.start :], base.padding
+    def z_of(inputs: Mapping[str, Tensor]) -> Tensor:
+        q, padding = inputs["q"][:, receiver_pos.start :], base.padding
         if padding is not None:
-            padding = padding.repeat(len(q) // len(base))
+            padding = padding.repeat(len(q) // len(base))  # [sender*batch]
         return head_outputs(attention_pattern(q, inputs["k"], padding), inputs["v"])
 
-    changes = []
-    for block in blocks(len(values), own["k"][:, :, 0, 0].numel(), model.device):
-        put = values[block]  # one long batch of all their prompts, in a copy
-        replaced = {name: own[name].repeat(len(put), 1, 1, 1) for name in own}
-        replaced[activation][:, read_at] = put.flatten(0, 1)
-        z = outputs(replaced).unflatten(0, put.shape[:2])
-        changes.append(z - outputs(own))  # [sender batch suffix_pos head d_head]
-    W_O = model.layers[layer].W_O[list(heads)]
-    return torch.einsum("ibphd,hdm->ibpm", torch.cat(changes), W_O)
+    z_changes = []
+    n_vectors = base_inputs["k"][:, :, 0, 0].numel()  # batch * position
+    for block in blocks(len(replacement), n_vectors, model.device):
+        of_block = replacement[block]  # [sender batch receiver_pos receiver d_head]
+        # All prompts of the block's senders as one long batch: its inputs are copies of
+        # the base run's, [sender*batch position receiver d_head].
+        inputs = {
+            name: tensor.repeat(len(of_block), 1, 1, 1)
+            for name, tensor in base_inputs.items()
+        }
+        inputs[activation][:, receiver_pos] = of_block.flatten(0, 1)
+        # [sender batch suffix_pos receiver d_head]
+        z = z_of(inputs).unflatten(0, of_block.shape[:2])
+        z_changes.append(z - z_of(base_inputs))
+    W_O = model.layers[layer].W_O[list(heads)]  # [receiver d_head d_model]
+    return torch.einsum("sbphd,hdm->sbpm", torch.cat(z_changes), W_O)
 
 
 def input_heads(config: ModelConfig, heads: Sequence[int]) -> dict[str, list[int]]:
-    """For q, k and v, which of a layer's belong to some query heads."""
+    """For q, k and v: the index to read for each of these query heads.
+
+    That is the head's own index for q, that of its key-value head for k and v.
+    """
     groups = [head // config.group_size for head in heads]
     return {
         name: groups if name in SHARED_IN_GROUP else list(heads) for name in HEAD_INPUTS

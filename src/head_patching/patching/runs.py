@@ -24,17 +24,25 @@ DEFAULT_MEMORY_MIB = 512
 class PairBatch:
     """Clean and corrupt activations of some pairs, which end together.
 
-    Positions are those of the batch: shorter prompts have padding before them.
+    A row of the batch is one pair. Positions are those of the batch: shorter prompts
+    have padding before them, which is counted.
+
+    Parameters
+    ----------
+    indices
+        Which pairs they are, by their indices in the whole set.
+    firsts
+        For each pair, the first position in which its two runs differ.
     """
 
-    indices: list[int]  # which pairs, counted in the whole set
-    firsts: list[int]  # of each pair, the first position in which the two runs differ
+    indices: list[int]
+    firsts: list[int]
     clean: Activations
     corrupt: Activations
 
     @property
     def first(self) -> int:
-        """The first position in which clean and corrupt run of any pair differ."""
+        """The first position in which the two runs of any pair differ."""
         return min(self.firsts)
 
     @property
@@ -193,7 +201,7 @@ def run_both(
     clean: Int[Tensor, "batch position"],
     corrupt: Int[Tensor, "batch position"],
     first: int,
-    added: Float[Tensor, "layer two_batch suffix d_model"] | None = None,
+    added: Float[Tensor, "layer two_batch suffix_pos d_model"] | None = None,
 ) -> tuple[Activations, Activations]:
     """The clean and the corrupt run; positions before `first` are computed once.
 
@@ -204,8 +212,8 @@ def run_both(
     first
         The first position in which they differ.
     added
-        Added to the residual stream where attention writes, for the clean and then the
-        corrupt prompts, from position `first` on.
+        Added to attn_out of each layer from position `first` on, for the clean and then
+        the corrupt prompts.
     """
     tokens = torch.cat((clean, corrupt))[:, first:]
     both = forward(model, tokens, added, run_shared(model, clean, first))

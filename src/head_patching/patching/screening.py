@@ -127,9 +127,9 @@ def patch_some(
 
     with workers() as run_all:
         run_all(patch, batches)
-    layers, numbers = np.array(heads).T
-    values = exact.logit_diff.values[layers, numbers]  # [head pair]
-    results.logit_diff.values[layers, numbers] = values
+    layers, head_indices = np.array(heads).T
+    values = exact.logit_diff.values[layers, head_indices]  # [head pair]
+    results.logit_diff.values[layers, head_indices] = values
 
 
 def missed_bound(
@@ -166,8 +166,8 @@ def missed_bound(
     ]
     # A set without heads leaves the base run as it is.
     values = np.tile(unpatched_logit_diff(results).values, (len(sets), 1))
-    filled = [number for number, heads in enumerate(sets) if heads]
-    patched = [sets[number] for number in filled]
+    filled = [index for index, heads in enumerate(sets) if heads]
+    patched = [sets[index] for index in filled]
 
     def patch_sets(batch: PairBatch) -> None:
         base, source = base_and_source(batch, direction)

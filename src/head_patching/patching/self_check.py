@@ -74,8 +74,8 @@ def check_effects(
     cells = sample_heads(moved, n_heads, seed)
 
     rows = []
-    for column, label in enumerate(labels):
-        heads = [(layer, head) for layer, head, at in cells if at == column]
+    for position_index, label in enumerate(labels):
+        heads = [(layer, head) for layer, head, i in cells if i == position_index]
         if not heads:
             continue
         reference = reference_logit_diff(
@@ -89,11 +89,11 @@ def check_effects(
                 "layer": layer,
                 "head": head,
                 "pair": pair,
-                "engine": float(engine[layer, head, column].sel(pair=pair)),
-                "reference": float(reference[number, row]),
+                "engine": float(engine[layer, head, position_index].sel(pair=pair)),
+                "reference": float(reference[i, j]),
             }
-            for number, (layer, head) in enumerate(heads)
-            for row, pair in enumerate(indices)
+            for i, (layer, head) in enumerate(heads)
+            for j, pair in enumerate(indices)
         ]
     frame = pd.DataFrame(rows)
     return frame.assign(abs_diff=(frame.engine - frame.reference).abs())

@@ -19,13 +19,13 @@ def sweep_heads(
     patch_type: str,
     first: int,
     heads: Sequence[Head],
-    positions: Bool[Tensor, "batch position"] | None = None,
+    mask: Bool[Tensor, "batch position"] | None = None,
     on_layer: Callable[[int], None] = lambda layer: None,
 ) -> Float[Tensor, "patch batch d_model"]:
     """The final residual at END with each of `heads` patched alone from `source`.
 
-    A head whose patch adds exactly nothing is not propagated: its row is the base
-    run's own. `tests/patching/test_sweep.py` compares every head with TransformerLens's
+    A head whose delta is exactly zero is not propagated: its value is the base run's
+    own. `tests/patching/test_sweep.py` compares every head with TransformerLens's
     hooks.
 
     Parameters
@@ -37,32 +37,37 @@ def sweep_heads(
     patch_type
         A name of `terms.PATCH_TYPES`.
     first
-        The first position that any patch changes.
+        First patched position, padding counted: no patch changes anything before it.
     heads
         One patch for each (layer, head).
-    positions
+    mask
         Where heads are patched (None: everywhere).
     on_layer
-        Called with the number of each layer before it is computed.
+        Called with the index of each layer before it is computed.
     """
-    if positions is not None and not positions[:, first:].any():
+    if mask is not None and not mask[:, first:].any():
+        # [patch batch d_model]
         return final_residual(model, base).expand(len(heads), -1, -1)
-    by_layer: dict[int, list[tuple[int, int]]] = {}
-    for number, (layer, head) in enumerate(heads):
-        by_layer.setdefault(layer, []).append((number, head))
+    by_layer: dict[int, list[tuple[int, int]]] = {}  # layer: its (patch, head)
+    for patch, (layer, head) in enumerate(heads):
+        by_layer.setdefault(layer, []).append((patch, head))
 
     def patches_from(layer: int) -> Patches:
         on_layer(layer)
         wanted = by_layer.get(layer, [])
         if not wanted:
             return Patches.none(base, layer, first)
-        delta = head_deltas(
+        deltas = head_deltas(
             model.config, model.layers[layer].W_O, base, source, layer, patch_type,
-            first, positions,
-        )[[head for _, head in wanted]]  # fmt: skip
-        # [patch batch suffix_pos d_model]
-        moved = delta.flatten(1).any(dim=1).tolist()
-        numbers = [at for (at, _), moves in zip(wanted, moved, strict=True) if moves]
-        return Patches(numbers, delta if all(moved) else delta[moved])
+            first, mask,
+        )  # fmt: skip
+        deltas = deltas[
+            [head for _, head in wanted]
+        ]  # [patch batch suffix_pos d_model]
+        nonzero = deltas.flatten(1).any(dim=1).tolist()  # [patch]
+        patches = [
+            patch for (patch, _), yes in zip(wanted, nonzero, strict=True) if yes
+        ]
+        return Patches(patches, deltas if all(nonzero) else deltas[nonzero])
 
     return propagate(model, base, first, patches_from, len(heads))

@@ -1,9 +1,9 @@
-"""Workers: threads that each take chunks of a run, with arithmetic of their own.
+"""Workers: threads that each take parts of a run, with single-threaded arithmetic.
 
 Threads inside every matrix product wait for each other at its end, thousands of times
-in a run, and the slowest sets the pace. Here one thread takes a chunk (some pairs, or
-half of the heads) through the whole model with single-threaded arithmetic; the result
-does not depend on how many threads there are.
+in a run, and the slowest sets the pace. Here one thread takes an item of the work (some
+pairs, or some of the heads) through the whole model, and no product is shared between
+threads; so the result does not depend on how many threads there are.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,22 +14,22 @@ from typing import TypeVar
 
 import torch
 
-Chunk = TypeVar("Chunk")
-RunAll = Callable[[Callable[[Chunk], None], Iterable[Chunk]], None]
+Item = TypeVar("Item")
+RunAll = Callable[[Callable[[Item], None], Iterable[Item]], None]
 
 
 @contextmanager
 def workers() -> Iterator[RunAll]:
-    """A function that does some work on every chunk, in as many threads as PyTorch has.
+    """A function that does some work on every item, in as many threads as PyTorch has.
 
-    An error in any chunk is raised by it. PyTorch releases the interpreter while it
-    computes; the calling thread keeps its own number of threads.
+    If the work fails for an item, that function raises the error. PyTorch releases the
+    interpreter while it computes; the calling thread keeps its own number of threads.
     """
     n_threads = torch.get_num_threads()
 
-    def run_all(work: Callable[[Chunk], None], chunks: Iterable[Chunk]) -> None:
+    def run_all(work: Callable[[Item], None], items: Iterable[Item]) -> None:
         # Gradient modes belong to a thread: the pool's threads would record graphs.
-        for _ in pool.map(torch.no_grad()(work), chunks):
+        for _ in pool.map(torch.no_grad()(work), items):
             pass
 
     try:

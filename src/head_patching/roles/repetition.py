@@ -144,4 +144,4 @@ def next_token_logits(
 ) -> Float[Tensor, "batch position d_vocab"]:
     """The logits at every position of the prompts, not only at END."""
     run = model.run(tokens)
-    return unembed(model, final_residual(model, run, at=slice(None)))
+    return unembed(model, final_residual(model, run, pos=slice(None)))

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from head_patching.models.layers import mlp_write, normalise
+from head_patching.models.layers import mlp_out, normalise
 from head_patching.models.transformer import Model
 
 TOKENS_AT_ONCE = 4096  # 50 MB for the hidden layer of an MLP
@@ -31,7 +31,7 @@ def with_first_mlp(model: Model) -> Float[Tensor, "d_vocab d_model"]:
     """The embedding of every token plus the output of the first MLP for it."""
     return torch.cat(
         [
-            resid + mlp_write(normalise(resid, model.config), model.layers[0])
+            resid + mlp_out(normalise(resid, model.config), model.layers[0])
             for resid in model.W_E.split(TOKENS_AT_ONCE)
         ]
     )

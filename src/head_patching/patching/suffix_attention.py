@@ -1,0 +1,119 @@
+"""Attention of patched runs: to the base run's keys, and to those of the patch itself.
+
+No patch changes anything before `first`, the first patched position. So the keys there
+(the axis `prefix_pos`) are the base run's for all patches; only those from `first` on
+(`suffix_pos`) differ between patches. The query heads of one key-value head share its
+keys. So scores with the prefix are one matrix product for each prompt and key-value
+head, over all its patches and queries; scores with the suffix are one product for each
+prompt, key-value head and patch. One softmax goes over both. z is the sum of two such
+products with the values.
+
+Axes: `query_pos` has the positions of the suffix whose z is wanted, the last of which
+is END; `group` the query heads of one key-value head; `batch_kv` is [batch * kv_head],
+and `query_group` is [query_pos * group].
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def suffix_attention(
+    q: Float[Tensor, "patch batch query_pos head d_head"],
+    k: Float[Tensor, "patch batch suffix_pos kv_head d_head"],
+    v: Float[Tensor, "patch batch suffix_pos kv_head d_head"],
+    base_k: Float[Tensor, "batch_kv d_head prefix_pos"],
+    base_v: Float[Tensor, "batch_kv prefix_pos d_head"],
+    is_padding: Bool[Tensor, "batch prefix_pos"] | None,
+) -> Float[Tensor, "patch batch query_pos head d_head"]:
+    """z of each patched run.
+
+    Parameters
+    ----------
+    q
+        Queries of the patched runs, at the positions where z is wanted.
+    k, v
+        Keys and values of the patched runs, from `first` on. If every query head has
+        its own copy, kv_head is head.
+    base_k, base_v
+        Those of the base run before `first`.
+    is_padding
+        Which positions before `first` are padding (None: no position).
+    """
+    n_patches, batch, n_suffix, n_kv, d_head = k.shape
+    n_query, n_heads = q.shape[2:4]
+    n_prefix, group = base_k.shape[2], n_heads // n_kv
+
+    q = q.unflatten(3, (n_kv, group))  # [patch batch query_pos kv_head group d_head]
+    q = q.permute(1, 3, 0, 2, 4, 5)  # [batch kv_head patch query_pos group d_head]
+    # [batch_kv patch query_group d_head]
+    q = q.reshape(batch * n_kv, n_patches, n_query * group, d_head)
+    k, v = (
+        kv.permute(1, 3, 0, 2, 4).reshape(-1, n_patches, n_suffix, d_head)
+        for kv in (k, v)
+    )  # [batch_kv patch suffix_pos d_head]
+
+    scores = scaled_scores(q, k, base_k, is_padding, group)
+    pattern = scores.softmax(dim=3)
+    prefix_pattern, suffix_pattern = pattern.split((n_prefix, n_suffix), dim=3)
+    z = (suffix_pattern @ v).flatten(1, 2)  # [batch_kv patch*query_group d_head]
+    z = z.baddbmm_(prefix_pattern.flatten(1, 2), base_v)
+
+    # [batch kv_head patch query_pos group d_head]
+    z = z.view(batch, n_kv, n_patches, n_query, group, d_head)
+    z = z.permute(2, 0, 3, 1, 4, 5)  # [patch batch query_pos kv_head group d_head]
+    return z.reshape(n_patches, batch, n_query, n_heads, d_head)
+
+
+def scaled_scores(
+    q: Float[Tensor, "batch_kv patch query_group d_head"],
+    k: Float[Tensor, "batch_kv patch suffix_pos d_head"],
+    base_k: Float[Tensor, "batch_kv d_head prefix_pos"],
+    is_padding: Bool[Tensor, "batch prefix_pos"] | None,
+    group: int,
+) -> Float[Tensor, "batch_kv patch query_group prefix_pos+suffix_pos"]:
+    """Attention scores with the keys of the prefix, then of the suffix.
+
+    They are minus infinity where a query must not attend: to padding, or forwards.
+
+    Parameters
+    ----------
+    q
+        Queries of the patched runs.
+    k
+        Keys of the patched runs, from `first` on.
+    base_k
+        Keys of the base run, before `first`.
+    is_padding
+        Which positions before `first` are padding (None: no position).
+    group
+        How many query heads share a key-value head.
+    """
+    n_query_group, d_head = q.shape[2:]
+    n_suffix, n_prefix = k.shape[2], base_k.shape[2]
+    prefix = torch.bmm(
+        q.flatten(1, 2), base_k
+    )  # [batch_kv patch*query_group prefix_pos]
+    if is_padding is not None:
+        # [batch kv_head patch*query_group prefix_pos], a view: filled in place
+        batch = len(is_padding)
+        by_prompt = prefix.view(batch, len(q) // batch, *prefix.shape[1:])
+        by_prompt.masked_fill_(is_padding[:, None, None], float("-inf"))
+    suffix = q @ k.transpose(2, 3)  # [batch_kv patch query_group suffix_pos]
+    suffix += causal_bias(n_query_group // group, n_suffix, group, suffix)
+    # [batch_kv patch query_group prefix_pos]
+    prefix = prefix.view(*q.shape[:3], n_prefix)
+    return torch.cat((prefix, suffix), dim=3).mul_(d_head**-0.5)
+
+
+def causal_bias(
+    n_query: int, n_suffix: int, group: int, like: Tensor
+) -> Float[Tensor, "query_group suffix_pos"]:
+    """Minus infinity where a key lies after its query, for each query head of a group.
+
+    The last query and the last key have the same position. The bias is on the device
+    and in the precision of `like`.
+    """
+    bias = torch.full((n_query, n_suffix), float("-inf"), device=like.device)
+    bias = bias.triu(n_suffix - n_query + 1).to(like.dtype)  # [query_pos suffix_pos]
+    return bias.repeat_interleave(group, dim=0)  # [query_group suffix_pos]
