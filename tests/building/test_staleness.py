@@ -10,8 +10,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from head_patching.building.code import Code, packages_in
-from head_patching.building.staleness import changes, records, records_of
+from head_patching.building.code import Code, data_hash, packages_in
+from head_patching.building.staleness import (
+    OLD,
+    Stamps,
+    changes,
+    is_other,
+    records,
+    records_of,
+)
 from head_patching.cli import app
 
 # Two rules, whose commands share one module and have one each of their own.
@@ -148,6 +155,61 @@ def test_a_result_without_a_record_of_its_code_is_made_again(project: Path) -> N
     record.write_text(json.dumps({"command": "python -m made.apart"}))
     os.utime(record, (1e9, 1e9))
     assert planned(copy) == {"apart"}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ({"made.own": "1", "made.other_task": "5"}, False),
+        ({"made.own": "2"}, True),
+        ({"made.other_task": "5"}, True),  # what made it did not import made.own
+        ({"made.own": "1", "made.gone": "3"}, True),
+        (None, True),
+    ],
+    ids=["same", "changed", "new", "gone", "unrecorded"],
+)
+def test_a_record_is_compared_with_a_stamp(recorded, expected, project: Path) -> None:
+    class Present(Code):
+        def current(self, name: str) -> str | None:
+            return None if name == "made.gone" else "present"
+
+    assert is_other(recorded, {"made.own": "1"}, {"made.own"}, Present({})) == expected
+
+
+def test_a_yaml_file_counts_as_it_reads(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    Path("roles.yaml").write_text("threshold: 1\n")
+
+    def stamped() -> float:
+        stamps = Stamps(Code({"made": Path("made")}))
+        return Path(stamps.stamp_of_yaml("roles.yaml")).stat().st_mtime
+
+    says = data_hash(Path("roles.yaml"))
+    record = {"command": "python -m made.apart", "code": {"roles.yaml": says}}
+    Path("results/apart.run.json").write_text(json.dumps(record))
+    assert stamped() == OLD
+    Path("roles.yaml").write_text("# A comment.\nthreshold: 1\n")
+    assert stamped() == OLD
+    Path("roles.yaml").write_text("threshold: 2\n")
+    assert stamped() > OLD
+    Path("roles.yaml").write_text("threshold: 1\n")
+    assert stamped() == OLD
+
+
+def test_a_command_without_records_is_run_again_in_place(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+
+    def stamped() -> float:
+        stamps = Stamps(Code({"made": Path("made")}))
+        return Path(stamps.stamp("made.shared")).stat().st_mtime
+
+    assert stamped() == OLD  # nobody knows
+    edit(project, "made/shared.py", "TEXT", "WORD")
+    assert stamped() > OLD
 
 
 def test_what_has_changed_is_named(

@@ -10,8 +10,8 @@ if the run records have the same hashes, and the present time if one of them dif
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 
 from head_patching.building.code import Code, data_hash
@@ -51,48 +51,93 @@ class Stamps:
         )
         if name not in self.written:
             hashes = self.code.hashes(modules)
-            self.written[name] = self.write(name, hashes, modules[0])
+            stale = partial(self.stale, modules[0], hashes)
+            self.written[name] = write_stamp(name, hashes, stale)
             self.code.keep()
         return self.written[name]
 
-    def stamp_of_yaml(self, path: str) -> str:
-        """Path of the stamp of a YAML file: of what it says, without its comments."""
-        return self.write(path.replace("/", "."), {path: data_hash(Path(path))})
-
-    def write(self, name: str, hashes: Mapping[str, str], module: str = "") -> str:
-        """Write a stamp if it has changed; old if no result of `module` is of others.
-
-        Parameters
-        ----------
-        name
-            Of the stamp.
-        hashes
-            Hash of each module and data file.
-        module
-            The module whose results depend on it; empty: any.
-        """
-        path = STAMPS / f"{name}.json"
-        content = json.dumps(hashes, indent=0) + "\n"
-        if not path.is_file() or path.read_text(encoding="utf-8") != content:
-            with atomic(path) as partial:
-                partial.write_text(content, encoding="utf-8")
-                if not self.has_changed(module, hashes):
-                    os.utime(partial, (OLD, OLD))
-        return path.as_posix()
-
-    def has_changed(self, module: str, hashes: Mapping[str, str]) -> bool:
-        """Whether a result was made by this module with other code than `hashes`."""
-        return any(
-            recorded is None
-            or any(hashes.get(name, was) != was for name, was in recorded.items())
+    def stale(self, module: str, hashes: Mapping[str, str]) -> list[bool]:
+        """Of each result of a module: whether other code than a stamp's made it."""
+        needed = self.code.hashes([module]).keys()
+        return [
+            is_other(recorded, hashes, needed, self.code)
             for made_by, recorded in self.recorded
             if made_by == module
+        ]
+
+    def stamp_of_yaml(self, path: str) -> str:
+        """Path of the stamp of a YAML file: of what it says, without its comments."""
+        says = data_hash(Path(path))
+        return write_stamp(
+            path.replace("/", "."),
+            {path: says},
+            lambda: [
+                recorded[path] != says
+                for _, recorded in self.recorded
+                if recorded and path in recorded
+            ],
         )
 
     @cached_property
     def recorded(self) -> list[tuple[str, Mapping[str, str] | None]]:
         """Module and code of every run record; records of old versions have no code."""
         return [(module, code) for _, module, code in records(self.results)]
+
+
+def is_other(
+    recorded: Mapping[str, str] | None,
+    hashes: Mapping[str, str],
+    needed: Collection[str],
+    code: Code,
+) -> bool:
+    """Whether a result was made by other code than that of a stamp.
+
+    Parameters
+    ----------
+    recorded
+        Hashes in the run record; None in records of old versions.
+    hashes
+        Those of the stamp. A record may name more: modules of another task.
+    needed
+        The names that every record of the module must have.
+    code
+        The present code: what a record names may be gone from it.
+    """
+    if recorded is None or any(name not in recorded for name in needed):
+        return True
+    return any(
+        hashes[name] != was if name in hashes else code.current(name) is None
+        for name, was in recorded.items()
+    )
+
+
+def write_stamp(
+    name: str, hashes: Mapping[str, str], stale: Callable[[], Collection[bool]]
+) -> str:
+    """Write a stamp if it has changed, and return its path.
+
+    Parameters
+    ----------
+    name
+        Of the stamp.
+    hashes
+        Hash of each module and data file.
+    stale
+        Called when the stamp is written: of each run record, whether other code made
+        the result. If none did, the stamp is older than every result. Where nothing is
+        recorded, a stamp that replaces another is new.
+    """
+    path = STAMPS / f"{name}.json"
+    content = json.dumps(hashes, indent=0) + "\n"
+    before = path.read_text(encoding="utf-8") if path.is_file() else None
+    if before != content:
+        found = stale()
+        is_new = any(found) if found else before is not None
+        with atomic(path) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+            if not is_new:
+                os.utime(temporary, (OLD, OLD))
+    return path.as_posix()
 
 
 def records(

@@ -19,10 +19,12 @@ def why(
 
     A result depends on inputs and settings, too: `snakemake -n` names these.
     """
-    from head_patching.building.code import Code, running_packages
+    from head_patching.building.code import Code, packages_in, running_packages
     from head_patching.building.staleness import changes, records_of
 
-    code = Code(running_packages())
+    # Where the workflow is, figures are, too; this process imports none.
+    here = packages_in(Path())
+    code = Code(here if here["head_patching"].is_dir() else running_packages())
     found = records_of(what, results)
     stale, reasons = 0, dict[str, str]()
     for recorded in found.values():
