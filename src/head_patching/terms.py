@@ -33,7 +33,7 @@ WITHOUT_ROLE = (UNDECIDED, NO_ROLE)
 POOLED = "all roles"  # the row of a table that is about all roles together
 
 # Cells of the tables about planted models, in the columns `without` and `planted`.
-NO_CIRCUIT = "all roles"  # every role is left out
+NO_CIRCUIT = "any role"  # every role is left out
 NOTHING_LEFT_OUT = "nothing"
 NOT_PLANTED = "none"  # the head is not part of the circuit
 

@@ -11,6 +11,7 @@ no other difference is found.
 import argparse
 import csv
 import io
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,13 +27,13 @@ LEFT_OUT = (
     "tables/provenance.tex",
     "*.pdf",
     "*.png",
-    "code/*",
-    "archive/*",
-    "claims.csv",
 )
 
-# Sorted by key, so that a renamed key moves its line.
-SORTED = ("numbers.tex", "numbers.csv")
+# The key of each line of files that are sorted by it: a renamed key moves its line.
+KEYS = {
+    "numbers.tex": re.compile(rb"\\defresult\{([^}]*)\}"),
+    "numbers.csv": re.compile(rb"([^,]*),"),
+}
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,12 @@ def renamed(name: str, content: bytes, renames: list[Rename]) -> bytes:
     for rename in renames:
         if fnmatch(name, rename.file):
             content = content.replace(rename.old.encode(), rename.new.encode())
-    if name in SORTED:
-        first, *rest = content.splitlines(keepends=True)
-        if name.endswith(".csv"):
-            return first + b"".join(sorted(rest))
-        return b"".join(sorted([first, *rest]))
-    return content
+    if name not in KEYS:
+        return content
+    lines = content.splitlines(keepends=True)
+    header = lines[:1] if name.endswith(".csv") else []
+    keyed = [(KEYS[name].match(line)[1], line) for line in lines[len(header) :]]
+    return b"".join(header + [line for _, line in sorted(keyed)])
 
 
 def without_files(content: bytes) -> tuple[list[list[str]], dict[str, set[str]]]:
@@ -105,10 +106,8 @@ def differences(old: Path, new: Path, renames: list[Rename]) -> Iterator[str]:
     for name in sorted({*after} - {*expected}):
         yield f"{name}: not in the old build"
     for name in sorted({*after} & {*expected}):
-        was = before[expected[name]].read_bytes()
+        was = renamed(name, before[expected[name]].read_bytes(), renames)
         now = after[name].read_bytes()
-        was = renamed(name, was, renames)
-        now = renamed(name, now, [])
         if name == "numbers.csv":
             (was_rest, was_files), (now_rest, now_files) = map(
                 without_files, (was, now)

@@ -63,7 +63,7 @@ NULL = model(
 )
 REFUSED = model(
     [(0, "none", "no role"), (1, "none", "no role")],
-    without="all roles",
+    without="any role",
     refused=1,
 )
 TABLE = pd.concat([FIRST, SECOND, NULL, REFUSED], ignore_index=True)
@@ -161,13 +161,13 @@ def test_confusion_by_hand():
 
 def test_false_roles_of_null_models_by_hand():
     table = false_roles(TABLE).set_index("without")
-    assert set(table.index) == {INDUCTION, "all roles"}
+    assert set(table.index) == {INDUCTION, "any role"}
     left_out = table.loc[INDUCTION]
     # A planted role that is found, and `undecided`, are no false roles.
     assert left_out["false_roles"] == 2
     assert left_out["heads"] == f"L0H2 {MOVER}, L0H3 {INDUCTION}"
     assert (left_out["refused"], left_out["accuracy"]) == (0, 0.9)
-    refused = table.loc["all roles"]
+    refused = table.loc["any role"]
     assert (refused["refused"], refused["false_roles"], refused["heads"]) == (1, 0, "")
 
 

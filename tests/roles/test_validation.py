@@ -84,7 +84,7 @@ def test_a_model_without_circuit_is_refused_and_has_no_roles():
     assert (table["refused"] == 1).all()
     assert set(table["found"]) == {"no role"}
     assert set(table["planted"]) == {"none"}
-    assert set(table["without"]) == {"all roles"}
+    assert set(table["without"]) == {"any role"}
     assert (table["accuracy"] < 0.9).all()
     assert table["induction_accuracy"].iloc[0] < 0.2
     row = false_roles(table).iloc[0]
@@ -111,4 +111,4 @@ def test_what_was_left_out_in_words():
     assert without_text(()) == "nothing"
     assert without_text(("induction",)) == "induction"
     assert without_text(("induction", "name mover")) == "induction, name mover"
-    assert without_text(tuple(ROLES)) == "all roles"
+    assert without_text(tuple(ROLES)) == "any role"

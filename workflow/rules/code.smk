@@ -29,8 +29,10 @@ def code_with_tasks(command, tasks):
 
 
 def code_with_functions(command, functions):
-    """The code of a subcommand and of the functions of `reporting` that it finds."""
+    """The code of a subcommand, of functions of `reporting`, and of all tasks."""
     modules = {f"head_patching.reporting.{each.module}" for each in functions}
+    # The text has a sentence for each corruption of every task.
+    modules |= {f"head_patching.tasks.{task}" for task in tasks()}
     return code(command, *sorted(modules))
 
 

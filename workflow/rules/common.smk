@@ -18,7 +18,7 @@ from head_patching.models.registry import FolderModel, find_source, short_names
 from head_patching.planted.circuit import DEFAULT_NOISE
 from head_patching.reporting import discovery
 from head_patching.roles.published import published_heads
-from head_patching.tasks import find_task
+from head_patching.tasks import find_task, tasks
 from head_patching.terms import DIRECTIONS, PATCH_TYPES
 
 # Rules call `head-patching` and `python` by name: from the environment in which Snakemake

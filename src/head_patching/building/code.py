@@ -150,7 +150,7 @@ class Code:
             self.data[folder] = {
                 (Path(package) / place / path.name).as_posix(): data_hash(path)
                 for path in folder.iterdir()
-                if path.suffix not in {".py", ".pyc"}
+                if path.suffix not in {".py", ".pyc", ".md"}
                 and not path.name.startswith(".")
                 and not path.name.endswith("~")
                 and path.is_file()
@@ -184,6 +184,8 @@ def read_parsed(file: Path) -> dict[str, list[str]]:
 def data_hash(path: Path) -> str:
     """Hash of a data file: of the parsed content if it is YAML, else of its bytes."""
     content = path.read_bytes()
+    if path.suffix == ".mplstyle":
+        return text_hash(path)
     if path.suffix in (".yaml", ".yml"):
         import yaml
 
@@ -202,9 +204,10 @@ def yaml_hashes(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def text_hash(path: Path) -> str:
-    """Hash of a text file, less the lines that are comments."""
+    """Hash of a text file, less its comments: what follows a # after a space."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if not line.lstrip().startswith("#")]
+    code = [f" {line}".split(" #")[0].strip() for line in lines]
+    kept = list(filter(None, code))
     return short("\n".join(kept).encode())
 
 

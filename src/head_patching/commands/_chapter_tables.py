@@ -49,14 +49,14 @@ def chapter_tables(
     from head_patching.files.register import TABLES
     from head_patching.files.tables import read_table
     from head_patching.reporting.sources import TablesInFolders
-    from head_patching.tasks import tasks
+    from head_patching.tasks import find_task, tasks
 
     pairs = TABLES["pairs"].file
     folders = {
         read_table("pairs", folder / pairs).header["task"]: folder
         for folder in experiments
     }
-    corruptions = [name for task in tasks().values() for name in task.corruptions]
+    corruptions = [name for task in tasks() for name in find_task(task).corruptions]
     chapter = Folders(provenance.parent, model_folder.parent, folders)
     if validation != chapter.path("scores").parent:
         raise ValueError(f"{validation} is not of the same results as {provenance}")

@@ -7,10 +7,6 @@ import typer
 
 from head_patching.commands._options import Level, Out, Resamples, Seed
 
-PAIRS = (
-    "Prompt pairs of each setting of the begin-of-sequence token, first the chapter's."
-)
-
 
 def replicate(
     model: Annotated[str, typer.Option(help="The model, by its registered name.")],
@@ -27,7 +23,12 @@ def replicate(
         Path, typer.Option(metavar="CSV", help="The published heads, of their model.")
     ],
     pairs: Annotated[
-        list[Path] | None, typer.Option(metavar="JSONL", help=PAIRS)
+        list[Path] | None,
+        typer.Option(
+            metavar="JSONL",
+            help="Prompt pairs of each setting of the begin-of-sequence token, "
+            "first the chapter's.",
+        ),
     ] = None,
     behaviour: Annotated[
         list[Path] | None,

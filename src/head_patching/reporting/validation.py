@@ -14,11 +14,10 @@ from head_patching.reporting.rounding import (
     math_mode,
 )
 from head_patching.reporting.tabular import interval_cell, tabular
-from head_patching.terms import POOLED
+from head_patching.terms import NO_CIRCUIT
 
 ARCHITECTURES = {"gpt2": "GPT-2", "llama": "Llama"}
 FIRST_TASK = "ioi"  # the others are named in the table
-NO_CIRCUIT = POOLED  # left out of a model that has no circuit
 MEASURES = ("precision", "recall")
 MODEL = ["architecture", "seed", "without"]
 
