@@ -61,8 +61,12 @@ def literals(tree: ast.AST) -> Iterator[tuple[int, set[str]]]:
         elif isinstance(node, ast.Dict):
             yield node.lineno, constants(node.keys)
             yield node.lineno, constants(node.values)
+        elif isinstance(node, ast.MatchOr):
+            values = [each.value for each in node.patterns if hasattr(each, "value")]
+            yield node.lineno, constants(values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, alternatives(node.value)
+            yield node.lineno, words_alone(node.value)
 
 
 def alternatives(text: str) -> set[str]:
@@ -77,6 +81,18 @@ def alternatives(text: str) -> set[str]:
     return set(filter(None, words))
 
 
+def words_alone(text: str) -> set[str]:
+    """The words of a text that has nothing but names, as `"a b".split()` would.
+
+    Examples
+    --------
+    >>> sorted(words_alone("effects roles")), words_alone("the roles of heads")
+    (['effects', 'roles'], set())
+    """
+    words = set(text.split())
+    return words if any(words <= names for names in KINDS.values()) else set()
+
+
 def bracketed(path: Path) -> Iterator[tuple[int, set[str]]]:
     """The texts in each pair of brackets of a Snakemake file, and its regexes.
 
@@ -87,7 +103,8 @@ def bracketed(path: Path) -> Iterator[tuple[int, set[str]]]:
     source = io.StringIO(path.read_text(encoding="utf-8"))
     for token in tokenize.generate_tokens(source.readline):
         if token.type == tokenize.OP and token.string in "([{":
-            called = token.string == "(" and before in (tokenize.NAME,)
+            called = before is not None and before not in ("in", "return", "=")
+            called = called and token.string == "("
             open_brackets.append((token.start[0], set(), called))
         elif token.type == tokenize.OP and token.string in ")]}":
             line, texts, called = open_brackets.pop()
@@ -98,7 +115,7 @@ def bracketed(path: Path) -> Iterator[tuple[int, set[str]]]:
             yield token.start[0], alternatives(text)
             if open_brackets:
                 open_brackets[-1][1].add(text)
-        before = token.type
+        before = token.string if token.type == tokenize.NAME else None
 
 
 def copies(path: Path, found: Iterator[tuple[int, set[str]]]) -> Iterator[str]:
@@ -146,6 +163,8 @@ def test_a_head_is_named_by_one_function():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr) and formats_a_head(node):
                 found.append(f"{file}:{node.lineno}")
+            if isinstance(node, ast.Constant) and node.value in ("L%dH%d", "L{}H{}"):
+                found.append(f"{file}:{node.lineno}")
     assert found == []
 
 
@@ -174,7 +193,24 @@ def formats_a_head(text: ast.JoinedStr) -> bool:
         ('x = {"q": 1, "k": 2}', {"q", "k"}),
         ('x = [("effects", 1), ("roles", 2)]', {"effects", "roles"}),
         ('x = re.compile("(output|pattern)")', {"output", "pattern"}),
+        ('x = "effects roles".split()', {"effects", "roles"}),
+        ('match x:\n    case "q" | "k": pass', {"q", "k"}),
     ],
 )
 def test_copies_are_seen(source, texts):
     assert any(texts <= found for _, found in literals(ast.parse(source)))
+
+
+def test_copies_in_the_workflow_are_seen(tmp_path):
+    path = tmp_path / "rules.smk"
+    path.write_text(
+        'for name in ("effects", "roles"):\n    pass\n'
+        'def f():\n    return ("model", "scores")\n'
+        'x = f("pairs", "behaviour")\n'
+        'wildcard_constraints:\n    t="output|pattern",\n'
+    )
+    found = [texts for _, texts in bracketed(path)]
+    assert {"effects", "roles"} in found
+    assert {"model", "scores"} in found
+    assert {"output", "pattern"} in found
+    assert {"pairs", "behaviour"} not in found  # the arguments of a call
