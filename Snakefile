@@ -9,7 +9,7 @@
 #       cache/{number}.safetensors + .json              clean and corrupt activations
 #       patching/{direction}_{patch_type}.nc            logit_diff of every patched run
 #       patching/{direction}_{patch_type}/{part}.nc     its shards, if it is cut
-#       positions/{direction}_{patch_type}.nc           the same, position by position
+#       positions/{direction}_{patch_type}.nc           the same runs at single positions
 #       self_check.csv + .json                          against TransformerLens's hooks
 #       attribution.csv                                 estimates against exact effects
 #       effects.csv, effects_by_position.csv            effect of every head

@@ -24,7 +24,7 @@ def figure_command(
 ) -> None:
     """Draw a figure from files given on the command line and save it to `--out`.
 
-    The record of the run stands beside it.
+    The record of the run is written into the same folder.
 
     Each parameter of `draw` that is a table of the register is a required option of the
     same name: the CSV file to read or, of a table of every task, `TASK=CSV` once for

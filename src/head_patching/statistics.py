@@ -119,12 +119,12 @@ def bootstrap_ratio(
     sums, scales = group_sums(values, labels), group_sums(scale, labels)
     axes = sums.shape[:-1]
     rows = sums.reshape(-1, sums.shape[-1])  # [row group]
-    estimate = rows.sum(axis=1) / scales.sum()
-    low, high = np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)
+    ratio = rows.sum(axis=1) / scales.sum()
+    low, high = np.full_like(ratio, np.nan), np.full_like(ratio, np.nan)
     if scales.size > 1:
         counts = resampled_group_counts(scales.size, n_resamples, seed)
         low, high = percentile_ends(rows, scales, counts, level)
-    return estimate.reshape(axes), low.reshape(axes), high.reshape(axes)
+    return ratio.reshape(axes), low.reshape(axes), high.reshape(axes)
 
 
 def percentile_ends(

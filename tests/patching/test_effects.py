@@ -8,8 +8,8 @@ from head_patching.files.register import columns
 from head_patching.patching.effects import (
     Importance,
     effects_table,
-    estimate,
     is_important,
+    ratio_of_means,
 )
 from head_patching.patching.findings import find_important_heads, head_results
 from head_patching.statistics import Statistics
@@ -74,11 +74,11 @@ def test_positions_stay_in_the_order_of_the_runs():
 def test_what_was_not_measured_is_empty():
     values = np.array([[1.0, 1.0, 1.0, 1.0], [np.nan, 1.0, 1.0, 1.0]])
     tested = np.array([True, False])
-    found = estimate(values, np.ones(4), TEMPLATES, tested, STATISTICS)
+    found = ratio_of_means(values, np.ones(4), TEMPLATES, tested, STATISTICS)
     assert found.value[0] == 1
     assert np.isnan([found.value[1], found.ci_low[1], found.ci_high[1]]).all()
     assert found.q_value.tolist() == [2 / 16, 1]
-    plain = estimate(values[:1], np.ones(4), TEMPLATES, tested[:1], Statistics())
+    plain = ratio_of_means(values[:1], np.ones(4), TEMPLATES, tested[:1], Statistics())
     assert np.isnan([plain.ci_low[0], plain.ci_high[0]]).all()
     assert plain.q_value.tolist() == [1]
 

@@ -61,16 +61,18 @@ def classify_roles(
     )
     from head_patching.statistics import Statistics
 
-    asked = read_criteria(criteria)
+    required = read_criteria(criteria)
     measured = [
         each for path in evidence for each in from_dataset(read_dataset(path, MEASURED))
     ]
     measured += [patching_effect(read_dataset(path, PATCHED)) for path in patched]
     table = table_of(measured, Statistics(resamples, sign_flips, seed, level))
     importance = Importance(threshold, false_discovery_rate)
-    roles, verdicts = classify(table, asked, importance)
-    has = stability.resampled_roles(measured, asked, importance, role_resamples, seed)
-    names = list(rows_of_roles(asked))
+    roles, verdicts = classify(table, required, importance)
+    has = stability.resampled_roles(
+        measured, required, importance, role_resamples, seed
+    )
+    names = list(rows_of_roles(required))
     shares = stability.probabilities(has, names)
     important = is_important(table["value"], table["q_value"], importance)
     table["important"] = important.astype(int)

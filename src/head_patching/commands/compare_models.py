@@ -48,15 +48,15 @@ def compare_models(
             f"got {counts} files"
         )
     experiments = []
-    for about, prompts, answers, patched, held in zip(*files, strict=True):
+    for about, prompts, answers, patched, classified in zip(*files, strict=True):
         config = read_record(about, ["config"])["config"]
-        asked = PromptPairs.read(prompts)
+        given = PromptPairs.read(prompts)
         experiments.append(
             model_comparison.Experiment(
-                config["name"], (config["n_layers"], config["n_heads"]), asked.task,
-                asked.prepend_bos, read_table("behaviour", answers),
+                config["name"], (config["n_layers"], config["n_heads"]), given.task,
+                given.prepend_bos, read_table("behaviour", answers),
                 read_table("effects", patched),
-                read_table("roles", held),
+                read_table("roles", classified),
             )
         )  # fmt: skip
     write_table("model_roles", out_roles, model_comparison.roles_in_depth(experiments))

@@ -129,6 +129,6 @@ def roles(
     by_head = table.groupby(["layer", "head"])["role"].agg(list).to_dict()
     # The head is important already, by patching.
     return {
-        head: [UNDECIDED if role == NO_ROLE else role for role in held]
-        for head, held in by_head.items()
+        head: [UNDECIDED if role == NO_ROLE else role for role in own_roles]
+        for head, own_roles in by_head.items()
     }

@@ -71,7 +71,7 @@ def replicate(
             f"setting of the begin-of-sequence token, got {counts} files"
         )
     settings = []
-    for prompts, answers, measured, held, verdicts in zip(*files, strict=True):
+    for prompts, answers, measured, classified, verdicts in zip(*files, strict=True):
         criteria = {
             each.criterion: each
             for each in from_dataset(read_dataset(measured, MEASURED))
@@ -80,7 +80,7 @@ def replicate(
             replication.Setting(
                 PromptPairs.read(prompts).prepend_bos, not settings,
                 read_table("behaviour", answers), criteria,
-                read_table("roles", held),
+                read_table("roles", classified),
                 read_table("role_criteria", verdicts),
             )
         )  # fmt: skip

@@ -108,8 +108,8 @@ def read_cache(
     """
     manifest = read_manifest(path)
     wanted = None if pair_indices is None else {*pair_indices}
-    held = chain.from_iterable(group["pairs"] for group in manifest["groups"])
-    if wanted is not None and wanted.isdisjoint(held):
+    cached = chain.from_iterable(group["pairs"] for group in manifest["groups"])
+    if wanted is not None and wanted.isdisjoint(cached):
         return
     with reading_tensors(path, AGAIN):
         if sha256_file(path) != manifest["sha256"]:

@@ -6,7 +6,7 @@ the source run's. Intervals are percentile bootstraps over templates; tests flip
 signs of templates, and all tests of one table are one family (see `significance`).
 
 Every table that states an effect, or says that a head is important, is made by
-`estimate` and `is_important`.
+`ratio_of_means` and `is_important`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ class Importance:
 
 
 @dataclass(frozen=True)
-class Estimates:
+class RatiosOfMeans:
     """Ratios of means, shaped like the values they were made from without the pairs."""
 
     value: np.ndarray
@@ -54,20 +54,20 @@ class Estimates:
     q_value: np.ndarray
 
 
-def estimate(
+def ratio_of_means(
     values: Float[np.ndarray, "*axes pair"],
     scale: Float[np.ndarray, " pair"],
     groups: Sequence[str] | np.ndarray,
     tested: Bool[np.ndarray, "*axes"],
     statistics: Statistics,
-) -> Estimates:
+) -> RatiosOfMeans:
     """mean(values) / mean(scale) over the pairs, with its interval and its test.
 
     Parameters
     ----------
     values
         Numerator per pair, as in patched less corrupt logit_diff; a row with a NaN was
-        not measured, and its estimate is NaN.
+        not measured, and its value is NaN.
     scale
         Denominator per pair, as in clean less corrupt logit_diff.
     groups
@@ -91,7 +91,7 @@ def estimate(
     p_value, q_value = sign_flip_tests(
         values, tested, groups, statistics.n_sign_flips, statistics.seed
     )
-    return Estimates(value, low, high, p_value, q_value)
+    return RatiosOfMeans(value, low, high, p_value, q_value)
 
 
 def is_important(value: Numbers, q_value: Numbers, importance: Importance) -> Numbers:
@@ -133,7 +133,7 @@ def effects_of(patched: xr.Dataset, statistics: Statistics) -> pd.DataFrame:
     exact = np.ones(values.shape[:-1], dtype=bool)
     if "confirmed" in patched:
         exact = patched["confirmed"].to_numpy() == 1
-    found = estimate(
+    found = ratio_of_means(
         values,
         scale.to_numpy().astype(np.float64),
         patched["template"].to_numpy(),

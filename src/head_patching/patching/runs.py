@@ -76,7 +76,7 @@ class PairBatch:
 def pairs_per_batch(
     model: Model, pairs: PromptPairs, memory_mib: int = DEFAULT_MEMORY_MIB
 ) -> int:
-    """How many pairs of the longest prompts fit a memory of so many MiB."""
+    """How many pairs of the longest prompts fit a memory, in MiB."""
     longest = max(len(pair.clean_tokens) for pair in pairs)
     per_pair = 2 * model.config.activation_bytes(longest)
     return max(1, memory_mib * 2**20 // per_pair)
@@ -94,7 +94,7 @@ def group_pairs(pairs: PromptPairs) -> dict[tuple[int, int], list[int]]:
 def batches_of_pairs(
     pairs: PromptPairs, pairs_per_batch: int
 ) -> Iterator[tuple[int, list[int]]]:
-    """Pairs alike in shape, so many at most: first difference and pair indices."""
+    """Pairs of one shape, up to a number of them: first difference and pair indices."""
     for (_, first), members in group_pairs(pairs).items():
         for start in range(0, len(members), pairs_per_batch):
             yield first, members[start : start + pairs_per_batch]

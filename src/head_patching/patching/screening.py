@@ -193,7 +193,7 @@ def missed_bound(
 def random_sets(
     n_heads: int, n_sets: int, generator: np.random.Generator
 ) -> Bool[np.ndarray, "set head"]:
-    """Half of so many sets: each head is in each with a chance of one half.
+    """Random sets of heads, half of `n_sets`: a head is in each with probability 1/2.
 
     Sizes must vary: in sets of one size, an effect that all heads share would not show
     in any comparison of sets.

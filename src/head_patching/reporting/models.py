@@ -116,9 +116,9 @@ def model_roles_table(models: pd.DataFrame, model_roles: pd.DataFrame) -> str:
     names = list(dict.fromkeys(models["model"]))
     for task, of_task in model_roles.groupby("task", sort=False):
         for role in in_circuit_order({*of_task["role"]}):
-            held = of_task[of_task["role"] == role]
+            with_role = of_task[of_task["role"] == role]
             for model in names:
-                heads = held[held["model"] == model]
+                heads = with_role[with_role["model"] == model]
                 shown = [head_name(h.layer, h.head) for h in heads.itertuples()]
                 rows.append(
                     [

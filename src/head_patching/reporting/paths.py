@@ -86,7 +86,7 @@ def paths_table(
         senders = evidence_of(evidence, criterion)
         strong = senders[senders["important"] == 1].head(most)
         receivers = [
-            head_name(*head) for head, held in sorted(by_head.items()) if role in held
+            head_name(*head) for head, named in sorted(by_head.items()) if role in named
         ]
         name = criterion_name(criterion)
         if role is not None:
@@ -170,5 +170,5 @@ def effect_cell(row: pd.Series) -> str:
 
 def roles_cell(roles: list[str]) -> str:
     """A head's roles in a cell; a dash for none."""
-    held = [role for role in roles if role != NO_ROLE]
-    return escape(", ".join(held)) if held else MISSING
+    named = [role for role in roles if role != NO_ROLE]
+    return escape(", ".join(named)) if named else MISSING

@@ -51,7 +51,7 @@ def role_numbers(
 ) -> Numbers:
     """Which heads have each role, strongest denoising effect first."""
     order, by_head = heads_by_strength(effects), roles_by_head(roles)
-    held = {head: set(filter(has_role, by_head.get(head, []))) for head in order}
+    roles_of = {head: set(filter(has_role, by_head.get(head, []))) for head in order}
     found, mean_layer = {}, {}
     for role in dict.fromkeys((*ROLES, *role_names(roles, role_criteria), UNDECIDED)):
         heads = [head for head in order if role in by_head.get(head, [])]
@@ -59,15 +59,17 @@ def role_numbers(
         if heads:
             mean_layer[role] = sum(layer for layer, _ in heads) / len(heads)
     n_undecided = sum(UNDECIDED in by_head.get(head, []) for head in order)
-    n_verdicts = sum(map(len, held.values()))
+    n_verdicts = sum(map(len, roles_of.values()))
     output = effects.query("patch_type == 'output' and important == 1")
     important = {*pairs_of(output)}
     sure = {*pairs_of(roles[roles["probability"] >= SURE])}
     sets = {
-        "decided": [head for head in order if held[head]],
-        "several": [head for head in order if len(held[head]) > 1],
-        "of-important": [head for head in order if head in important and held[head]],
-        "sure": [head for head in order if head in sure and held[head]],
+        "decided": [head for head in order if roles_of[head]],
+        "several": [head for head in order if len(roles_of[head]) > 1],
+        "of-important": [
+            head for head in order if head in important and roles_of[head]
+        ],
+        "sure": [head for head in order if head in sure and roles_of[head]],
     }
     for name, heads in sets.items():
         found |= counted_pairs(f"roles/{name}", heads)

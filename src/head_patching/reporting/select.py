@@ -60,6 +60,6 @@ def roles_by_head(roles: pd.DataFrame) -> dict[tuple[int, int], list[str]]:
     for row in roles.itertuples():
         by_head.setdefault((row.layer, row.head), []).append(row.role)
     return {
-        head: sorted(held, key=lambda role: order.get(role, len(order)))
-        for head, held in by_head.items()
+        head: sorted(own_roles, key=lambda role: order.get(role, len(order)))
+        for head, own_roles in by_head.items()
     }

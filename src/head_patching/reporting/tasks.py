@@ -43,8 +43,8 @@ def elsewhere_numbers(
     of_first, of_second = (
         {
             head
-            for head, held in roles_by_head(roles_by_task[task]).items()
-            if Role.INDUCTION in held
+            for head, own_roles in roles_by_head(roles_by_task[task]).items()
+            if Role.INDUCTION in own_roles
         }
         for task in TASKS
     )

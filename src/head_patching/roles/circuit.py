@@ -36,12 +36,12 @@ def circuit(
         noising: positive where the head helps), ci_low, ci_high, important. Values are
         empty where the path was not measured.
     """
-    held = roles[~roles["role"].isin(WITHOUT_ROLE)]
+    with_role = roles[~roles["role"].isin(WITHOUT_ROLE)]
     receivers = {"path.logits": LOGITS}
     receivers |= {step.criterion: str(step.role) for step in task.tracing.steps}
     paths = evidence[evidence["criterion"].isin(receivers)]
-    edges = held[["layer", "head", "role"]].merge(paths, how="left")
-    position = {role: acts_at(role, role_criteria) for role in set(held["role"])}
+    edges = with_role[["layer", "head", "role"]].merge(paths, how="left")
+    position = {role: acts_at(role, role_criteria) for role in set(with_role["role"])}
     order = {name: number for number, name in enumerate(task.position_names)}
     edges["position"] = edges["role"].map(position)
     edges["place"] = edges["position"].map(order)

@@ -53,5 +53,7 @@ class Classifier:
         require_measured(rows, {each.criterion for each in measured})
         names = {row.criterion for row in rows}
         roles, _ = self.classify([m for m in measured if m.criterion in names], rows)
-        held = roles[roles["role"] == role]
-        return list(zip(held["layer"].tolist(), held["head"].tolist(), strict=True))
+        with_role = roles[roles["role"] == role]
+        return list(
+            zip(with_role["layer"].tolist(), with_role["head"].tolist(), strict=True)
+        )

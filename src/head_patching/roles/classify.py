@@ -62,9 +62,11 @@ def classify(
     flags = important.tolist()
     rows = []
     for number, (layer, head) in enumerate(measured.index):
-        held = [role for role, yes in zip(rows_of, has[number], strict=True) if yes]
-        missing = "" if held else _missing(met[number], flags[number], criteria)
-        for role in held or [UNDECIDED if flags[number] else NO_ROLE]:
+        own_roles = [
+            role for role, yes in zip(rows_of, has[number], strict=True) if yes
+        ]
+        missing = "" if own_roles else _missing(met[number], flags[number], criteria)
+        for role in own_roles or [UNDECIDED if flags[number] else NO_ROLE]:
             rows.append((layer, head, role, int(flags[number]), missing))
     roles = pd.DataFrame(rows, columns=[*HEAD, "role", "important", "missing"])
     return roles, _role_criteria(measured, criteria, met, bounds)

@@ -13,7 +13,7 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from head_patching.metrics import effect_contributions
-from head_patching.patching.effects import estimate
+from head_patching.patching.effects import ratio_of_means
 from head_patching.statistics import Statistics
 
 KINDS = ("pair", "sequence")
@@ -99,7 +99,7 @@ def table_of(measured: Iterable[Measured], statistics: Statistics) -> pd.DataFra
 
 def _rows(measured: Measured, statistics: Statistics) -> pd.DataFrame:
     """The rows of one criterion."""
-    found = estimate(
+    found = ratio_of_means(
         measured.values, measured.scale, measured.groups, measured.tested, statistics
     )
     layers, heads = np.indices(measured.tested.shape)

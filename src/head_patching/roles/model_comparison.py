@@ -88,11 +88,11 @@ def roles_in_depth(experiments: Sequence[Experiment]) -> pd.DataFrame:
     """
     tables = []
     for each in by_task(experiments):
-        held = each.roles[each.roles["role"] != NO_ROLE]
+        kept = each.roles[each.roles["role"] != NO_ROLE]
         output = each.effects.query(
             "patch_type == 'output' and direction == 'denoising'"
         )
-        table = held.merge(output[["layer", "head", "effect"]], "left")
+        table = kept.merge(output[["layer", "head", "effect"]], "left")
         last = max(each.shape[0] - 1, 1)
         table = table.assign(
             model=each.model, task=each.task, depth=table["layer"] / last
