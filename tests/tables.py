@@ -31,8 +31,9 @@ def made(
 
     Examples
     --------
-    >>> made("weight_pairs", "kind p_value", [("k", 0.5)], n_pairs=3).iloc[0].tolist()
-    ['k', 1, 0.5, 3]
+    >>> table = made("weight_pairs", "kind p_value", [("k", 0.5)], n_pairs=3)
+    >>> table.to_dict("records")
+    [{'kind': 'k', 'difference': 1, 'p_value': 0.5, 'n_pairs': 3}]
     """
     table = pd.DataFrame(rows, columns=columns.split() or None)
     return complete(name, table.assign(**constant))

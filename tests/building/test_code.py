@@ -230,3 +230,10 @@ def test_what_only_reads_results_does_not_depend_on_models(command: str) -> None
     found = Code(packages_in(ROOT)).hashes([f"head_patching.commands.{command}"])
     assert "head_patching.patching.propagate" not in found
     assert not [name for name in found if name.startswith("head_patching.models")]
+
+
+def test_locks_are_found_where_a_rule_s_shadow_has_none(tmp_path, monkeypatch):
+    here = Code(packages_in(ROOT)).locks
+    monkeypatch.chdir(tmp_path)
+    assert Code(packages_in(ROOT)).locks == here
+    assert set(here) == set(LOCKS)

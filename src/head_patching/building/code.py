@@ -98,8 +98,17 @@ class Code:
 
     @cached_property
     def locks(self) -> dict[str, str]:
-        """Hashes of the locks of other packages."""
-        return {lock: text_hash(Path(lock)) for lock in LOCKS if Path(lock).is_file()}
+        """Hashes of the locks of other packages.
+
+        They are in the working folder, or with the code that runs: a rule with a shadow
+        works in a folder without them.
+        """
+        ours = self.packages.get("head_patching", Path("src/head_patching"))
+        found = {
+            lock: next(filter(Path.is_file, (Path(lock), ours.parents[1] / lock)), None)
+            for lock in LOCKS
+        }
+        return {lock: text_hash(file) for lock, file in found.items() if file}
 
     def current(self, name: str) -> str | None:
         """The present hash of a module, data file or lock; None if it is gone."""

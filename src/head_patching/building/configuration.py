@@ -16,9 +16,6 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from head_patching.terms import DIRECTIONS, PATCH_TYPES
 
-# In C, where PyYAML was built with it.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
 
 def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
     """Check `config` against the JSON schema in `schema_file`.
@@ -28,7 +25,7 @@ def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
     ValueError
         With one line per fault, sorted.
     """
-    schema = yaml.load(schema_file.read_text(encoding="utf-8"), LOADER)
+    schema = yaml.safe_load(schema_file.read_text(encoding="utf-8"))
     schema["$defs"] |= {
         "patch_type": {"enum": [*PATCH_TYPES]},
         "direction": {"enum": [*DIRECTIONS]},
