@@ -36,8 +36,11 @@ def read_by(functions, tasks):
     """The files of these tasks that functions read, and what their commands are given."""
     parameters = discovery.tables_read(functions)
     # The options of their commands name these, so that run records have their checksums.
-    found = {FOLDERS.path("model")} | {FOLDERS.path("scores")}
-    found.add(FOLDERS.path("provenance"))
+    found = {
+        FOLDERS.path("model"),
+        FOLDERS.path("scores"),
+        FOLDERS.path("provenance"),
+    }
     for task in tasks:
         found.add(FOLDERS.path("pairs", task))
         found |= {

@@ -39,7 +39,7 @@ from head_patching.reporting.tabular import (
 )
 from head_patching.terms import HEAD, Role, head_name
 
-# Roles whose heads have scores from the weights, as in `roles/inspection/agreement.py`.
+# Roles whose heads have scores from the weights, as in `roles/inspection/by_role.py`.
 WEIGHED = (Role.INDUCTION, Role.PREVIOUS_TOKEN)
 
 # Criteria of weights.csv in the words of the text.
