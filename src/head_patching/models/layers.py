@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from head_patching.models.products import linear
 from head_patching.models.weights import LayerWeights, ModelConfig
 
 
@@ -106,7 +107,7 @@ def attn_out(
     z: Float[Tensor, "... head d_head"], layer: LayerWeights
 ) -> Float[Tensor, "... d_model"]:
     """attn_out: what all heads of a layer write together, and b_O."""
-    return functional.linear(z.flatten(-2), layer.W_O.flatten(0, 1).T, layer.b_O)
+    return linear(z.flatten(-2), layer.W_O.flatten(0, 1), layer.b_O)
 
 
 def mlp_out(
@@ -115,8 +116,8 @@ def mlp_out(
     """mlp_out: what the MLP writes, b_out included, given its normalised input."""
     activation = ACTIVATION_FUNCTIONS[layer.config.act_fn]
     if layer.W_gate is not None:
-        gate = activation(functional.linear(x, layer.W_gate.T, layer.b_gate))
-        hidden = gate.mul_(functional.linear(x, layer.W_in.T, layer.b_in))
+        gate = activation(linear(x, layer.W_gate, layer.b_gate))
+        hidden = gate.mul_(linear(x, layer.W_in, layer.b_in))
     else:
-        hidden = activation(functional.linear(x, layer.W_in.T, layer.b_in))
-    return functional.linear(hidden, layer.W_out.T, layer.b_out)
+        hidden = activation(linear(x, layer.W_in, layer.b_in))
+    return linear(hidden, layer.W_out, layer.b_out)

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from head_patching.models.activations import BY_LAYER, Activations, following
 from head_patching.models.layers import (
@@ -31,6 +30,7 @@ from head_patching.models.layers import (
     per_query_head,
     rotate,
 )
+from head_patching.models.products import linear
 from head_patching.models.weights import LayerWeights, ModelConfig, moved
 
 
@@ -102,7 +102,7 @@ def project_qkv(
         Position of its first vector in the prompt, or in each prompt.
     """
     config = layer.config
-    flat = functional.linear(x, layer.W_QKV.T, layer.b_QKV)  # [... position qkv]
+    flat = linear(x, layer.W_QKV, layer.b_QKV)  # [... position qkv]
     heads = flat.unflatten(-1, (-1, config.d_head))  # [... position heads d_head]
     n_heads, n_kv = config.n_heads, config.n_key_value_heads
     q, k, v = heads.split((n_heads, n_kv, n_kv), dim=-2)  # k, v: one head a group

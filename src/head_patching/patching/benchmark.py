@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import torch
 
+from head_patching.models.products import linear
 from head_patching.models.weights import ModelConfig
 from head_patching.patching.contenders import (
     Cell,
@@ -183,10 +184,10 @@ def sweep_flops(config: ModelConfig, n_pairs: int, n_suffix: int) -> float:
 def gemm_peak(size: int = 2048, seconds: float = 1.0, device: str = "cpu") -> float:
     """GFLOP/s of large fp32 matrix products on a device, sustained for a while."""
     left, right = torch.ones(2, size, size, device=device)
-    product = torch.mm(left, right)
+    product = linear(left, right, None)
     start, n_products = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - start) < seconds:
-        torch.mm(left, right, out=product)
+        product = linear(left, right, None)
         float(product[0, 0])  # a GPU computes asynchronously: wait for it
         n_products += 1
     return 2 * size**3 * n_products / elapsed / 1e9

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from head_patching.models.activations import Activations
 from head_patching.models.layers import (
@@ -26,6 +25,7 @@ from head_patching.models.layers import (
     per_query_head,
     rotate,
 )
+from head_patching.models.products import linear
 from head_patching.models.transformer import Model, rotary_tables
 from head_patching.models.weights import LayerWeights
 from head_patching.patching.hooks import Hook, InputHook, OutputHook
@@ -180,7 +180,7 @@ class LayerStep:
         """q, k and v of each patched run; q and k are rotated together."""
         config, offset = self.model.config, self.rotary_offset
         n_kv, n_suffix = config.n_key_value_heads, normalised.shape[2]
-        qkv = functional.linear(normalised, self.weights.W_QKV.T, self.weights.b_QKV)
+        qkv = linear(normalised, self.weights.W_QKV, self.weights.b_QKV)
         qkv = qkv.unflatten(-1, (-1, config.d_head))  # [... suffix_pos heads d_head]
         # heads of qk: the query heads, then the key-value heads
         qk, v = qkv.split((config.n_heads + n_kv, n_kv), dim=3)
