@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from head_patching.cli import app
 from head_patching.commands.validate import noise_level, seed_numbers
 from head_patching.planted.circuit import ROLES, draw_circuit
+from head_patching.roles import validation
 
 CRITERIA = Path(__file__).parents[2] / "config" / "roles"
 
@@ -75,6 +76,26 @@ def test_one_model_from_end_to_end(tmp_path):
         assert (row["tp"], row["fp"], row["fn"]) == (n, 0, 0)
         assert row["recall_low"] == pytest.approx(0.025 ** (1 / n))
         assert row["role"] in result.stdout
+
+
+def test_null_models_have_their_own_seeds(tmp_path, monkeypatch):
+    """The models that are asked for, without measuring any."""
+    asked = []
+
+    def validated(planted, *_):
+        asked.append((planted.architecture, planted.seed, bool(planted.without)))
+        if len(asked) == 6:
+            raise ValueError("that is all")
+        return pd.DataFrame()
+
+    monkeypatch.setattr(validation, "validate_model", validated)
+    result = run(
+        *["--architecture", "gpt2", "--architecture", "llama", "--seeds", "3-4"],
+        *["--null-models", "--null-seeds", "7", "--out", tmp_path / "heads.csv"],
+    )
+    whole = [(name, seed, False) for name in ("gpt2", "llama") for seed in (3, 4)]
+    assert asked == [*whole, ("gpt2", 7, True), ("llama", 7, True)]
+    assert "that is all" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def synthetic_scores() -> pd.DataFrame:
     columns = "task architecture noise role tp fp fn precision precision_low"
     columns += " precision_high recall recall_low recall_high is_default"
     table = made("scores", columns, rows, n_models=10)
+    table.loc[~table["is_default"], "n_models"] = 3
     return table.astype({"is_default": int})
 
 

@@ -18,7 +18,8 @@ def test_the_validation_shows_the_default_noise_alone(tables):
 def test_validation_numbers(tables):
     numbers = tables.call(validation_numbers)
     assert numbers["validation/circuits"] == "10 circuits"
-    assert numbers["validation/n-noise-levels"] == "three"
+    assert numbers["validation/curve-circuits"] == "three circuits"
+    assert numbers["validation/other-levels"] == "each of two other levels"
     assert numbers["validation/default/lowest-recall"] == r"\ensuremath{0.98}"
     assert numbers["validation/architectures"] == "GPT-2 and Llama"
     assert numbers["validation/default/exact"] == "false"
@@ -28,6 +29,15 @@ def test_validation_numbers(tables):
     assert numbers["validation/n-analysed"] == "5"
     assert numbers["validation/false-roles-per-model"] == "0.20"
     assert numbers["validation/n-refused"] == "5"
+
+
+def test_numbers_of_the_default_noise_alone(tables):
+    scores = tables["scores"]
+    alone = scores[scores["is_default"] == 1].assign(n_models=1)
+    numbers = validation_numbers(alone, tables["null_models"])
+    assert numbers["validation/circuits"] == "one circuit"
+    assert numbers["validation/one-seed"] == "true"
+    assert numbers["validation/several-noise-levels"] == "false"
 
 
 def test_roles_that_nobody_planted(tables):

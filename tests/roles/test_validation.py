@@ -94,12 +94,23 @@ def test_a_model_without_circuit_is_refused_and_has_no_roles():
 def test_null_models_leave_out_all_roles_and_each_in_turn():
     left_out = []
     for seed in range(8, 9 + len(ROLES)):
-        planted = PlantedModel("llama", seed, 0.3)
+        planted = PlantedModel("gpt2", seed, 0.3)
         null = null_model(planted)
-        assert (null.architecture, null.seed, null.noise) == ("llama", seed, 0.3)
+        assert (null.architecture, null.seed, null.noise) == ("gpt2", seed, 0.3)
         assert set(planted.circuit) - set(null.circuit) == set(null.without)
         left_out.append(null.without)
     assert left_out == [tuple(ROLES), *((role,) for role in ROLES)]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_four_seeds_of_each_architecture_leave_out_every_role(noise):
+    nulls = [
+        null_model(PlantedModel(architecture, seed, noise))
+        for architecture in ("gpt2", "llama")
+        for seed in range(4)
+    ]
+    assert {each.without for each in nulls} >= {(role,) for role in ROLES}
+    assert any(each.without == tuple(ROLES) for each in nulls) == (noise > 0)
 
 
 def test_a_model_with_neither_circuit_nor_noise_is_left_out():

@@ -91,10 +91,16 @@ def input_options(*names):
 
 
 def validation_options(wildcards):
-    """What is scored at this noise level: the tasks, and whether null models are."""
+    """What is scored at this noise level: seeds, tasks, and null models if any are."""
     settings = config["validation"]
+    is_default = wildcards.noise == "default"
+    seeds = options(
+        "validation", seeds="seeds" if is_default else "seeds_of_curve", pairs="n_pairs"
+    )
     tasks = settings["tasks"]
     if wildcards.noise not in settings["all_tasks_at"]:
         tasks = tasks[:1]
-    nulls = wildcards.noise in settings["null_models_at"]
-    return repeat("--task", tasks) + (" --null-models" if nulls else "")
+    words = [seeds(wildcards), repeat("--task", tasks)]
+    if wildcards.noise in settings["null_models_at"]:
+        words += ["--null-models", options("validation", "null_seeds")(wildcards)]
+    return " ".join(words)

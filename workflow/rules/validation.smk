@@ -15,12 +15,11 @@ rule validate_roles:
     resources:
         runtime=60,
     params:
-        models=options("validation", "seeds", pairs="n_pairs"),
-        scored=validation_options,
+        models=validation_options,
         importance=IMPORTANCE,
     shell:
         "head-patching validate --architecture {wildcards.architecture}"
-        " --noise {wildcards.noise} {params.models} {params.scored}"
+        " --noise {wildcards.noise} {params.models}"
         " --criteria config/roles {params.importance}"
         " --threads {threads} --out {output.heads} > {log} 2>&1"
 

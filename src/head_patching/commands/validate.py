@@ -41,6 +41,9 @@ def validate(
         bool,
         typer.Option("--null-models", help="Score models without a circuit, too."),
     ] = False,
+    null_seeds: Annotated[
+        str | None, typer.Option(help="Their seeds, if not those of the others.")
+    ] = None,
     n_pairs: Annotated[int, typer.Option("--pairs", min=2)] = 30,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the prompts.")] = 0,
     criteria: Annotated[
@@ -80,14 +83,20 @@ def validate(
     levels = [noise_level(level, DEFAULT_NOISE) for level in noise or ["default"]]
     if len({*levels}) < len(levels):
         raise ValueError(f"noise {', '.join(noise or ())}: two levels are the same")
-    models = [
-        PlantedModel(name, number, level)
-        for name in dict.fromkeys(architecture or ARCHITECTURES)
-        for level in levels
-        for number in seed_numbers(seeds)
-    ]
+    names = dict.fromkeys(architecture or ARCHITECTURES)
+
+    def planted_with(seeds: str) -> list[PlantedModel]:
+        return [
+            PlantedModel(name, number, level)
+            for name in names
+            for level in levels
+            for number in seed_numbers(seeds)
+        ]
+
+    models = planted_with(seeds)
     if null_models:
-        models += [validation.null_model(each) for each in models]
+        drawn = planted_with(null_seeds or seeds)
+        models += [validation.null_model(each) for each in drawn]
     classifiers = {
         name: Classifier(
             read_criteria(criteria / f"{find_task(name).name}.yaml"),

@@ -75,20 +75,41 @@ def false_roles_text(cases: pd.DataFrame) -> str:
     return "; ".join(shown)
 
 
+def circuits_text(n_models: pd.Series) -> str:
+    """How many circuits were planted, as a range if the numbers differ.
+
+    Examples
+    --------
+    >>> circuits_text(pd.Series([3, 3])), circuits_text(pd.Series([1]))
+    ('three circuits', 'one circuit')
+    >>> circuits_text(pd.Series([3, 5]))
+    'three to five circuits'
+    """
+    if n_models.empty:
+        return MISSING
+    fewest, most = int(n_models.min()), int(n_models.max())
+    numbers = " to ".join(number_word(number) for number in sorted({fewest, most}))
+    return f"{numbers} circuit{'s' * (most != 1)}"
+
+
 @numbers
 def validation_numbers(scores: pd.DataFrame, null_models: pd.DataFrame) -> Numbers:
     """How often roles are right, at the default noise, without noise, and at most."""
     default, loudest = scores[scores["is_default"] == 1], scores["noise"].max()
+    others = scores[scores["is_default"] == 0]
     silent = scores[scores["noise"] == 0]
-    n_levels, n_seeds = scores["noise"].nunique(), int(scores["n_models"].max())
+    n_others = others["noise"].nunique()
     names = [
         ARCHITECTURES.get(name, name) for name in sorted(set(scores["architecture"]))
     ]
     found = {
-        "validation/circuits": f"{number_word(n_seeds)} circuit" + "s" * (n_seeds != 1),
-        "validation/one-seed": flag(n_seeds == 1),
-        "validation/n-noise-levels": number_word(n_levels),
-        "validation/several-noise-levels": flag(n_levels > 1),
+        "validation/circuits": circuits_text(default["n_models"]),
+        "validation/one-seed": flag((default["n_models"] == 1).all()),
+        "validation/curve-circuits": circuits_text(others["n_models"]),
+        "validation/other-levels": f"each of {number_word(n_others)} other levels"
+        if n_others > 1
+        else "one other level",
+        "validation/several-noise-levels": flag(n_others > 0),
         "validation/n-tasks": number_word(scores["task"].nunique()),
         "validation/silent/measured": flag(not silent.empty),
         "validation/silent/exact": flag((silent[["fp", "fn"]] == 0).all(axis=None)),

@@ -15,7 +15,7 @@ from head_patching.metrics import TaskNotDone
 from head_patching.models.transformer import Model
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.head_sets import Head
-from head_patching.planted.circuit import ROLES, PlantedModel
+from head_patching.planted.circuit import ARCHITECTURES, ROLES, PlantedModel
 from head_patching.planted.in_memory import planted_in_memory
 from head_patching.roles.assign import assign_roles
 from head_patching.roles.attention import (
@@ -43,14 +43,18 @@ N_SCORED = 4
 def null_model(planted: PlantedModel) -> PlantedModel:
     """The planted model without its circuit, or with one role left out.
 
-    The seed decides: all roles are left out, then each one in turn. A model without
-    noise and without a circuit would write nothing: there one role is left out.
+    The seed decides: all roles are left out, then each one in turn. The architectures
+    begin as far apart as they can, so that a few seeds of all of them leave out every
+    role. A model without noise and without a circuit would write nothing: there one
+    role is left out.
     """
     roles = tuple(map(str, ROLES))
     left_out: list[tuple[str, ...]] = [(role,) for role in roles]
     if planted.noise > 0:
         left_out.insert(0, roles)
-    return replace(planted, without=left_out[planted.seed % len(left_out)])
+    number = ARCHITECTURES.index(planted.architecture)
+    first = number * len(left_out) // len(ARCHITECTURES)
+    return replace(planted, without=left_out[(first + planted.seed) % len(left_out)])
 
 
 def validate_model(
