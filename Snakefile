@@ -100,6 +100,4 @@ onstart:
 
 
 onsuccess:
-    print("chapter  results/paper/chapter.pdf")
-    print("figures  results/figures/")
-    print("tables   results/tables/")
+    end_build()
