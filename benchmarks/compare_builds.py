@@ -29,7 +29,7 @@ OWN = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "MAKEFLAGS", "MAKELEVEL")
 
 
 def measured(command: list[str], folder: Path) -> tuple[float, float]:
-    """Seconds of processor time of a command and all that it starts, and of the clock."""
+    """Seconds of processor time of a command with all it starts, and of the clock."""
     environment = {k: v for k, v in os.environ.items() if k not in OWN}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
