@@ -14,8 +14,8 @@ from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-# How often the block is drawn, in a second: drawing takes a few milliseconds.
-DRAWN = 2
+# How often the block is drawn, in a second: drawing takes a millisecond or two.
+DRAWN = 1
 
 
 class Terminal:
