@@ -57,9 +57,9 @@ def _jobs(build: Build, now: float) -> Table:
     table.add_column(justify="right", no_wrap=True)
     for job in jobs[:MOST_JOBS]:
         does, _, what = job.label.partition("  ")
-        running, expected = now - job.started, build.expected(job)
+        running, expected = now - job.started, build.expected(job, now)
         time = duration(running)
-        if running < expected and expected >= 10:
+        if running < expected and expected >= 45:
             time += f" of about {estimate(expected)}"
         table.add_row(f"  {does}", what, time)
     if len(jobs) > MOST_JOBS:

@@ -1,8 +1,8 @@
 """How much of a build is done and how long the rest takes: arithmetic, without a clock.
 
-A job is expected to take as long as in a recorded build, times how much longer jobs
-take here: all jobs lately, and those of its rule beside the others. Its work is that
-time, times the cores that it kept busy; the build goes on doing as much in a second.
+A job's work is the processor time that it took in a recorded build, corrected where
+jobs of its rule take longer or shorter here beside those of other rules. The build goes
+on doing as much work in a second as it did lately.
 """
 
 import math
@@ -14,8 +14,9 @@ from head_patching.building.progress.costs import RECORDED_CORES, Cost, Costs
 # What was recorded counts as much as this many seconds of measuring.
 TRUST = 20.0
 
-# Seconds of jobs after which a measurement counts e times less: others may come and go
-# on the machine.
+# Seconds over which the speed is measured, and seconds of jobs after which a measured
+# job counts e times less: others may come and go on the machine.
+WINDOW = 240.0
 MEMORY = 300.0
 
 # A running job is taken for at most this part of its work.
@@ -80,7 +81,8 @@ class Build:
         self.seen: dict[str, set[str]] = {rule: set() for rule in self.planned}
         self.pace = Pace(MEMORY)
         self.pace_of = {rule: Pace(math.inf) for rule in self.planned}
-        self.finished_work = 0.0
+        self.finished: list[Job] = []
+        self.history = [(self.began, 0.0)]
 
     @property
     def n_jobs(self) -> int:
@@ -99,33 +101,36 @@ class Build:
         self.n_finished += 1
         if job is not None:
             took, expected = now - job.started, job.cost.wall
-            self.finished_work += took * job.cost.cores
+            self.pace.add(took, expected)
             of_rule = self.pace_of.setdefault(job.rule, Pace(math.inf))
             of_rule.add(took / self.pace.ratio, expected)
-            self.pace.add(took / of_rule.ratio, expected)
+            self.finished.append(job)
+            self.history.append((now, self.work_done(now)))
         return job
 
-    def expected(self, job: Job) -> float:
+    def expected(self, job: Job, now: float) -> float:
         """Seconds that a job takes here."""
-        return job.cost.wall * self._slowness(job.rule)
+        return job.cost.wall * self._slowness(job.rule, now)
 
     def work_done(self, now: float) -> float:
         """Core-seconds of work that are done."""
-        return self.finished_work + sum(
-            self.expected(job) * job.cost.cores * self._part(job, now)
-            for job in self.running.values()
-        )
+        done = 0.0
+        for job in self.finished:
+            done += job.cost.cpu * self._ratio_of(job.rule)
+        for job in self.running.values():
+            done += job.cost.cpu * self._ratio_of(job.rule) * self._part(job, now)
+        return done
 
     def work_left(self, now: float) -> float:
         """Core-seconds of work that are still to do."""
         left = 0.0
         for job in self.running.values():
-            left += self.expected(job) * job.cost.cores * (1 - self._part(job, now))
+            left += job.cost.cpu * self._ratio_of(job.rule) * (1 - self._part(job, now))
         for rule, count in self.planned.items():
             seen = self.seen[rule]
             if count > len(seen):
                 others = self.costs.of_others(rule, count - len(seen), seen)
-                left += others * self._slowness(rule)
+                left += others * self._ratio_of(rule)
         return left
 
     def share(self, now: float) -> float:
@@ -135,24 +140,37 @@ class Build:
 
     def remaining(self, now: float) -> float:
         """Seconds until the build ends."""
-        recorded = self.costs.busy * self.cores / RECORDED_CORES
-        elapsed = now - self.began
-        busy = (self.work_done(now) + TRUST * recorded) / (elapsed + TRUST)
-        longest = max(
-            (
-                self.expected(job) * (1 - self._part(job, now))
-                for job in self.running.values()
-            ),
-            default=0.0,
-        )
-        return max(self.work_left(now) / busy, longest)
+        longest = 0.0
+        for job in self.running.values():
+            left = self.expected(job, now) * (1 - self._part(job, now))
+            longest = max(longest, left)
+        return max(self.work_left(now) / self.speed(now), longest)
 
-    def _slowness(self, rule: str) -> float:
+    def speed(self, now: float) -> float:
+        """Core-seconds of work that are done in a second, lately."""
+        recorded = self.costs.busy * self.cores / RECORDED_CORES / self.pace.ratio
+        recent = [each for each in self.history if each[0] >= now - WINDOW]
+        since, before = (recent or self.history[-1:])[0]
+        done = max(self.work_done(now) - before, 0.0)
+        return (done + TRUST * recorded) / (now - since + TRUST)
+
+    def _slowness(self, rule: str, now: float) -> float:
         """How long jobs of a rule take, beside how long they took when recorded."""
+        measured, expected = self.pace.measured, self.pace.expected
+        for job in self.running.values():
+            # A job that is late says something before it has ended.
+            due = job.cost.wall * self._ratio_of(job.rule) * self.pace.ratio
+            if now - job.started > due:
+                measured += now - job.started
+                expected += job.cost.wall
+        return measured / expected * self._ratio_of(rule)
+
+    def _ratio_of(self, rule: str) -> float:
+        """How long jobs of a rule take beside those of others."""
         of_rule = self.pace_of.get(rule)
-        return self.pace.ratio * (of_rule.ratio if of_rule else 1.0)
+        return of_rule.ratio if of_rule else 1.0
 
     def _part(self, job: Job, now: float) -> float:
         """The part of a running job's work that is done."""
-        expected = self.expected(job)
+        expected = self.expected(job, now)
         return min((now - job.started) / expected, MOST) if expected else MOST

@@ -24,12 +24,12 @@ def estimate(seconds: float) -> str:
     Examples
     --------
     >>> [estimate(each) for each in (3.0, 44.0, 70.0, 1290.0, 9000.0)]
-    ['some seconds', '40 s', '1 min', '22 min', '2 h 30 min']
+    ['some seconds', 'half a minute', '1 min', '22 min', '2 h 30 min']
     """
     if seconds < 10:
         return "some seconds"
-    if seconds < 55:
-        return f"{10 * round(seconds / 10)} s"
+    if seconds < 45:
+        return "half a minute"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
