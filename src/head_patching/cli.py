@@ -26,6 +26,10 @@ from head_patching.files.writable import require_writable
 from head_patching.lookup import MODULES_USED
 from head_patching.memory import was_refused
 
+# Of NumPy, which reads it when first imported, later than here: its products are small,
+# and its second thread would spin between them for a quarter of a command's CPU time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 # Typer carries its own copy of click: a context's type is private, hence `Any` below.
 class OneLineErrors(TyperGroup):
