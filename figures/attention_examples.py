@@ -2,12 +2,11 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
-from figures.heatmaps import cells, name_cells_along
 from figures.style import SMALL, TEXT_WIDTH, role_color
 from head_patching.terms import has_role, head_name
 
@@ -27,19 +26,20 @@ def attention_panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     words = [token.strip() or "␣" for token in queries["query_token"].astype(str)]
     every = -(-len(words) // MOST_WORDS)
     words = [word if n % every == 0 else "" for n, word in enumerate(words)]
-    cells(
+    sns.heatmap(
         rows.pivot(index="query_pos", columns="key_pos", values="attention"),
-        norm=Normalize(0, 1), cmap="Greys", gap=0.2, gap_color="#eeeeee", ax=ax,
+        cmap="Greys", vmin=0, vmax=1, square=True, linewidths=0.2,
+        linecolor="#eeeeee", cbar=False, xticklabels=words, yticklabels=words, ax=ax,
     )  # fmt: skip
-    name_cells_along(ax, words, words)
-    ax.set_aspect("equal")
     for row, position in enumerate(queries["position"]):
         ax.text(
             len(words) + 0.3, row + 0.5, position, fontsize=SMALL,
             va="center_baseline", color="#555555",
         )  # fmt: skip
+    ax.set(xlabel="", ylabel="")
     ax.tick_params(length=0, pad=1, labelsize=SMALL)
     ax.tick_params(axis="x", rotation=90)
+    ax.tick_params(axis="y", rotation=0)
     return ax
 
 

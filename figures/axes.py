@@ -14,7 +14,7 @@ def number_heads(ax: Axes, n_layers: int, n_heads: int, *, middle: float = 0.0) 
     n_layers, n_heads
         Of the model.
     middle
-        Where the middle of head 0 in layer 0 lies: 0.5 for the cells of a heat map.
+        Where the middle of head 0 in layer 0 lies: 0.5 for seaborn's cells.
     """
     heads = range(0, n_heads, 1 if n_heads <= 12 else 2)
     layers = spaced(n_layers, 2 if n_layers > 12 else 1)

@@ -2,12 +2,12 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from figures.command import figure_command
-from figures.dots import dots
 from figures.style import RUN_COLORS, TEXT_WIDTH
 
 MARKERS = ("o", "^", "s", "v")  # one per order of the names: ABBA, BABA
@@ -63,10 +63,10 @@ def behaviour_dots(
         height, rows["ci_low"], rows["ci_high"], colors=rows["run"].map(RUN_COLORS),
         linewidth=0.8,
     )  # fmt: skip
-    dots(
-        ax, rows["mean"], height, colors=rows["run"].map(RUN_COLORS),
-        markers=rows["order"].map(markers), size=14, edge="white", edge_width=0.3,
-        zorder=3,
+    sns.scatterplot(
+        rows.assign(height=height), x="mean", y="height", hue="run", style="order",
+        palette=RUN_COLORS, markers=markers, s=14, edgecolor="white", linewidth=0.3,
+        zorder=3, legend=False, ax=ax,
     )  # fmt: skip
     ax.axvline(0, color="black", linewidth=0.5, zorder=0)
     ax.set_yticks(range(len(templates)), templates)

@@ -1,10 +1,9 @@
-"""Heat maps: layer by head, and tables with a number in each cell."""
-
-from collections.abc import Sequence
+"""Heat maps by seaborn: layer by head, and tables with a number in each cell."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -40,7 +39,10 @@ def head_heatmap(
         The panel to draw into; None is the current one.
     """
     ax = plt.gca() if ax is None else ax
-    cells(grid, norm=norm, cmap=cmap, gap=0.3, ax=ax)
+    sns.heatmap(
+        grid, cmap=cmap, norm=norm, linewidths=0.3, cbar=False, xticklabels=False,
+        yticklabels=False, ax=ax,
+    )  # fmt: skip
     ax.invert_yaxis()
     number_heads(ax, *grid.shape, middle=0.5)
     return ax
@@ -87,54 +89,19 @@ def table_heatmap(
         The panel to draw into; None is the current one.
     """
     ax = plt.gca() if ax is None else ax
-    cells(table, norm=norm, cmap=cmap, gap=0.8, ax=ax)
-    name_cells_along(ax, list(table.columns), list(table.index))
+    sns.heatmap(
+        table, cmap=cmap, norm=norm, annot=written, fmt="", linewidths=0.8,
+        annot_kws={"fontsize": SMALL, "va": "center_baseline"}, cbar=False,
+        xticklabels=list(table.columns), yticklabels=list(table.index), ax=ax,
+    )  # fmt: skip
     ax.tick_params(length=0)
+    ax.tick_params(axis="y", rotation=0)
+    # seaborn writes white on colours that are too light for it.
     colors = cell_colors(ax)
-    for (row, column), text in np.ndenumerate(written):
-        ax.text(
-            column + 0.5, row + 0.5, text, fontsize=SMALL, ha="center",
-            va="center_baseline", color=text_color(colors[row, column]),
-        )  # fmt: skip
+    for text in ax.texts:
+        column, row = map(int, text.get_position())
+        text.set_color(text_color(colors[row, column]))
     return ax
-
-
-def cells(
-    grid: pd.DataFrame,
-    *,
-    norm: Normalize,
-    cmap: str | Colormap,
-    gap: float,
-    gap_color: str = "white",
-    ax: Axes,
-) -> None:
-    """One square per value with a side of 1, the first row at the top.
-
-    Parameters
-    ----------
-    grid
-        The values; a missing one is left empty.
-    norm
-        Where values lie on the colour map.
-    cmap
-        Colours of the values.
-    gap, gap_color
-        Width in points and colour of the lines between cells.
-    ax
-        The panel.
-    """
-    ax.spines[:].set_visible(False)
-    ax.pcolormesh(
-        grid.to_numpy(), norm=norm, cmap=cmap, linewidths=gap, edgecolor=gap_color
-    )
-    n_rows, n_columns = grid.shape
-    ax.set(xlim=(0, n_columns), ylim=(n_rows, 0))
-
-
-def name_cells_along(ax: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
-    """Names of the columns below a heat map, and of the rows beside it."""
-    ax.set_xticks(np.arange(len(columns)) + 0.5, columns)
-    ax.set_yticks(np.arange(len(rows)) + 0.5, rows, va="center")
 
 
 def cell_colors(ax: Axes) -> Float[np.ndarray, "row column 4"]:

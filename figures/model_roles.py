@@ -2,14 +2,14 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from figures.command import figure_command
-from figures.dots import dots
 from figures.heads import role_order
-from figures.style import DOT, TEXT_WIDTH, role_color
+from figures.style import DOT, TEXT_WIDTH, role_palette
 
 MARKERS = ("o", "D", "s", "^", "v", "P", "X")
 USED = 0.7  # share of a role's row that the lines of its models take
@@ -26,9 +26,10 @@ def depth_dots(
     """A row per role, in it a line per model; dots are heads, bars their means."""
     ax = plt.gca() if ax is None else ax
     if not rows.empty:
-        dots(
-            ax, rows["depth"], rows["y"], colors=rows["role"].map(role_color),
-            markers=rows["model"].map(model_markers(models)), size=20, edge_width=0.4,
+        sns.scatterplot(
+            rows, x="depth", y="y", hue="role", palette=role_palette(rows["role"]),
+            style="model", markers=model_markers(models), s=20, edgecolor="black",
+            linewidth=0.4, legend=False, ax=ax,
         )  # fmt: skip
     means = rows.groupby("y")["depth"].mean()
     half = 0.4 * USED / len(models)

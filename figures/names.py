@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from adjustText import adjust_text
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -92,9 +93,6 @@ def name_points(
     """
     if not names:
         return
-    # Not at the top: it imports scipy, and heat maps need not name a head.
-    from adjustText import adjust_text
-
     settle_layout(ax.figure)
     pixels = ax.figure.dpi / 72
     half = np.array(size) * pixels / 2

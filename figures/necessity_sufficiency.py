@@ -3,14 +3,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
-from figures.dots import dots
 from figures.heads import effect_name, first_roles
 from figures.names import Name, name_points
-from figures.style import TEXT_WIDTH, role_color, role_handles
+from figures.style import TEXT_WIDTH, role_handles, role_palette
 from head_patching.terms import DIRECTIONS, NO_ROLE
 
 # Heads nearer to zero than this share of the largest effect lie in a crowd.
@@ -54,9 +54,10 @@ def effect_scatter(pairs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.vlines(x, pairs["noising_ci_low"], pairs["noising_ci_high"], **interval)
     # The largest effects last, on top: no head without effect hides others.
     order = np.hypot(x, y).sort_values(kind="stable").index
-    dots(
-        ax, x[order], y[order], colors=pairs["role"][order].map(role_color), size=18,
-        edge_width=0.4,
+    sns.scatterplot(
+        pairs.loc[order], x="denoising_effect", y="noising_effect", hue="role",
+        palette=role_palette(pairs["role"]), s=18, edgecolor="black", linewidth=0.4,
+        zorder=2, legend=False, ax=ax,
     )  # fmt: skip
     reach = pairs.filter(regex="_effect$|_ci_").to_numpy()
     low, high = np.nanmin(reach), np.nanmax(reach)

@@ -2,14 +2,14 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
-from figures.dots import dots
 from figures.heads import first_roles
 from figures.names import Name, name_points
-from figures.style import TEXT_WIDTH, role_color, role_handles
+from figures.style import TEXT_WIDTH, role_handles, role_palette
 from head_patching.reporting.prefix_matching import DIRECT, EFFECT, PREFIX_SCORE
 from head_patching.terms import head_name
 
@@ -44,12 +44,12 @@ def panel(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )  # fmt: skip
     # The largest effects last, on top.
     order = rows["effect"].abs().sort_values(kind="stable").index
-    ordered = rows.loc[order]
-    dots(
-        ax, ordered["score_value"], ordered["effect"],
-        colors=ordered["role"].map(role_color), size=14, edge_width=0.3, zorder=3,
+    sns.scatterplot(
+        rows.loc[order], x="score_value", y="effect", hue="role",
+        palette=role_palette(rows["role"]), s=14, edgecolor="black", linewidth=0.3,
+        zorder=3, legend=False, ax=ax,
     )  # fmt: skip
-    ax.set_xlabel("prefix-matching score")
+    ax.set(xlabel="prefix-matching score", ylabel="")
     return ax
 
 

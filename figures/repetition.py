@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -33,13 +34,12 @@ def metric_lines(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         shifted["x"], rows["ci_low"], rows["ci_high"],
         colors=rows["copies"].map(colors), linewidth=0.8,
     )  # fmt: skip
-    for count, n in copies.items():
-        line = shifted[shifted["copies"] == count].sort_values("x")
-        ax.plot(
-            line["x"], line["mean"], color=colors[count],
-            marker=MARKERS[n % len(MARKERS)], markersize=3.5, markeredgecolor="none",
-            markeredgewidth=0.75, linewidth=0.8, label=copies_name(count),
-        )  # fmt: skip
+    sns.lineplot(
+        shifted, x="x", y="mean", hue="copies", style="copies", palette=colors,
+        markers={count: MARKERS[n % len(MARKERS)] for count, n in copies.items()},
+        dashes=False, markersize=3.5, markeredgecolor="none", linewidth=0.8,
+        estimator=None, errorbar=None, ax=ax,
+    )  # fmt: skip
     distances = sorted(set(rows["distance"]))
     ax.set_xscale("log", base=2)
     ax.set_xticks(distances, distances)
@@ -58,7 +58,10 @@ def draw(repetition: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     axes[0].set_ylim(-0.03, 1.03)
     axes[1].set_ylim(bottom=min(0.0, axes[1].get_ylim()[0]))
     handles, labels = axes[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    for ax in axes:
+        ax.get_legend().remove()
+    names = [copies_name(int(count)) for count in labels]
+    fig.legend(handles, names, loc="outside upper center", ncols=len(names))
     columns = ["metric", "distance", "copies", "mean", "ci_low", "ci_high"]
     shown = repetition[repetition["metric"].isin(METRICS)]
     return fig, shown[[*columns, "n_sequences"]].sort_values(columns[:3])

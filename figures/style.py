@@ -1,8 +1,8 @@
 """The look of all figures: size, type, colours, legends, and how a figure is saved.
 
 Figures are drawn at the width of the text and included unscaled, so that 9 pt in a
-figure is 9 pt on paper. Nothing is set at import: `figure_style()` is the only style.
-Nothing else in the project calls `savefig`.
+figure is 9 pt on paper. Nothing is set at import: `figure_style()` is the only style,
+also of what seaborn draws. Nothing else in the project calls `savefig`.
 """
 
 from collections.abc import Iterable
@@ -100,7 +100,7 @@ def role_color(role: str) -> str:
 
 
 def role_palette(roles: Iterable[str]) -> dict[str, str]:
-    """The colour of each of these roles, in the order of legends."""
+    """The colours of these roles, as seaborn takes them."""
     return {role: role_color(role) for role in role_order(roles)}
 
 

@@ -3,19 +3,19 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from figures.command import figure_command
-from figures.dots import dots
 from figures.heads import effect_name, first_roles, strongest
 from figures.style import (
     DIRECTION_MARKERS,
     DOT,
     TEXT_WIDTH,
-    role_color,
     role_handles,
+    role_palette,
 )
 from head_patching.terms import NO_ROLE
 
@@ -50,10 +50,11 @@ def effect_dots(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     }
     height = rows["rank"] + rows["direction"].map(shift)
     ax.hlines(height, rows["ci_low"], rows["ci_high"], color="#444444", linewidth=0.8)
-    dots(
-        ax, rows["effect"], height, colors=rows["role"].map(role_color),
-        markers=rows["direction"].map(DIRECTION_MARKERS), size=18, edge_width=0.5,
-        zorder=3,
+    sns.scatterplot(
+        rows.assign(height=height), x="effect", y="height", hue="role",
+        palette=role_palette(rows["role"]), style="direction",
+        markers=DIRECTION_MARKERS, s=18, edgecolor="black", linewidth=0.5, zorder=3,
+        legend=False, ax=ax,
     )  # fmt: skip
     heads = rows.drop_duplicates("rank")
     ax.axvline(0, color="black", linewidth=0.5, zorder=0)

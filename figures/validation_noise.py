@@ -1,9 +1,11 @@
 """Precision and recall of every role as the noise in planted models rises."""
 
+from typing import Any
+
+import matplotlib as mpl
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
+import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -42,19 +44,33 @@ def by_measure(scores: pd.DataFrame) -> pd.DataFrame:
     ).dropna(subset=["value"])
 
 
-def lines(data: pd.DataFrame, *, ax: Axes) -> None:
+def lines(data: pd.DataFrame, **_: Any) -> None:
     """One measure of one role by noise, a line per architecture, with intervals."""
+    ax = plt.gca()
     ax.vlines(
         data["x"], data["low"], data["high"], colors=data["architecture"].map(COLORS),
         linewidth=0.7,
     )  # fmt: skip
-    for architecture, color in COLORS.items():
-        line = data[data["architecture"] == architecture].sort_values("x")
-        ax.plot(
-            line["x"], line["value"], color=color, marker=MARKERS[architecture],
-            markersize=3, markeredgecolor="none", markeredgewidth=0.75,
-            linewidth=0.7,
+    sns.lineplot(
+        data, x="x", y="value", hue="architecture", palette=COLORS,
+        style="architecture", markers=MARKERS, dashes=False, markersize=3,
+        markeredgecolor="none", linewidth=0.7, estimator=None, errorbar=None,
+        legend=False, ax=ax,
+    )  # fmt: skip
+
+
+def facets(rows: pd.DataFrame, roles: list[str]) -> sns.FacetGrid:
+    """A row of panels per measure, a column per role, as wide as the text."""
+    # FacetGrid lays out each figure that it makes; the style's layout comes after.
+    with mpl.rc_context({"figure.constrained_layout.use": False}):
+        grid = sns.FacetGrid(
+            rows, row="measure", col="role", row_order=MEASURES, col_order=roles,
+            ylim=(-0.05, 1.05),
         )  # fmt: skip
+    grid.figure.set_size_inches(TEXT_WIDTH, HEIGHT)
+    grid.map_dataframe(lines)
+    grid.figure.set_layout_engine("constrained")
+    return grid
 
 
 def draw(scores: pd.DataFrame, task: str = "ioi") -> tuple[Figure, pd.DataFrame]:
@@ -62,21 +78,18 @@ def draw(scores: pd.DataFrame, task: str = "ioi") -> tuple[Figure, pd.DataFrame]
     scores = scores[scores["task"] == task]
     roles = role_order(scores["role"])
     levels = sorted(scores["noise"].unique())
-    rows = by_measure(scores)
-    fig, axes = plt.subplots(
-        len(MEASURES), len(roles), figsize=(TEXT_WIDTH, HEIGHT), sharex=True,
-        sharey=True, squeeze=False,
-    )  # fmt: skip
-    for (row, column), ax in np.ndenumerate(axes):
-        is_shown = rows["measure"] == MEASURES[row]
-        lines(rows[is_shown & (rows["role"] == roles[column])], ax=ax)
+    grid = facets(by_measure(scores), roles)
+    fig = grid.figure
+    grid.set_titles("").set_axis_labels("", "")
+    grid.set(xticks=range(len(levels)))
+    for ax in grid.axes.flat:
         ax.grid(axis="y")
         ax.tick_params(labelsize=SMALL)
-    axes[0, 0].set_ylim(-0.05, 1.05)
-    axes[0, 0].set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
-    for ax, measure in zip(axes[:, 0], MEASURES, strict=True):
+    for ax in grid.axes[-1]:
+        ax.set_xticklabels([f"{level:g}" for level in levels])
+    for ax, measure in zip(grid.axes[:, 0], MEASURES, strict=True):
         ax.set_ylabel(measure)
-    for ax, role in zip(axes[0], roles, strict=True):
+    for ax, role in zip(grid.axes[0], roles, strict=True):
         ax.set_title(role.replace(" ", "\n", 1), fontsize=7.5)
     fig.supxlabel("noise", fontsize=9)
     handles = [
