@@ -47,6 +47,16 @@ def test_gradient_is_the_mean_of_both_runs(prepared):
             torch.testing.assert_close(getattr(run, name), tensor, msg=name)
 
 
+def test_estimates_in_double_precision_equal_those_in_single(prepared):
+    model, _ = prepared
+    pairs = random_pairs(seed=30, lengths=(7, 7))
+    single, double = (
+        estimate_effects(each, pairs).estimated_logit_diff
+        for each in (model, model.to("cpu", torch.float64))
+    )
+    np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-5)
+
+
 def test_gradient_equals_finite_differences(prepared):
     model, _ = prepared
     pairs = random_pairs(seed=30, lengths=(7, 7))

@@ -171,7 +171,8 @@ def run_with_gradient(
     two_runs, suffix = 2 * len(indices), clean.shape[1] - first
     shape = (model.config.n_layers, two_runs, suffix, model.config.d_model)
     with torch.enable_grad():
-        added = torch.zeros(shape, device=model.device, requires_grad=True)
+        like = {"device": model.device, "dtype": model.W_E.dtype}
+        added = torch.zeros(shape, **like, requires_grad=True)
         runs = run_both(model, clean, corrupt, first, added)
         answers = answer, wrong_answer
         sum(logit_diff(run.final_logits, *answers).sum() for run in runs).backward()
