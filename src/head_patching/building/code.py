@@ -12,7 +12,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import head_patching
@@ -37,6 +37,16 @@ def running_packages() -> dict[str, Path]:
     """The folders of this project's packages as this process imports them."""
     modules = {"head_patching": head_patching, "figures": sys.modules.get("figures")}
     return {name: Path(each.__path__[0]) for name, each in modules.items() if each}
+
+
+@cache
+def parsed(name: str, source: bytes, *, is_package: bool) -> tuple[str, ...]:
+    """The hash of a module's syntax tree, and then what it imports.
+
+    Remembered, since a process that runs many commands asks for the same again.
+    """
+    tree = ast.parse(source, name)
+    return tree_hash(tree), *imports(name, tree, is_package=is_package)
 
 
 class Code:
@@ -144,10 +154,10 @@ class Code:
             key = f"{name} {hashlib.sha256(source).hexdigest()}"
             entry = self.kept.get(key)
             if entry is None:
-                tree = ast.parse(source, str(file))
-                named = imports(name, tree, is_package=file.name == "__init__.py")
+                is_package = file.name == "__init__.py"
+                tree, *named = parsed(name, source, is_package=is_package)
                 ours = [each for each in named if each.split(".")[0] in self.packages]
-                entry = [tree_hash(tree), *ours]
+                entry = [tree, *ours]
             self.parsed[key] = entry
             self.modules[name] = [entry[0], *filter(self.file_of, entry[1:])]
         return self.modules[name]
