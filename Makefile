@@ -37,16 +37,23 @@ SYSTEM_PACKAGES := latexmk texlive-latex-recommended texlive-latex-extra \
 all: setup ## set up, then build the chapter with its figures and tables
 	snakemake --cores $(CORES)
 
-# A process for each core, of one thread; four take some 8 GB of memory.
-PROCESSES := -n auto --maxprocesses 4
+# A process for each core, of one thread; four take some 8 GB of memory. Tests that share
+# a build are in one process, those of a file in one, too (tests/conftest.py).
+PROCESSES := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: test
-test: setup ## set up, then run every test (lint and the quick workflow included)
+test: setup ## set up, then the tests: lint and the chapter of a small model included
 	OMP_NUM_THREADS=1 pytest $(PROCESSES)
+
+.PHONY: test-all
+test-all: ## the same, then all that `make test` leaves out
+	$(MAKE) test
+	$(MAKE) test-slow
+	$(MAKE) test-faults
 
 .PHONY: test-slow
 test-slow: setup ## the tests that `make test` leaves out because they take minutes
-	pytest -m slow
+	OMP_NUM_THREADS=1 pytest $(PROCESSES) -m slow
 
 .PHONY: setup
 setup: system $(VENV)/.package ## the environment in .venv and the system packages
@@ -100,7 +107,7 @@ system:
 	fi
 
 .PHONY: test-faults
-test-faults: setup ## kill quick builds at random moments, and compare what comes out
+test-faults: setup ## kill builds at random moments, and compare what comes out
 	python tests/faults/kill_builds.py
 
 .PHONY: test-slurm

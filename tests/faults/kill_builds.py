@@ -1,6 +1,6 @@
 """Kill builds at random moments, then see that a plain one ends as if undisturbed.
 
-Run by `make test-faults`; it takes the time of some quick builds. Every kill is
+Run by `make test-faults`, on the chapter of a small planted model. Every kill is
 SIGKILL: to Snakemake, to one of its jobs, or to all at once, as when a machine stops;
 which and when is drawn from the seed. Exits with 0 only when the last build succeeds,
 nothing of a killed one still runs, and every result is byte for byte that of a build
@@ -27,7 +27,9 @@ from head_patching.building.project import project_files
 
 ROOT = Path(__file__).parents[2]
 BUILD = [sys.executable, "-m", "snakemake", "--cores", "2"]
-BUILD += ["--configfile", "config/quick.yaml"]
+# Without the patch type that the tests add.
+BUILD += ["--configfile", "tests/workflow/planted.yaml", "--config"]
+BUILD += ["patch_types=[output]"]
 WAITING = "waiting for jobs of a build that was killed"  # says build_lock
 
 
@@ -153,7 +155,7 @@ def disturb(folder: Path, n_kills: int, draw: random.Random) -> None:
     while killed.total() < n_kills:
         build = start(folder, log)
         # Some 80 jobs a build: all but the last are reached, and made anew.
-        n_jobs, seconds = draw.randrange(7), draw.uniform(0, 20)
+        n_jobs, seconds = draw.randrange(7), draw.uniform(0, 8)
         if wait_for(build, log, n_jobs, seconds):
             target, n_left = kill(build, draw)
             killed[target.split()[0]] += 1
@@ -172,7 +174,7 @@ def disturb(folder: Path, n_kills: int, draw: random.Random) -> None:
 def main() -> None:
     """Print what was killed and whether anything differs in the end."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=24)
+    parser.add_argument("--kills", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where to build; else temporary")
     options = parser.parse_args()

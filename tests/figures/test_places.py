@@ -44,7 +44,7 @@ def overlap(one, other, slack=0.05):
     return (one[:2] + slack < other[2:]).all() and (other[:2] + slack < one[2:]).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(heads)
 def test_names_beside_cells_cover_neither_each_other_nor_named_cells(named):
     boxes, _ = named_map(named, width=1.6)

@@ -18,7 +18,7 @@ def test_both_contenders_agree_and_are_measured(prepared, patch_type, each):
     model, bridge = prepared
     pairs = random_pairs(seed=40, lengths=(6, 6))
     contender = EngineContender(model, pairs, patch_type, each)
-    figures = compare(contender, bridge, patch_type, each, rounds=2, cells_timed=20)
+    figures = compare(contender, bridge, patch_type, each, rounds=2, cells_timed=8)
     engine, reference = figures["engine"], figures["transformer_lens"]
     assert engine["max_abs_diff"] < 1e-4
     assert reference["ratio"] == 1

@@ -1,4 +1,8 @@
-"""A copy of the repository in which the quick workflow has run, shared by the tests."""
+"""Copies of the repository in which a workflow has run, shared by the tests.
+
+`built` is the chapter of a small planted model, whose heads are known, with what a
+contributor adds; `smollm2` is the quick build of the default model, for slow tests.
+"""
 
 import os
 import re
@@ -14,40 +18,49 @@ import pytest
 
 from head_patching.building.project import project_files
 
+from .extension import extend
+
 # Rules that make nothing themselves.
 TARGETS = ("figures", "tables", "paper")
+
+PLANTED, QUICK = "tests/workflow/planted.yaml", "config/quick.yaml"
 
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder with the tracked files, and Snakemake in it."""
+    """A folder with the tracked files, Snakemake in it, and a config."""
 
     folder: Path
+    config: str
 
-    def run(self, *arguments: str, check: bool = True) -> str:
-        """What `snakemake` prints with the quick config and these arguments."""
-        quick = ("--configfile", "config/quick.yaml")
-        run = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, *quick],
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Python with these arguments, in the folder and with its code."""
+        return subprocess.run(
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(self.folder / "src")},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
         )
-        assert not check or run.returncode == 0, run.stdout
-        return run.stdout
+
+    def run(self, *arguments: str, check: bool = True) -> str:
+        """What `snakemake` prints with the config and these arguments."""
+        config = ("--configfile", self.config)
+        run = self.python("-m", "snakemake", "--cores", "2", *arguments, *config)
+        printed = run.stdout + run.stderr
+        assert not check or run.returncode == 0, printed
+        return printed
+
+    def head_patching(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A subcommand with these arguments."""
+        code = "from head_patching.cli import app; app()"
+        return self.python("-c", code, *arguments)
 
     def planned(self, *arguments: str) -> set[str]:
         """Names of the rules that would run now."""
-        plan = self.run("--dry-run", *arguments)
-        if "Nothing to be done" in plan:
-            return set()
-        table = plan.rsplit("Job stats:", 1)[1]
-        found = re.findall(r"^(\w+) +\d+$", table, flags=re.MULTILINE)
-        return set(found) - {"total", "all", *TARGETS}
+        return rules_of(self.run("--dry-run", *arguments))
 
     @contextmanager
     def edited(self, file: str, old: str, new: str) -> Iterator[None]:
@@ -68,19 +81,66 @@ class Workspace:
         return {path.relative_to(folder).as_posix(): path for path in files}
 
 
-def copy_of_tracked_files(folder: Path) -> Workspace:
-    """The files that git tracks or would track, in a new folder."""
+def rules_of(plan: str) -> set[str]:
+    """Names of the rules in what a dry run printed."""
+    if "Nothing to be done" in plan:
+        return set()
+    table = plan.rsplit("Job stats:", 1)[1]
+    found = re.findall(r"^(\w+) +\d+$", table, flags=re.MULTILINE)
+    return set(found) - {"total", "all", *TARGETS}
+
+
+def copy_of_tracked_files(folder: Path, config: str) -> Workspace:
+    """The files that git tracks or would track, in a new folder.
+
+    With a planted model's config come the additions, which it wants.
+    """
     for name in project_files(ROOT):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
-    return Workspace(folder)
+    if config == PLANTED:
+        extend(folder)
+    return Workspace(folder, config)
+
+
+def build(folder: Path, config: str) -> Workspace:
+    """The chapter, built from an empty copy."""
+    if shutil.which("latexmk") is None:
+        pytest.skip("latexmk is not installed")
+    workspace = copy_of_tracked_files(folder, config)
+    workspace.run()
+    return workspace
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The quick workflow, run once from an empty copy."""
-    if shutil.which("latexmk") is None:
-        pytest.skip("latexmk is not installed")
-    workspace = copy_of_tracked_files(tmp_path_factory.mktemp("built"))
-    workspace.run()
-    return workspace
+    """The chapter of a small planted model, built once."""
+    return build(tmp_path_factory.mktemp("planted"), PLANTED)
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The quick chapter of SmolLM2, built once: for slow tests alone."""
+    return build(tmp_path_factory.mktemp("smollm2"), QUICK)
+
+
+@pytest.fixture(params=["built", pytest.param("smollm2", marks=pytest.mark.slow)])
+def chapter(request: pytest.FixtureRequest) -> Workspace:
+    """Either of the two."""
+    return request.getfixturevalue(request.param)
+
+
+def text_of(pdf: Path) -> str:
+    """The words of a PDF, separated by single spaces."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    shown = subprocess.run(
+        ["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True
+    )
+    return " ".join(shown.stdout.split())
+
+
+@pytest.fixture(scope="session")
+def text(built: Workspace) -> str:
+    """The text of the planted model's chapter."""
+    return text_of(built.folder / "results/paper/chapter.pdf")

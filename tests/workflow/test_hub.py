@@ -11,7 +11,7 @@ from head_patching.planted.circuit import PlantedModel
 from head_patching.tasks.vocabulary import WORDS
 from tests.hub import serving
 
-from .conftest import copy_of_tracked_files
+from .conftest import PLANTED, copy_of_tracked_files
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -23,7 +23,7 @@ def test_one_line_of_config_builds_the_chapter(
 ) -> None:
     """A planted model, so that there is a circuit that does the tasks."""
     checkpoint = write_planted(PlantedModel("gpt2", seed=5), WORDS, tmp_path / "served")
-    workspace = copy_of_tracked_files(tmp_path / "copy")
+    workspace = copy_of_tracked_files(tmp_path / "copy", PLANTED)
     with serving() as hub:
         commit = hub.add(MODEL, checkpoint)
         monkeypatch.setenv("HF_ENDPOINT", hub.url)

@@ -12,7 +12,7 @@ from tests.patching.four_passes import hooked_effects
 
 from .conftest import Workspace
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 TOLERANCE = 1e-4  # logit
 
@@ -26,14 +26,14 @@ RECEIVERS = {
 
 
 @pytest.fixture(scope="module")
-def smollm2(built: Workspace):
-    folder = built.folder / "results/smollm2-135m/model"
+def models(smollm2: Workspace):
+    folder = smollm2.folder / "results/smollm2-135m/model"
     return load_model(folder), load_bridge(folder / "checkpoint")
 
 
 @pytest.mark.parametrize("name", RECEIVERS)
-def test_senders_equal_the_four_passes(smollm2, name):
-    model, bridge = smollm2
+def test_senders_equal_the_four_passes(models, name):
+    model, bridge = models
     pairs = ioi_pairs(model.tokenizer, 2, "abc", seed=3)
     receivers = RECEIVERS[name]
     obtained = path_effects(model, pairs, "noising", receivers, SENDERS)

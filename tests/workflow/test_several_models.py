@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import copy_of_tracked_files
+from .conftest import QUICK, copy_of_tracked_files
 
 pytestmark = pytest.mark.workflow
 
 
 def test_each_model_has_its_tables(tmp_path: Path) -> None:
-    workspace = copy_of_tracked_files(tmp_path)
+    workspace = copy_of_tracked_files(tmp_path, QUICK)
     plan = workspace.run("--dry-run", "--config", "models=[smollm2-135m,planted-gpt2]")
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE))
     of_each_model = ("compare_tasks", "inspect_weights", "measure_repetition")
