@@ -35,7 +35,7 @@ def test_the_strongest_important_heads_come_first_with_all_their_roles() -> None
     )
     found = roles((9, 6, "name mover"), (8, 2, "S-inhibition"), (8, 2, "induction"))
     _, text = lines.heads_line(table, found)
-    assert text == (
+    assert text.replace("\N{NO-BREAK SPACE}", " ") == (
         "L8H2 -0.50 S-inhibition and induction; L9H6 +0.25 name mover; L7H7 +0.12"
     )
 

@@ -21,6 +21,9 @@ MOST_HEADS = 3
 # As wide as the terminals that are not made wider.
 WIDTH = 79
 
+# A space at which no line ends: a head, its effect and its roles stay together.
+TOGETHER = "\N{NO-BREAK SPACE}"
+
 Line = tuple[str, str]
 
 
@@ -41,7 +44,7 @@ def summary(tables: Tables) -> list[str]:
     width = max((len(label) for label, _ in found), default=0)
     indent = " " * (width + 2)
     return [
-        line
+        line.replace(TOGETHER, " ")
         for label, text in found
         for line in textwrap.wrap(
             f"{label:{width}}  {text}", WIDTH, subsequent_indent=indent
@@ -91,7 +94,7 @@ def heads_line(effects: pd.DataFrame, roles: pd.DataFrame) -> Line:
     for head, effect in zip(pairs_of(strongest), strongest["effect"], strict=True):
         of_head = " and ".join(by_head.get(head, []))
         shown = [head_name(*head), format_number(effect, 2, sign=True), of_head]
-        named.append(" ".join(filter(None, shown)))
+        named.append(" ".join(filter(None, shown)).replace(" ", TOGETHER))
     return "", "; ".join(named) or "no head is important"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from head_patching.building.progress.block import MOST_JOBS, block
+from head_patching.building.progress.block import MOST_JOBS, WIDEST, block
 from head_patching.building.progress.costs import Cost, Costs
 from head_patching.building.progress.remaining import Build
 from head_patching.building.progress.words import (
@@ -56,12 +56,12 @@ def test_the_block_says_how_far_what_runs_and_where_the_log_is(
 ) -> None:
     bar, numbers, first, second, log = drawn(build, width)
     assert bar.endswith("  50 %")
-    assert len(bar) == width
+    assert len(bar) == min(width, WIDEST)
     assert numbers == "4 of 10 jobs   2:30 so far   about 2 min to go"
     assert first == second
     assert first.startswith("  patch positions  induction b1_replaced denoising output")
     assert first.endswith("0:30 of about 1 min")
-    assert len(first) == width
+    assert len(first) == min(width, WIDEST)
     assert log == f"log {LOG}"
 
 

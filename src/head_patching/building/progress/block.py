@@ -1,6 +1,7 @@
 """The block that shows a build in a terminal, for rich to draw."""
 
 from rich.console import Group, RenderableType
+from rich.constrain import Constrain
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +11,9 @@ from head_patching.building.progress.words import duration, estimate, percent, s
 
 # Jobs that have a line; of others only the number is said.
 MOST_JOBS = 6
+
+# In wider terminals the times would be far from the jobs.
+WIDEST = 100
 
 
 def block(build: Build, log: str, failed: int, now: float) -> RenderableType:
@@ -43,9 +47,8 @@ def block(build: Build, log: str, failed: int, now: float) -> RenderableType:
     numbers = Text("   ".join(so_far(build, now)), no_wrap=True, overflow="ellipsis")
     if failed:
         numbers.append(f"   {failed} failed", "bold red")
-    return Group(
-        bar, numbers, _jobs(build, now), Text(f"log {log}", "dim", overflow="fold")
-    )
+    named = Text(f"log {log}", "dim", overflow="fold")
+    return Constrain(Group(bar, numbers, _jobs(build, now), named), WIDEST)
 
 
 def _jobs(build: Build, now: float) -> Table:
