@@ -148,6 +148,43 @@ def test_without_roles_the_most_attentive_heads_are_shown():
     assert list(zip(rows["layer"], rows["head"], strict=True)) == [(0, 1), (1, 0)]
 
 
+def test_attention_stands_beside_the_name_of_its_head():
+    evidence = pd.DataFrame(
+        [
+            (0, 1, "attention.END.IO", 0.25),
+            (0, 1, "attention.S2.S1+1", 0.75),
+            (1, 0, "attention.END.IO", 0.5),
+            (1, 0, "attention.S2.S1+1", 0.0),
+        ],
+        columns=["layer", "head", "criterion", "value"],
+    ).assign(ci_low=0.0, ci_high=1.0, n=8)
+    # Rows are in the order of roles, not of layers.
+    roles = pd.DataFrame(
+        {"layer": [0, 1], "head": [1, 0], "role": ["induction", "name mover"]}
+    )
+    fig, _ = attention_targets.draw(evidence, roles)
+    ax = fig.axes[0]
+    names, columns = (
+        [label.get_text() for label in axis.get_ticklabels()]
+        for axis in (ax.yaxis, ax.xaxis)
+    )
+    assert names == ["L1H0", "L0H1"]
+    written = {
+        (names[int(text.get_position()[1])], columns[int(text.get_position()[0])]): (
+            text.get_text()
+        )
+        for text in ax.texts
+    }
+    assert written == {
+        ("L1H0", "END→IO"): "0.50",
+        ("L1H0", "S2→S1+1"): "0.00",
+        ("L0H1", "END→IO"): "0.25",
+        ("L0H1", "S2→S1+1"): "0.75",
+    }
+    shown = ax.collections[0].get_array()
+    np.testing.assert_array_equal(shown, [[0.5, 0.0], [0.25, 0.75]])
+
+
 def test_each_head_is_paired_with_itself():
     pairs = necessity_sufficiency.paired_effects(FOUR, ROLES_OF_FOUR, "output")
     assert list(pairs["denoising_effect"]) == [0.1, -0.4, 0.4, 0.0]

@@ -55,6 +55,17 @@ def test_an_effect_is_the_fraction_of_the_difference_moved():
     assert denoised["effect"].tolist() == [0.75]  # (2.5 - 1) / (3 - 1)
 
 
+def test_an_effect_is_a_ratio_of_means_not_a_mean_of_ratios():
+    # Clean less corrupt is 1 in one half of the pairs, 3 in the other; the patch moves
+    # 0.5 and 3: (0.5 + 3) / (1 + 3) = 0.875. The mean of ratios would be 0.75.
+    runs = patched([[3.5, 3.5, 2.0, 2.0]]).assign(
+        clean_logit_diff=("pair", [4.0, 4.0, 5.0, 5.0]),
+        corrupt_logit_diff=("pair", [3.0, 3.0, 2.0, 2.0]),
+    )
+    table = effects_table([runs], STATISTICS, IMPORTANCE)
+    assert table["effect"].tolist() == [0.875]
+
+
 def test_an_estimate_is_not_tested_and_never_important():
     confirmed = ("layer", "head"), np.array([[0, 1]])
     runs = patched([[1.0] * 4, [2.0] * 4], confirmed=confirmed)

@@ -83,6 +83,15 @@ def test_an_effect_of_a_single_template_is_hardly_ever_told_from_zero():
     assert 0.5 < shares(measured, by_value)[1, 0] < 0.8
 
 
+def test_a_criterion_of_negative_effects_alone_is_tested_too():
+    # As above, where no other role asks for a positive effect.
+    values = values_of(flat(0.1), single(-0.1 * 30), flat(-0.1))
+    measured = [effect("x", values, np.ones(60), TEMPLATES)]
+    found = shares(measured, [Criterion("hurts", "x", "effect <=", -0.02, "")])
+    assert found[[0, 2]].tolist() == [[0], [1]]
+    assert found[1, 0] < 0.02
+
+
 def test_a_role_needs_all_of_its_rows_in_the_same_resample():
     # Two values carried by two templates: both are drawn in
     # 1 - 2 (29/30)^30 + (28/30)^30 = 40.3 % of resamples.
