@@ -157,6 +157,10 @@ class LogHandler(LogHandlerBase):
         message = record.getMessage()
         if message and message != "None" and not message.startswith(CHATTER):
             print(message, file=self.stream, flush=True)
+        if message.startswith("Nothing to be done"):
+            # No job runs, so that nothing is summarised.
+            hint = "`head-patching summary` prints what was found."
+            print(hint, file=self.stream, flush=True)
 
     def line(self, when: float, text: str) -> None:
         """Print a line with the time of day where there is no block."""
