@@ -9,9 +9,12 @@ import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 from head_patching.files.checksums import sha256_file
 from head_patching.models.architectures import read_object, require_architecture
@@ -137,25 +140,38 @@ def dequantise(gguf: Path, title: str, folder: Path) -> None:
     """Turn a GGUF into an fp32 checkpoint (every weight exactly once)."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
-    from transformers import (
-        AutoModelForCausalLM,
-        AutoTokenizer,
-        GenerationConfig,
-    )
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-    quantised = AutoModelForCausalLM.from_pretrained(
-        str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32
-    )
+    with parsed_once():
+        quantised = AutoModelForCausalLM.from_pretrained(
+            str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32
+        )
+        tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     # A model that remembers its quantisation cannot be saved: rebuild it without.
     settings = quantised.config.to_dict()
     settings.pop("quantization_config", None)
     settings["_name_or_path"] = title
-    plain = type(quantised)(type(quantised.config)(**settings))
-    plain.load_state_dict(quantised.state_dict())
+    with torch.device("meta"):  # no random weights, which would be replaced
+        plain = type(quantised)(type(quantised.config)(**settings))
+    plain.load_state_dict(quantised.state_dict(), assign=True)
+    plain.tie_weights()
     plain.generation_config = GenerationConfig()
     plain.save_pretrained(str(folder))
-    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     tokenizer.save_pretrained(str(folder))
+
+
+@contextmanager
+def parsed_once() -> Iterator[None]:
+    """Parse a GGUF once, where transformers does so for every part that it reads.
+
+    It also makes the table of the weights' names again for each module of the model.
+    Together that takes longer than all else that is done to a small model.
+    """
+    import gguf
+
+    names = ("GGUFReader", "get_tensor_name_map")
+    with patch.multiple(gguf, **{name: cache(getattr(gguf, name)) for name in names}):
+        yield
 
 
 def locate_in_wheel(source: WheelModel) -> Path:
