@@ -28,10 +28,11 @@ from head_patching.terms import head_name
 N_PAIRS = 2
 
 # Pairs whose heads are patched with their own outputs, by the engine alone.
-N_IDENTITY_PAIRS = 4
+N_IDENTITY_PAIRS = 2
 
 ALL = "all"  # positions
 RUN = ["patch_type", "direction", "position"]
+COLUMNS = [*RUN, "layer", "head", "pair", "engine", "reference"]
 
 
 def check_effects(
@@ -44,7 +45,8 @@ def check_effects(
     """Engine and reference logit_diff of sampled heads, one row per head and pair.
 
     Half the sample are the heads that moved logit_diff most, where an error would
-    matter, the rest is drawn at random.
+    matter, the rest is drawn at random. At each named position it is that half alone.
+    Effects that are estimates (`confirmed` is 0) are not compared.
 
     Parameters
     ----------
@@ -53,10 +55,9 @@ def check_effects(
     pairs
         All prompt pairs, of which `effects` may hold some.
     effects
-        A stored result of `HeadPatcher.run`, at all positions or at named ones: the
-        sample then has heads at each of them.
+        A stored result of `HeadPatcher.run`, at all positions or at named ones.
     n_heads
-        Size of the sample.
+        Size of the sample of a run that is patched at all positions.
     seed
         Of the random half.
     """
@@ -65,17 +66,18 @@ def check_effects(
     indices = effects.pair.values[rows_of_group].tolist()
     direction, patch_type = effects.attrs["direction"], effects.attrs["patch_type"]
     base = unpatched_logit_diff(effects)
-    engine = effects.logit_diff
+    engine, half = effects.logit_diff, (n_heads + 1) // 2
+    if "confirmed" in effects:
+        engine = engine.where(effects["confirmed"] == 1)
     if "position" not in engine.dims:
         engine = engine.expand_dims(position=[ALL])
     engine = engine.transpose("layer", "head", "position", "pair")
-    moved = np.abs((engine - base).mean("pair").values)
-    labels = engine["position"].values.tolist()
-    cells = sample_heads(moved, n_heads, seed)
+    moved = np.abs((engine - base).mean("pair", skipna=False).values)
 
     rows = []
-    for position_index, label in enumerate(labels):
-        heads = [(layer, head) for layer, head, i in cells if i == position_index]
+    for position_index, label in enumerate(engine["position"].values.tolist()):
+        size = n_heads if label == ALL else half
+        heads = sample_heads(moved[..., position_index], size, seed)
         if not heads:
             continue
         reference = reference_logit_diff(
@@ -95,7 +97,7 @@ def check_effects(
             for i, (layer, head) in enumerate(heads)
             for j, pair in enumerate(indices)
         ]
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=COLUMNS)
     return frame.assign(abs_diff=(frame.engine - frame.reference).abs())
 
 
@@ -127,20 +129,21 @@ def reference_logit_diff(
 
 
 def sample_heads(
-    moved: Float[np.ndarray, "layer head *position"], n_heads: int, seed: int
-) -> list[tuple[int, ...]]:
+    moved: Float[np.ndarray, "layer head"], n_heads: int, seed: int
+) -> list[Head]:
     """Half the heads that moved most, half drawn from the others, sorted.
 
-    With positions, a head at each of them counts as one.
+    Of an odd number the larger half moved most. Heads that are NaN are left out.
     """
-    order = np.argsort(-moved, axis=None, kind="stable")
+    order = np.argsort(-moved, axis=None, kind="stable")  # NaN comes last
+    order = order[: np.count_nonzero(~np.isnan(moved))]
     n_heads = min(n_heads, order.size)
-    top, rest = order[: n_heads // 2], order[n_heads // 2 :]
+    n_top = (n_heads + 1) // 2
     generator = np.random.default_rng(seed)
-    drawn = generator.choice(rest, n_heads - len(top), replace=False)
-    chosen = np.sort(np.concatenate([top, drawn]))
-    axes = np.unravel_index(chosen, moved.shape)
-    return list(zip(*(axis.tolist() for axis in axes), strict=True))
+    drawn = generator.choice(order[n_top:], n_heads - n_top, replace=False)
+    chosen = np.sort(np.concatenate([order[:n_top], drawn]))
+    layers, heads = np.unravel_index(chosen, moved.shape)
+    return list(zip(layers.tolist(), heads.tolist(), strict=True))
 
 
 def identity_change(model: Model, pairs: PromptPairs) -> float:
