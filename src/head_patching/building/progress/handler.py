@@ -122,6 +122,8 @@ class LogHandler(LogHandlerBase):
         name = job_name(record.log)
         build.start(record.jobid, record.rule_name, name, label, record.created)
         self.line(record.created, f"start  {label}")
+        if self.terminal is not None:
+            self.terminal.redraw()
 
     def finish(self, build: Build, record: Any) -> None:
         """A job has ended well."""

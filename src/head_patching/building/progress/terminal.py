@@ -59,6 +59,10 @@ class Terminal:
         self.reader = threading.Thread(target=self._print_lines, daemon=True)
         self.reader.start()
 
+    def redraw(self) -> None:
+        """Draw the block now."""
+        self.live.refresh()
+
     def stop(self) -> None:
         """Remove the block, give the terminal back, print what is still in the pipe."""
         # First of all: whatever is printed from now on finds no block to break.
