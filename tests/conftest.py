@@ -11,6 +11,7 @@ settings.load_profile("busy")
 BUILDS = ("smollm2", "built")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In several processes (`make test`), what shares a fixture runs in the same one.
 
@@ -25,7 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def group_of(item: pytest.Item) -> str:
     """The build that the test asks for, or its file."""
+    file = item.nodeid.split("::")[0]
+    if not file.startswith("tests/workflow/"):
+        return file
     given = item.callspec.params if hasattr(item, "callspec") else {}
     asked = (*getattr(item, "fixturenames", ()), given.get("chapter"))
-    file = item.nodeid.split("::")[0]
     return next((build for build in BUILDS if build in asked), file)
