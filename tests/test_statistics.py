@@ -16,6 +16,7 @@ from head_patching.significance import (
 from head_patching.statistics import (
     bootstrap_mean,
     bootstrap_ratio,
+    proportion_interval,
     resampled_group_counts,
     widened,
 )
@@ -233,6 +234,20 @@ def test_benjamini_hochberg_takes_the_smaller_q_of_a_larger_p():
     # .03 * 3 / 2 = .045 exceeds .032 * 3 / 3 = .032: the step-up minimum is .032.
     q = benjamini_hochberg(np.array([0.03, 0.032, 0.02]))
     np.testing.assert_allclose(q, [0.032, 0.032, 0.032])
+
+
+def test_benjamini_hochberg_equals_that_of_scipy():
+    p = np.random.default_rng(0).uniform(size=(30, 9)).round(2) ** 3  # with ties
+    expected = stats.false_discovery_control(p, axis=None).reshape(p.shape)
+    np.testing.assert_array_equal(benjamini_hochberg(p), expected)
+
+
+@pytest.mark.parametrize(("n_right", "n"), [(0, 1), (3, 3), (0, 20), (7, 20), (19, 20)])
+def test_the_interval_of_a_proportion_equals_that_of_scipy(n_right, n):
+    expected = stats.binomtest(n_right, n).proportion_ci(0.9)
+    np.testing.assert_allclose(
+        proportion_interval(n_right, n, 0.9), expected, atol=1e-9
+    )
 
 
 def test_benjamini_hochberg_of_nothing():

@@ -70,7 +70,7 @@ def sign_flip_p_normal(
     spread = np.sqrt(np.asarray(sums**2 @ counts))
     total = np.abs(np.asarray(sums @ counts))
     z = np.divide(total, spread, out=np.zeros_like(total), where=spread > 0)
-    return np.asarray(2 * scipy.stats.norm.sf(z))
+    return np.asarray(2 * scipy.special.ndtr(-z))
 
 
 def sign_flip_tests(
@@ -106,9 +106,12 @@ def benjamini_hochberg(p: Float[np.ndarray, "*axes"]) -> np.ndarray:
     p = np.asarray(p, dtype=np.float64)
     if p.size == 0:
         return p
-    return scipy.stats.false_discovery_control(p, axis=None, method="bh").reshape(
-        p.shape
-    )
+    # As scipy.stats does, whose import would take half of the time of many a command.
+    order = np.argsort(p, axis=None)
+    scaled = p.ravel()[order] * (p.size / np.arange(1, p.size + 1))
+    q = np.empty(p.size)
+    q[order] = np.minimum.accumulate(scaled[::-1])[::-1]
+    return q.clip(max=1).reshape(p.shape)
 
 
 def _sign_patterns(

@@ -145,8 +145,10 @@ def percentile_ends(
 
 def proportion_interval(n_right: int, n: int, level: float) -> tuple[float, float]:
     """The exact interval of a proportion (Clopper & Pearson, Biometrika 26, 1934)."""
-    interval = scipy.stats.binomtest(n_right, n).proportion_ci(level)
-    return float(interval.low), float(interval.high)
+    n_wrong, tail = n - n_right, (1 - level) / 2
+    low = scipy.special.betaincinv(n_right, n_wrong + 1, tail) if n_right else 0.0
+    high = scipy.special.betaincinv(n_right + 1, n_wrong, 1 - tail) if n_wrong else 1.0
+    return float(low), float(high)
 
 
 def widened(interval: Interval, n_groups: int, level: float) -> Interval:

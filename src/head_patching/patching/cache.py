@@ -136,7 +136,9 @@ def read_cache(
             if model is not None:
                 clean, corrupt = clean.to(model.W_E), corrupt.to(model.W_E)
             firsts = [group["first"]] * len(members)
-            yield PairBatch(members, firsts, clean, corrupt).select(rows)
+            batch = PairBatch(members, firsts, clean, corrupt)
+            # All stay in the file until they are used: a selection would copy them.
+            yield batch if len(rows) == len(members) else batch.select(rows)
 
 
 def stored_batches(path: Path | str) -> list[list[int]]:
