@@ -55,13 +55,13 @@ def build(commit: str, make: list[str]) -> list[str]:
 
 def machine() -> list[str]:
     """How many cores, which processor, and which of the flags it has."""
-    info = Path("/proc/cpuinfo").read_text().splitlines()
-    values = dict(reversed([line.split("\t: ", 1) for line in info if "\t: " in line]))
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    parts = [line.partition(":") for line in lines]
+    values = {key.strip(): value.strip() for key, _, value in parts}
     has = values.get("flags", "").split()
-    name = values.get("model name", values.get("model name\t", "unknown"))
     return [
         str(len(os.sched_getaffinity(0))),
-        name,
+        values.get("model name", "unknown"),
         " ".join(flag for flag in FLAGS if flag in has),
     ]
 

@@ -37,3 +37,13 @@ def test_two_commits_are_built_in_turn(
     # Old, new, new, old.
     assert first["commit"] == fourth["commit"] != second["commit"] == third["commit"]
     assert float(second["build_cpu_s"]) > float(first["build_cpu_s"]) + 0.3
+
+
+def test_the_machine_is_described() -> None:
+    cores, processor, flags = compare_builds.machine()
+    assert int(cores) >= 1
+    assert processor
+    known = Path("/proc/cpuinfo").read_text()
+    assert [flag for flag in compare_builds.FLAGS if f" {flag} " in known] == (
+        flags.split()
+    )
