@@ -39,7 +39,7 @@ all: setup ## set up, then build the chapter with its figures and tables
 
 # A process for each core, of one thread; four take some 8 GB of memory. Tests that share
 # a build are in one process, those of a file in one, too (tests/conftest.py).
-PROCESSES := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PROCESSES := -n auto --maxprocesses 4
 
 .PHONY: test
 test: setup ## set up, then the tests: lint and the chapter of a small model included

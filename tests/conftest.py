@@ -1,5 +1,7 @@
 """Settings of all tests."""
 
+from typing import Any
+
 import pytest
 from hypothesis import settings
 
@@ -7,28 +9,28 @@ from hypothesis import settings
 settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")
 
-# Session fixtures that take minutes (tests/workflow/conftest.py).
-BUILDS = ("smollm2", "built")
+# Tests of one built workflow, which some of them change for a while.
+OF_THE_BUILD = "tests/workflow/"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In several processes (`make test`), what shares a fixture runs in the same one.
+    """Put the tests of the built workflow first: of all groups they take longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(OF_THE_BUILD))
 
-    Tests that share a build are one group and come first, for they take longest; of
-    all others each file is one.
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """In several processes (`make test`) each file's tests run in the same one.
+
+    So a fixture that takes long is made once. Those of the build are one group.
     """
-    groups = {item: group_of(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: groups[item] not in BUILDS)
+    from xdist.scheduler import LoadFileScheduling
 
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith(OF_THE_BUILD):
+                return "built"
+            return super()._split_scope(nodeid)
 
-def group_of(item: pytest.Item) -> str:
-    """The build that the test asks for, or its file."""
-    file = item.nodeid.split("::")[0]
-    if not file.startswith("tests/workflow/"):
-        return file
-    given = item.callspec.params if hasattr(item, "callspec") else {}
-    asked = (*getattr(item, "fixturenames", ()), given.get("chapter"))
-    return next((build for build in BUILDS if build in asked), file)
+    config.option.loadscopereorder = False
+    return ByFile(config, log)

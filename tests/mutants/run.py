@@ -93,8 +93,7 @@ def options_of_pytest(tests: tuple[str, ...], processes: int) -> list[str]:
     """Options for these tests, or for all if there are none, but what is left out."""
     left_out = [f"--ignore={file}" for file in LEFT_OUT_FILES if file not in tests]
     names = " or ".join(LEFT_OUT_NAMES)
-    shared = ["-n", str(processes), "--dist", "loadgroup", "--no-loadscope-reorder"]
-    parallel = shared if processes > 1 else []
+    parallel = ["-n", str(processes)] if processes > 1 else []
     return ["-x", "-q", "-k", f"not ({names})", *parallel, *left_out, *tests]
 
 
