@@ -49,6 +49,40 @@ def test_conditions_are_true_or_false(ioi, induction):
         assert numbers[key].text in ("true", "false"), key
 
 
+# How the branches of a condition begin that contradict each other: where it holds, and
+# where it does not.
+OPPOSITES = {
+    "roles/stable": ("reaches", "falls short of"),
+    "behaviour/does-task": (
+        "The interval excludes zero|There is something to explain",
+        "The interval does not exclude zero",
+    ),
+    "behaviour/corrupt-reversed": ("The corruption turns", "The corruption does not"),
+    "every-group-positive": ("They are positive", "Not all of them are positive"),
+    "position-is-larger": ("position$", "token$"),
+    "silent/exact": ("exactly$", "not exactly$"),
+}
+
+
+def branches(condition: str) -> list[list[str]]:
+    """Both branches of each use of the conditions whose keys end so, in one line."""
+    braces = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
+    uses = rf"\\ifresult\{{[^{{}}]*{condition}\}}{braces}{braces}"
+    return [
+        [" ".join(branch.split()) for branch in both] for both in re.findall(uses, TEXT)
+    ]
+
+
+@pytest.mark.parametrize("condition", OPPOSITES)
+def test_each_branch_says_what_its_condition_means(condition):
+    begin = OPPOSITES[condition]
+    found = branches(condition)
+    assert found
+    for both in found:
+        for words, branch in zip(begin, both, strict=True):
+            assert re.match(words, branch), f"{condition}: {both}"
+
+
 def test_no_number_is_typed_in_the_text():
     prose = TEXT
     for pattern in (
