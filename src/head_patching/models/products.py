@@ -31,4 +31,6 @@ def linear(
         or x.numel() * weight.shape[1] < WORTH_PREPARING
     ):
         return functional.linear(x, weight.T, bias)
+    if not (weight.is_contiguous() or weight.T.is_contiguous()):
+        weight = weight.contiguous()  # with gaps it would take a thousand times as long
     return ONEDNN_LINEAR(x, weight.T, bias, "none", [], "")

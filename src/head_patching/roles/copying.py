@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from head_patching.models.layers import normalise
+from head_patching.models.products import linear
 from head_patching.models.transformer import Model
 from head_patching.models.weights import LayerWeights
 
@@ -105,7 +106,7 @@ def among_top_logits(
     while first < d_vocab and len(open_samples):
         width = min(width, max(1, CELLS_AT_ONCE // len(open_samples)))
         piece = slice(first, first + width)
-        logits = x[open_samples] @ W_U[:, piece]  # [open token]
+        logits = linear(x[open_samples], W_U[:, piece], None)  # [open token]
         ids = torch.arange(first, min(first + width, d_vocab), device=x.device)
         others = ids != tokens[open_samples, None]  # [open token]
         for sign, signed in enumerate((logits, -logits)):

@@ -12,7 +12,7 @@ import torch
 from head_patching.models.layers import per_query_head
 from head_patching.roles.inspection.qk import (
     offsets_of,
-    own_highest,
+    own_highest_,
     same_token_shares,
     same_token_shares_through,
 )
@@ -94,9 +94,9 @@ def test_through_a_head_equal_to_forward_passes(silent):
 
 
 def test_equal_scores_match_nothing():
-    assert float(own_highest(torch.ones(5, 5))) == 0
+    assert float(own_highest_(torch.ones(5, 5))) == 0
     scores = torch.tensor([[2.0, 1, 0], [0, 1, 1], [0, 0, 3]])
-    assert float(own_highest(scores)) == pytest.approx(2 / 3)
+    assert float(own_highest_(scores)) == pytest.approx(2 / 3)
 
 
 def test_distance_counts_only_in_rotary_models(silent):

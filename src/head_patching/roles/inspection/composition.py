@@ -29,6 +29,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from head_patching.models.products import linear
 from head_patching.models.transformer import Model
 from head_patching.models.weights import LayerWeights
 from head_patching.terms import HEAD_INPUTS, HeadInput
@@ -120,7 +121,7 @@ def scores(
     for later, factor in enumerate(reading):
         read = unit_size(factor).transpose(0, 1).flatten(1)  # heads side by side
         for earlier in range(later):
-            product = unit_writing[earlier] @ read
+            product = linear(unit_writing[earlier], read, None)
             cells = product.unflatten(0, (n_heads, -1)).unflatten(-1, (n_heads, -1))
             value[earlier, :, later] = cells.square().sum(dim=(1, 3)).sqrt()
     return value

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from head_patching.models.layers import normalise, per_query_head
+from head_patching.models.products import linear
 from head_patching.models.transformer import Model, project_qkv
 from head_patching.models.weights import LayerWeights
 from head_patching.roles.copying import ov_outputs
@@ -56,7 +57,7 @@ def same_token_shares(
         queries = project_alone(x, layer, model, at=offset)[0]
         keys = per_query_head(keys, model.config)
         scores = torch.einsum("qhd,khd->hqk", queries, keys)
-        shares.append(own_highest(scores))
+        shares.append(own_highest_(scores))
     return torch.stack(shares)
 
 
@@ -80,11 +81,33 @@ def same_token_shares_through(
         queries = [project_alone(x, layer, model, at=offset)[0] for offset in offsets]
         W_K = layer.W_K.transpose(0, 1).flatten(1)  # [d_model, kv_head and d_head]
         for earlier in range(later):
-            keys = (moved[earlier] @ W_K).unflatten(-1, (-1, config.d_head))
+            # [earlier_head token kv_head d_head]
+            keys = linear(moved[earlier], W_K, None).unflatten(-1, (-1, config.d_head))
             for share, q in zip(shares, queries, strict=True):
-                scores = torch.einsum("qhd,ekhd->ehqk", q, per_query_head(keys, config))
-                share[earlier, :, later] = own_highest(scores)
+                scores = scores_of_all(q, keys)  # [later_head token earlier_head token]
+                # [later_head earlier_head token token]
+                found = own_highest_(scores.transpose(1, 2))
+                share[earlier, :, later] = found.T
     return shares
+
+
+def scores_of_all(
+    q: Float[Tensor, "token head d_head"],
+    keys: Float[Tensor, "earlier_head token kv_head d_head"],
+) -> Float[Tensor, "head token earlier_head token"]:
+    """Every query's product with the keys made by every earlier head.
+
+    One large product for each key-value head, which a group of query heads reads.
+    """
+    group = q.shape[1] // keys.shape[2]
+    by_kv_head = [
+        linear(queries.flatten(0, 1), of_head.flatten(0, 1).T, None)
+        for queries, of_head in zip(
+            q.transpose(0, 1).split(group), keys.unbind(dim=2), strict=True
+        )
+    ]  # each [group*token, earlier_head*token]
+    shape = (q.shape[1], len(q), *keys.shape[:2])
+    return torch.cat(by_kv_head).view(shape)
 
 
 def project_alone(
@@ -100,11 +123,13 @@ def project_alone(
     return q[:, 0], k[:, 0]
 
 
-def own_highest(
+def own_highest_(
     scores: Float[Tensor, "*axes token token"],
 ) -> Float[Tensor, "*axes"]:
-    """Share of rows whose diagonal entry is higher than all others."""
-    itself = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
-    others = scores.masked_fill(itself, float("-inf")).amax(dim=-1)
-    own = scores.diagonal(dim1=-2, dim2=-1)
-    return (others < own).to(scores.dtype).mean(dim=-1)
+    """Share of rows whose diagonal entry is higher than all others.
+
+    The diagonal of `scores` is overwritten.
+    """
+    own = scores.diagonal(dim1=-2, dim2=-1).clone()
+    scores.diagonal(dim1=-2, dim2=-1).fill_(float("-inf"))
+    return (scores.amax(dim=-1) < own).to(scores.dtype).mean(dim=-1)
