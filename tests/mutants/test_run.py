@@ -1,10 +1,11 @@
 """A fault is seen by an assertion alone, and reported with what failed."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from .run import outcome_of, read_mutant
+from .run import MUTANTS, ROOT, outcome_of, read_mutant
 
 DIFF = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-1\n+2\n"
 REPORT = """<testsuites><testsuite><testcase classname="tests.a" name="test_x">
@@ -20,6 +21,17 @@ def test_a_patch_says_what_is_wrong_and_what_sees_it(tmp_path: Path) -> None:
     patch.write_text(f"Fault: the sign\n{DIFF}")
     with pytest.raises(ValueError, match=r"other-sign\.patch has no line `Tests"):
         read_mutant(patch)
+
+
+def test_each_fault_is_one_of_the_present_code() -> None:
+    patches = sorted(MUTANTS.glob("*.patch"))
+    assert len(patches) >= 20
+    for patch in patches:
+        for test in read_mutant(patch).tests:
+            assert (ROOT / test.partition("::")[0]).exists(), f"{patch.name}: {test}"
+        check = ["git", "apply", "--check", str(patch)]
+        run = subprocess.run(check, cwd=ROOT, capture_output=True, text=True)
+        assert run.returncode == 0, f"{patch.name} is to be written again: {run.stderr}"
 
 
 @pytest.mark.parametrize(
