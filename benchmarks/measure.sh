@@ -2,14 +2,17 @@
 # Measures the engine against TransformerLens, case by case, and writes the table of
 # README.md. Run on a machine that does nothing else; takes about half an hour on two
 # cores. CELLS patches of TransformerLens are timed in each case and scaled up to its
-# whole sweep (0: the whole sweep).
+# whole sweep (0: the whole sweep). Names of cases as arguments measure these alone:
+# `benchmarks/measure.sh output_32 output_8`.
 set -eu
 cd "$(dirname "$0")/.."
 cells=${CELLS:-45}
+wanted=" $* "
 
 measure() {
     name=$1
     shift
+    case $wanted in "  " | *" $name "*) ;; *) return 0 ;; esac
     head-patching benchmark --rounds 2 --cells "$cells" "$@" \
         --json "benchmarks/$name.json"
 }
