@@ -10,8 +10,11 @@
 #       patching/{direction}_{patch_type}.nc            logit_diff of every patched run
 #       patching/{direction}_{patch_type}/{part}.nc     its shards, if it is cut
 #       positions/{direction}_{patch_type}.nc           the same runs at single positions
+#       estimates.nc                                    first-order estimates of them all
+#       chosen_heads.csv                                heads patched within and at
+#                                                         single positions, and why
 #       self_check.csv + .json                          against TransformerLens's hooks
-#       attribution.csv                                 estimates against exact effects
+#       attribution.csv, audit.csv                      estimates against exact effects
 #       effects.csv, effects_by_position.csv            effect of every head
 #       evidence.nc, paths.nc                           measured on every head and pair
 #       evidence.csv, roles.csv, role_criteria.csv,

@@ -53,7 +53,7 @@ def draw(effects: pd.DataFrame, top: int = 3) -> tuple[Figure, pd.DataFrame]:
     for ax, panel in panels.items():
         visible = panel[panel["effect"].abs() >= VISIBLE * limit]
         name_cells(ax, strongest(visible, top))
-    columns = ["patch_type", "direction", "layer", "head", "effect"]
+    columns = ["patch_type", "direction", "layer", "head", "effect", "confirmed"]
     return fig, shown[columns].sort_values(columns[:4])
 
 

@@ -7,9 +7,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
+from figures.heads import effect_name
 from figures.heatmaps import effect_bar, table_heatmap
 from figures.style import DIRECTION_TITLES, EFFECT_CMAP, TEXT_WIDTH
-from head_patching.terms import head_name
 
 
 def strongest_heads(effects: pd.DataFrame, top: int) -> list[tuple[int, int]]:
@@ -30,12 +30,16 @@ def effect_number(effect: float) -> str:
 def position_heatmap(
     effects: pd.DataFrame, *, limit: float, ax: Axes | None = None
 ) -> Axes:
-    """Heads by positions of one direction, the lowest layer at the bottom."""
+    """Heads by positions of one direction, the lowest layer at the bottom.
+
+    A head whose effects are estimates has an approximation sign before its name.
+    """
+    names = {(row.layer, row.head): effect_name(row) for row in effects.itertuples()}
     positions = list(dict.fromkeys(effects["position"]))
     table = effects.pivot(index=["layer", "head"], columns="position", values="effect")[
         positions
     ].iloc[::-1]
-    table.index = [head_name(*head) for head in table.index]
+    table.index = [names[head] for head in table.index]
     ax = table_heatmap(
         table, norm=Normalize(-limit, limit), written=table.map(effect_number),
         cmap=EFFECT_CMAP, ax=ax,
@@ -65,7 +69,7 @@ def draw(
         ax.set_title(DIRECTION_TITLES[direction])
     effect_bar(axes[0, 0].collections[0], axes)
     columns = ["direction", "layer", "head", "position", "effect", "ci_low", "ci_high"]
-    return fig, shown[columns]
+    return fig, shown[[*columns, "confirmed"]]
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ class Recorded(TyperCommand):
             {k: _plain(v) for k, v in settings.items() if v is not None},
             dict(sorted(hashes.items())),
         )
-        provenance.write_record(record, ctx.params["out"], outputs)
+        for path in _paths(ctx.params["out"]):
+            provenance.write_record(record, path, outputs)
         return result
 
 

@@ -79,6 +79,7 @@ def sign_flip_tests(
     groups: Sequence[str] | np.ndarray,
     n_resamples: int,
     seed: int,
+    family: Bool[np.ndarray, "*axes"] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """p-values of `sign_flip_p`, and their q-values as one family of tests.
 
@@ -90,11 +91,16 @@ def sign_flip_tests(
         Which rows are tested; p and q of all others are 1.
     n_resamples, seed
         Random sign patterns, and their seed.
+    family
+        Which rows are the family, those tested among them (None: these alone). What is
+        in the family and was not tested counts with p = 1, so that choosing what to
+        test by its size makes no test easier to pass.
     """
+    family = tested if family is None else family | tested
     p_value, q_value = np.ones(tested.shape), np.ones(tested.shape)
     if tested.any():
         p_value[tested] = sign_flip_p(values[tested], groups, n_resamples, seed)
-        q_value[tested] = benjamini_hochberg(p_value[tested])
+        q_value[family] = benjamini_hochberg(p_value[family])
     return p_value, q_value
 
 

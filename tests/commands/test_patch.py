@@ -7,9 +7,14 @@ from typer.testing import CliRunner
 from head_patching.cli import app
 from head_patching.commands.patch import positions_of
 from head_patching.files.datasets import read_dataset
+from head_patching.files.writing import write_table
 from head_patching.patching.cache import write_cache
 from head_patching.patching.experiment import HeadPatcher
+from head_patching.terms import DIRECTIONS
 from tests.architectures import random_pairs
+from tests.tables import made
+
+HEADS = [[0, 1], [2, 3]]
 
 
 @pytest.fixture
@@ -87,6 +92,55 @@ def test_shards_are_gathered_into_the_file_of_the_whole(patched, tmp_path):
     CliRunner().invoke(app, [*words], catch_exceptions=False)
     assert (tmp_path / "gathered.nc").read_bytes() == whole
     assert "1-of-2.nc" in (tmp_path / "gathered.run.json").read_text()
+
+
+def test_chosen_heads_are_patched_in_both_directions_and_in_shards(patched, tmp_path):
+    _, model, pairs = patched
+    cache = tmp_path / "000.safetensors"
+    write_cache(cache, model, pairs, 0, len(pairs))
+    given = ["--model-folder", model.folder, "--pairs", tmp_path / "pairs.jsonl"]
+    files = {name: tmp_path / f"{name}.nc" for name in ("estimates", *DIRECTIONS)}
+    chosen = tmp_path / "chosen_heads.csv"
+    write_table("chosen_heads", chosen, made("chosen_heads", "layer head", HEADS))
+
+    def call(*words):
+        arguments = ["--traceback", *map(str, words)]
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+    call("estimate-effects", *given, "--out", files["estimates"], cache)
+    chosen_of = ("--chosen-heads", chosen, "--estimates", files["estimates"])
+    for part in ("", "1-of-2", "2-of-2"):
+        outs = []
+        for direction in DIRECTIONS:
+            path = tmp_path / part / f"{direction}.nc"
+            outs += ["--direction", direction, "--out", path]
+        shard = ["--shard", part.replace("-of-", "/")] if part else []
+        call("patch", *given, "--patch-type", "v", *chosen_of, *shard, *outs, cache)
+    for direction in DIRECTIONS:
+        obtained = read_dataset(files[direction])
+        whole = HeadPatcher(model).run(pairs, "v", direction)
+        assert np.argwhere(obtained.confirmed.values == 1).tolist() == HEADS
+        for layer, head in HEADS:
+            np.testing.assert_allclose(
+                obtained.logit_diff[layer, head], whole.logit_diff[layer, head],
+                atol=1e-6,
+            )  # fmt: skip
+        shards = [tmp_path / f"{n}-of-2/{direction}.nc" for n in (1, 2)]
+        call("gather-shards", "--out", tmp_path / "gathered.nc", *shards)
+        assert (tmp_path / "gathered.nc").read_bytes() == files[direction].read_bytes()
+        record = files[direction].with_suffix(".run.json").read_text()
+        assert '"chosen_heads.csv"' in record
+
+
+def test_each_direction_needs_its_file(patched, tmp_path):
+    run, _, _ = patched
+    with pytest.raises(ValueError, match="expected a file for each direction"):
+        run("--patch-type", "v", "--direction", "denoising", "--direction", "noising")
+    with pytest.raises(ValueError, match="go together"):
+        run(
+            "--patch-type", "v", "--direction", "denoising", "--estimates",
+            tmp_path / "x.nc",
+        )  # fmt: skip
 
 
 def test_shards_are_refused_without_a_cache_or_screened(patched, tmp_path):

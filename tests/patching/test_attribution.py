@@ -8,12 +8,14 @@ from head_patching.metrics import logit_diff
 from head_patching.models.transformer import forward
 from head_patching.patching.attribution import (
     compare_estimates,
+    estimate_changes,
     estimate_effects,
+    estimated_runs,
     run_with_gradient,
 )
 from head_patching.patching.deltas import head_deltas
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.patching.runs import both_tokens, run_batch
+from head_patching.patching.runs import both_tokens, run_batch, run_pairs
 from head_patching.terms import PATCH_TYPES
 from tests.architectures import random_pairs
 
@@ -115,3 +117,57 @@ def test_agreement_in_the_exact_values_with_themselves_is_perfect(prepared):
     assert shifted["largest_error"] == pytest.approx(100, rel=1e-4)
     assert (shifted["largest_error_layer"], shifted["largest_error_head"]) == (1, 2)
     assert shifted["pearson"] < 0.9
+    # Where some heads were patched, these alone are compared.
+    confirmed = np.ones(exact.logit_diff.shape[:2], dtype=int)
+    confirmed[1, 2] = 0
+    some = exact.assign(confirmed=(("layer", "head"), confirmed))
+    compared = compare_estimates(wrong, some, top=5)
+    assert compared["n_heads"] == confirmed.sum() == perfect["n_heads"] - 1
+    assert compared["largest_error"] == 0
+
+
+def test_estimates_at_positions_are_deltas_along_the_gradient_there(prepared):
+    """Each position alone, in the layer whose gradient and deltas are at hand."""
+    model, _ = prepared
+    pairs = random_pairs(seed=33, lengths=(7, 7))
+    estimates = estimate_changes(model, pairs, positions=["S2", "END"])
+    (clean, corrupt), *_ = run_gradients(model, pairs)
+    batch = run_batch(model, pairs, [0, 1], first=2)
+    for layer, weights in enumerate(model.layers):
+        delta = head_deltas(
+            model.config, weights.W_O, batch.clean, batch.corrupt, layer, "output", 0
+        )  # [head batch position d_model]
+        along = (delta * (clean + corrupt)[layer] / 2).sum(dim=-1)
+        for label in ("S2", "END"):
+            rows = [pair.positions[label] for pair in pairs]
+            change = estimates.estimated_change_by_position.sel(
+                direction="noising", position=label, layer=layer
+            )
+            expected = along[:, [0, 1], rows].numpy()
+            np.testing.assert_allclose(change, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_position_before_the_first_difference_changes_nothing(prepared):
+    model, _ = prepared
+    pairs = random_pairs(seed=33, lengths=(7, 7), first=4)  # S2 is at 2 and 3
+    estimates = estimate_changes(model, pairs, positions=["S2", "END"])
+    size = np.abs(estimates.estimated_change_by_position).max(
+        ["direction", "layer", "head", "pair"]
+    )
+    assert float(size.sel(position="S2")) == 0 < float(size.sel(position="END"))
+
+
+def test_all_estimates_at_once_and_from_cached_runs_are_those_of_each(prepared):
+    model, _ = prepared
+    pairs = random_pairs(seed=34)
+    together = estimate_changes(model, pairs)
+    cached = estimate_changes(model, pairs, batches=run_pairs(model, pairs, 64))
+    np.testing.assert_allclose(
+        cached.estimated_change, together.estimated_change, rtol=1e-3, atol=1e-4
+    )
+    for patch_type in ("output", "k"):
+        alone = estimate_effects(model, pairs, patch_type, "noising")
+        runs = estimated_runs(together, patch_type, "noising")
+        np.testing.assert_allclose(
+            runs.estimated_logit_diff, alone.estimated_logit_diff, atol=1e-4
+        )

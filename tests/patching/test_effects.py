@@ -74,6 +74,27 @@ def test_an_estimate_is_not_tested_and_never_important():
     assert table["confirmed"].tolist() == table["important"].tolist() == [0, 1]
 
 
+def test_heads_that_were_not_patched_count_in_the_family_with_p_of_one():
+    """Two heads tested with p = 2/16 each, of a family of four: q = 4/2 x 2/16."""
+    rows = [[2.0] * 4, [2.0] * 4, [2.9] * 4, [2.9] * 4]
+    confirmed = ("layer", "head"), np.array([[1, 1, 0, 0]])
+    table = effects_table([patched(rows, confirmed=confirmed)], STATISTICS, IMPORTANCE)
+    assert table["p_value"].tolist() == [2 / 16, 2 / 16, 1, 1]
+    assert table["q_value"].tolist() == [4 / 16, 4 / 16, 1, 1]
+    # A patch that cannot change anything is no member, whether or not it was made.
+    rows[3] = [3.0] * 4
+    table = effects_table([patched(rows, confirmed=confirmed)], STATISTICS, IMPORTANCE)
+    assert table["q_value"].tolist() == [3 / 16, 3 / 16, 1, 1]
+
+
+def test_estimates_at_positions_are_marked_at_each():
+    confirmed = ("layer", "head"), np.array([[0, 1]])
+    runs = patched(np.full((2, 4, 3), 2.0), confirmed=confirmed)
+    runs = runs.assign_coords(position=["S2", "END", "IO"])
+    table = effects_table([runs], STATISTICS, IMPORTANCE)
+    assert table["confirmed"].tolist() == [0, 0, 0, 1, 1, 1]
+
+
 def test_positions_stay_in_the_order_of_the_runs():
     values = np.full((2, 4, 3), 2.0)
     runs = patched(values).assign_coords(position=["S2", "END", "IO"])

@@ -97,6 +97,28 @@ def synthetic_effects_by_position() -> pd.DataFrame:
     return complete("effects_by_position", table)
 
 
+def synthetic_chosen_heads() -> pd.DataFrame:
+    """chosen_heads.csv: the planted heads, one by its estimate, two at random."""
+    rows = [(*head, "important", 0.3) for head in PLANTED]
+    free = [head for head in np.ndindex(SHAPE) if head not in PLANTED]
+    rows += [(*free[0], "estimate", 0.015)]
+    rows += [(*head, "random", 0.001) for head in free[1:3]]
+    table = made("chosen_heads", "layer head reason estimate", rows)
+    return table.sort_values(["layer", "head"], ignore_index=True)
+
+
+def synthetic_audit() -> pd.DataFrame:
+    """audit.csv: two heads drawn at random, the worst off by 0.004."""
+    columns = "direction layer head effect estimate"
+    rows = [
+        ("denoising", 0, 1, 0.001, 0.002),
+        ("denoising", 0, 2, -0.003, 0.001),
+        ("noising", 0, 1, 0.002, 0.002),
+        ("noising", 0, 2, 0.0, 0.001),
+    ]
+    return made("audit", columns, rows, patch_type="v", position="all")
+
+
 def synthetic_attribution() -> pd.DataFrame:
     """attribution.csv: good in one direction, poor in the other."""
     columns = "direction pearson spearman top_shared largest_error"

@@ -80,6 +80,7 @@ def synthetic_provenance() -> dict[str, Any]:
             "statistics.level": 0.95,
             "statistics.seed": 1,
             "importance.threshold": 0.02,
+            "chosen_heads.share_of_threshold": 0.5,
             "importance.false_discovery_rate": 0.05,
             "self_check.heads": 12,
             "validation.n_pairs": 30,

@@ -24,15 +24,16 @@ ROLES |= {"show_attention", "compare_weights", "outline_circuit"}
 VALIDATION = {"validate_roles", "summarise_validation"}
 CRITERIA = {"trace_paths"} | ROLES | VALIDATION
 EFFECTS = {"summarise_effects", "summarise_positions", "count_signs"}
-PAIRS = {"trace_paths"} | ROLES | EFFECTS
+# What is patched of the heads that are chosen by the effects of their outputs.
+CHOSEN = {"choose_heads", "patch_chosen_heads", "patch_positions"}
+CHOSEN |= {"compare_estimates", "check_patching"}
+PAIRS = {"trace_paths"} | ROLES | EFFECTS | CHOSEN
 PAIRS |= {
     "make_pairs",
     "measure_behaviour",
     "cache_activations",
     "patch_heads",
-    "patch_positions",
     "estimate_effects",
-    "check_patching",
     "measure_evidence",
     "compare_tasks",
 }
@@ -82,7 +83,7 @@ def test_second_run_has_nothing_to_do(built: Workspace) -> None:
             "config/config.yaml",
             "threshold: 0.02",
             "threshold: 0.03",
-            EFFECTS | CRITERIA | {"compare_tasks"},
+            EFFECTS | CRITERIA | CHOSEN | {"compare_tasks"},
         ),
         ("config/roles/ioi.yaml", "threshold: ", "threshold: 1", CRITERIA),
         ("paper/chapter.tex", "\\section", "Another sentence.\n\\section", TYPESET),

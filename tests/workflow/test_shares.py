@@ -1,4 +1,4 @@
-"""What is within heads is patched on a share of the pairs, their outputs on all."""
+"""Outputs of all heads are patched, and what the chosen heads are made of."""
 
 import re
 import subprocess
@@ -20,22 +20,37 @@ def patching_commands(*settings: str) -> list[str]:
     return re.findall(r"head-patching patch .*", planned)
 
 
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ((), {"ioi": "10", "induction": "5"}),
-        (("share_within_heads=0.01",), {"ioi": "2", "induction": "2"}),
-        (("share_within_heads=1", "shards=2"), {"ioi": "30", "induction": "16"}),
-    ],
-)
-def test_the_share_is_of_each_task_s_pairs(settings, expected):
+def words_after(option: str, command: str) -> list[str]:
+    """Every value that a command gives an option."""
+    return re.findall(rf" {option} (\S+)", command)
+
+
+@pytest.mark.parametrize(("settings", "shards"), [((), 1), (("shards=2",), 2)])
+def test_a_patch_type_is_one_job_of_both_directions_on_all_pairs(settings, shards):
     commands = patching_commands(*settings)
-    found = {"output": set(), "within": set()}
+    assert not [command for command in commands if "--n-pairs" in command]
+    jobs = {}
     for command in commands:
-        kind = re.search(r"--patch-type (\w+)", command)[1]
-        task = re.search(r"/(ioi|induction)/", command)[1]
-        number = re.search(r"--n-pairs (\d+)", command)
-        key = "output" if kind == "output" else "within"
-        found[key].add((task, number and number[1]))
-    assert found["output"] == {("ioi", None), ("induction", None)}
-    assert found["within"] == set(expected.items())
+        [task] = set(re.findall(r"gpt2-small/(\w+)/\w+/pairs", command))
+        [kind] = words_after("--patch-type", command)
+        jobs.setdefault((task, kind, "--position" in command), []).append(command)
+    assert set(jobs) == {
+        (task, kind, at_positions)
+        for task in ("ioi", "induction")
+        for kind in ("output", "q", "k", "v", "pattern")
+        for at_positions in (False, True)
+        if kind == "output" or not at_positions
+    }
+    for (_, kind, at_positions), of_kind in jobs.items():
+        all_heads = kind == "output" and not at_positions
+        # Outputs of all heads are long jobs, one for each direction.
+        assert len(of_kind) == (2 if all_heads else 1) * shards
+        for command in of_kind:
+            directions = words_after("--direction", command)
+            files = words_after("--out", command)
+            assert len(directions) == (1 if all_heads else 2)
+            for direction, file in zip(directions, files, strict=True):
+                folder = "positions" if at_positions else "patching"
+                assert f"/{folder}/{direction}_{kind}" in file
+            assert ("--chosen-heads" in command) == (not all_heads)
+            assert ("--estimates" in command) == (not all_heads)

@@ -55,9 +55,8 @@ COMPUTING = (
     f" --device {config['device']} --dtype {config['dtype']}"
 )
 
-# Output of a patching job: a whole run or, with `shards`, a part of its pairs.
-WHOLE, PART = "{direction}_{patch_type}", "{direction}_{patch_type}/{part}"
-RUN = WHOLE if config["shards"] == 1 else PART
+# One of a patching job's results: a whole run or, with `shards`, a part of its pairs.
+SHARD = "" if config["shards"] == 1 else "/{part}"
 
 # The patched runs of one experiment.
 PATCHED = expand(
@@ -66,8 +65,8 @@ PATCHED = expand(
     patch_type=config["patch_types"],
 )
 
-# Roles are decided by output patching. The other patch types describe heads; they are run
-# on too few pairs for a test.
+# Outputs of all heads are patched: they decide which heads are important, and roles. The
+# other patch types describe the heads that are chosen by them.
 OUTPUTS = [path for path in PATCHED if path.endswith("_output.nc")]
 
 # Heads patched at one position at a time.

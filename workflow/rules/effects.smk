@@ -31,27 +31,22 @@ use rule summarise_effects as summarise_positions with:
         "logs/summarise_positions/{model}_{task}_{corruption}.tsv"
 
 
-rule estimate_effects:
+rule compare_estimates:
     """Compare attribution patching with the exact effects: how well it would screen."""
     input:
-        model=MODEL,
-        pairs="results/{model}/{task}/{corruption}/pairs.jsonl",
-        patched=PATCHED,
-        code=code("estimate-effects"),
+        patched=PATCHED + POSITIONS,
+        estimates="results/{model}/{task}/{corruption}/estimates.nc",
+        chosen="results/{model}/{task}/{corruption}/chosen_heads.csv",
+        code=code("compare-estimates"),
     output:
         agreement="results/{model}/{task}/{corruption}/attribution.csv",
+        audit="results/{model}/{task}/{corruption}/audit.csv",
         record="results/{model}/{task}/{corruption}/attribution.run.json",
     log:
-        "logs/estimate_effects/{model}_{task}_{corruption}.log",
+        "logs/compare_estimates/{model}_{task}_{corruption}.log",
     benchmark:
-        "logs/estimate_effects/{model}_{task}_{corruption}.tsv"
-    priority: 1
-    threads: config["threads"]
-    resources:
-        mem_mb=model_memory(2),
-        runtime=20,
-    params:
-        computing=COMPUTING,
+        "logs/compare_estimates/{model}_{task}_{corruption}.tsv"
     shell:
-        "head-patching estimate-effects {params.computing} --threads {threads}"
-        " --pairs {input.pairs} --out {output.agreement} {input.patched} > {log} 2>&1"
+        "head-patching compare-estimates --estimates {input.estimates}"
+        " --chosen-heads {input.chosen} --out {output.agreement}"
+        " --out-audit {output.audit} {input.patched} > {log} 2>&1"

@@ -36,6 +36,16 @@ def cache(wildcards):
     return [f"{folder}/{number:03d}.safetensors" for number in range(n_files)]
 
 
+# The folders of patched runs: at all positions, and at one position at a time.
+PATCHING = "results/{model}/{task}/{corruption}/patching"
+POSITIONED = "results/{model}/{task}/{corruption}/positions"
+
+
+def in_directions(path):
+    """A path for each direction, its other wildcards as they are."""
+    return expand(path, direction=config["directions"], allow_missing=True)
+
+
 def parts(task):
     """Names of the shards into which a task's patched runs are cut, if they are."""
     count = min(config["shards"], config["tasks"][task]["n_pairs"])

@@ -48,15 +48,15 @@ def criteria_option(wildcards):
     return f"--criteria config/roles/{wildcards.task}.yaml"
 
 
-def pairs_option(wildcards):
-    """The number of pairs, if not all are patched: for all patch types but `output`.
+def output_at_positions(wildcards):
+    """The output, at each of the task's positions alone."""
+    positions = options("tasks/{task}", "positions")
+    return f"--patch-type output {positions(wildcards)}"
 
-    At least two, since one pair would give no interval.
-    """
-    if wildcards.patch_type == "output":
-        return ""
-    n_pairs = config["tasks"][wildcards.task]["n_pairs"]
-    return f"--n-pairs {max(2, round(config['share_within_heads'] * n_pairs))}"
+
+def patched_options(files):
+    """Each direction, and where its patched runs are written."""
+    return f"{repeat('--direction', config['directions'])} {repeat('--out', files)}"
 
 
 def shard_option(wildcards):

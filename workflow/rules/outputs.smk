@@ -59,6 +59,7 @@ wildcard_constraints:
     patched="patching|positions",
     direction="|".join(DIRECTIONS),
     patch_type="|".join(PATCH_TYPES),
+    within="|".join(name for name in PATCH_TYPES if name != "output"),
     figure="|".join(FIGURES),
     architecture="gpt2|llama",
     noise=r"default|[\d.]+",

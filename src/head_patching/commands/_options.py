@@ -21,6 +21,12 @@ CacheFiles = Annotated[
 Patched = Annotated[
     list[Path], typer.Argument(metavar="NC...", help="Patched runs (patch).")
 ]
+Estimates = Annotated[
+    Path, typer.Option(metavar="NC", help="Estimates of all heads (estimate-effects).")
+]
+ChosenHeads = Annotated[
+    Path, typer.Option(metavar="CSV", help="Heads to patch, and why (choose-heads).")
+]
 Effects = Annotated[
     Path, typer.Option(metavar="CSV", help="Effects of all heads (summarise-effects).")
 ]

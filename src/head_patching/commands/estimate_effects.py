@@ -1,5 +1,6 @@
-"""head-patching estimate-effects: attribution patching, compared with exact effects."""
+"""head-patching estimate-effects: attribution patching of every patch there is."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,48 +10,46 @@ from head_patching.commands._options import (
     ModelFolder,
     Out,
     Pairs,
-    Patched,
     Threads,
     use_threads,
 )
 
 
 def estimate_effects(
-    patched: Patched,
     model_folder: ModelFolder,
     pairs: Pairs,
     out: Out,
-    top: Annotated[
-        int,
-        typer.Option(min=1, help="Strongest heads to compare."),
-    ] = 20,
+    cache: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CACHE]...",
+            help="Cached activations of all the pairs, which save a third of the time.",
+        ),
+    ] = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
-    """Estimate patched runs by two gradients, and say how far off each estimate is."""
-    import pandas as pd
+    """Estimate every patch of every head by two gradients, and write the changes.
 
-    from head_patching.files.datasets import PATCHED, read_dataset
-    from head_patching.files.writing import write_table
+    Of every patch type and direction that there is, and of outputs at every named
+    position: a config that asks for one more finds it estimated.
+    """
+    from head_patching.files.writing import write_dataset
     from head_patching.models.loading import load_model
-    from head_patching.patching import attribution
+    from head_patching.patching.attribution import estimate_changes
+    from head_patching.patching.cache import read_cache
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
     model, prompts = load_model(model_folder, device, dtype), PromptPairs.read(pairs)
-    exact = [read_dataset(path, PATCHED) for path in patched]
-    runs = [
-        {key: sweep.attrs[key] for key in ("patch_type", "direction")}
-        for sweep in exact
-    ]
-    estimated = attribution.estimate_sweeps(
-        model, prompts, [(run["patch_type"], run["direction"]) for run in runs]
+    stored = (
+        batch for path in cache or () for batch in read_cache(path, prompts, model)
     )
-    rows = [
-        run | attribution.compare_estimates(guess, true, top)
-        for run, guess, true in zip(runs, estimated, exact, strict=True)
-    ]
-    write_table(
-        "attribution", out, pd.DataFrame(rows).sort_values(["patch_type", "direction"])
+    estimates = estimate_changes(
+        model,
+        prompts,
+        positions=prompts.position_names,
+        batches=stored if cache else None,
     )
+    write_dataset(out, estimates)

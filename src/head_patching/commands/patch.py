@@ -9,7 +9,6 @@ import typer
 from head_patching.commands._computing import Device, Dtype
 from head_patching.commands._options import (
     ModelFolder,
-    Out,
     Pairs,
     Threads,
     use_threads,
@@ -31,8 +30,15 @@ def patch(
     model_folder: ModelFolder,
     pairs: Pairs,
     patch_type: PatchType,
-    direction: Annotated[str, typer.Option(help="denoising or noising.")],
-    out: Out,
+    direction: Annotated[
+        list[str],
+        typer.Option(
+            help="denoising or noising; with both, an --out for each in this order."
+        ),
+    ],
+    out: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="File to write, per direction.")
+    ],
     cache: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -58,6 +64,17 @@ def patch(
             help="Estimate all heads, confirm exactly only the strongest.",
         ),
     ] = False,
+    chosen_heads: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Heads to patch (choose-heads); of others the estimates are taken.",
+        ),
+    ] = None,
+    estimates: Annotated[
+        Path | None,
+        typer.Option(metavar="NC", help="Estimates of all heads (estimate-effects)."),
+    ] = None,
     n_pairs: Annotated[
         int | None,
         typer.Option(min=1, help="Patch the first pairs only."),
@@ -74,10 +91,14 @@ def patch(
     dtype: Dtype = "float32",
     threads: Threads = 0,
 ) -> None:
-    """Patch every head in turn and write the logit_diff of each pair's patched run."""
+    """Patch every head in turn, or chosen ones, and write each pair's logit_diff."""
+    from head_patching.files.datasets import ESTIMATED, read_dataset
+    from head_patching.files.tables import read_table
     from head_patching.files.writing import write_dataset
     from head_patching.models.loading import load_model
     from head_patching.patching.cache import read_cache, stored_batches
+    from head_patching.patching.choice import heads_of
+    from head_patching.patching.confirmed import with_estimates
     from head_patching.patching.experiment import HeadPatcher
     from head_patching.patching.pair_shards import SHARD, Shard
     from head_patching.tasks.pairs import PromptPairs
@@ -88,46 +109,65 @@ def patch(
         raise ValueError(
             f"--shard {part} cuts between the batches of the cache: expected its files"
         )
+    if len(direction) != len(out):
+        raise ValueError(
+            f"--direction is given {len(direction)} times, --out {len(out)} times: "
+            "expected a file for each direction"
+        )
+    chooses = chosen_heads is not None
+    if chooses != (estimates is not None) or (chooses and metric):
+        raise ValueError(
+            "--chosen-heads and --estimates go together, for logit_diff only"
+        )
     drawn = PromptPairs.read(pairs)
     if n_pairs is not None and n_pairs > len(drawn):
         raise ValueError(f"--n-pairs {n_pairs}: {pairs} holds only {len(drawn)} pairs")
     prompts = drawn.select(range(n_pairs or len(drawn)))
+    if screen and (patch_type != "output" or position or metric or chooses):
+        raise ValueError(
+            "--screen works for the output at all positions and logit_diff only"
+        )
+    if screen and cache:
+        raise ValueError("--screen runs the prompts itself: expected no cache")
     model = load_model(model_folder, device, dtype)
     if screen:
         from head_patching.patching.screening import screen_heads
 
-        if patch_type != "output" or position or metric:
-            raise ValueError(
-                "--screen works for the output at all positions and logit_diff only"
-            )
-        if cache:
-            raise ValueError("--screen runs the prompts itself: expected no cache")
-        screened = screen_heads(model, prompts, direction)
-        write_dataset(out, screened)
-        typer.echo(screening_report(screened))
+        for each, file in zip(direction, out, strict=True):
+            screened = screen_heads(model, prompts, each)
+            write_dataset(file, screened)
+            typer.echo(screening_report(screened))
         return
+    heads = heads_of(read_table("chosen_heads", chosen_heads)) if chooses else None
+    estimated = read_dataset(estimates, ESTIMATED) if chooses else None
     pair_indices = None
     if part:
         stored = [batch for path in cache or () for batch in stored_batches(path)]
         pair_indices = part.pairs(stored, len(drawn), len(prompts))
     wanted = range(len(prompts)) if pair_indices is None else pair_indices
-    with progress(f"Patching {patch_type}, {direction}") as advance:
-        dataset = HeadPatcher(model).run(
-            prompts,
-            patch_type=patch_type,
-            direction=direction,
-            positions=positions_of(position or ()),
-            metrics=("logit_diff", *(metric or ())),
-            batches=cache
-            and (
-                batch
-                for path in cache
-                for batch in read_cache(path, drawn, model, wanted)
-            ),
-            pair_indices=pair_indices,
-            on_progress=advance,
-        )
-    write_dataset(out, dataset.assign_attrs({SHARD: str(part)} if part else {}))
+    patcher = HeadPatcher(model)
+    for each, file in zip(direction, out, strict=True):
+        with progress(f"Patching {patch_type}, {each}") as advance:
+            runs = patcher.run(
+                prompts,
+                patch_type=patch_type,
+                direction=each,
+                positions=positions_of(position or ()),
+                metrics=("logit_diff", *(metric or ())),
+                # One batch at a time: read again for each direction.
+                batches=cache
+                and (
+                    batch
+                    for path in cache
+                    for batch in read_cache(path, drawn, model, wanted)
+                ),
+                heads=heads,
+                pair_indices=pair_indices,
+                on_progress=advance,
+            )
+        if heads is not None:
+            runs = with_estimates(runs, estimated, heads)
+        write_dataset(file, runs.assign_attrs({SHARD: str(part)} if part else {}))
 
 
 def positions_of(options: Sequence[str]) -> "Positions":

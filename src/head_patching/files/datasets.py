@@ -11,8 +11,9 @@ from head_patching.files.schema import require_version
 if TYPE_CHECKING:
     import xarray as xr
 
-# Variables that every patched run has, and every file of evidence.
+# Variables of every file of patched runs, of estimates, and of evidence.
 PATCHED = ("logit_diff", "clean_logit_diff", "corrupt_logit_diff")
+ESTIMATED = ("estimated_change", "clean_logit_diff", "corrupt_logit_diff")
 MEASURED = ("pair_values", "pair_scale", "pair_group", "pair_tested")
 
 

@@ -41,9 +41,21 @@ _EACH = (
         f"patch_type direction {_HEAD} position {_EFFECT}",
     ),
     Table(
+        "chosen_heads",
+        Scope.EXPERIMENT,
+        f"{_HEAD} reason estimate:f",
+        may_be_empty=True,  # nothing is important, and none was to be drawn
+    ),
+    Table(
+        "audit",
+        Scope.EXPERIMENT,
+        f"patch_type direction position {_HEAD} effect:f estimate:f",
+        may_be_empty=True,  # all heads were chosen
+    ),
+    Table(
         "attribution",
         Scope.EXPERIMENT,
-        "patch_type direction pearson:f spearman:f top:i top_shared:f"
+        "patch_type direction n_heads:i pearson:f spearman:f top:i top_shared:f"
         " largest_error:f largest_error_layer:i largest_error_head:i",
     ),
     Table(

@@ -52,6 +52,15 @@ class Activations:
         parts["pattern"] = self.pattern[..., padding:, padding:]
         return Activations(**parts, final_logits=self.final_logits)
 
+    def until(self, position: int) -> "Activations":
+        """The activations before a position of prompts without padding.
+
+        The logits stay those at END.
+        """
+        parts = {name: tensor[:, :, :position] for name, tensor in self.by_layer()}
+        parts["pattern"] = self.pattern[..., :position, :position]
+        return Activations(**parts, final_logits=self.final_logits)
+
     def to(self, like: Tensor) -> "Activations":
         """The activations on the device and in the precision of another tensor."""
         logits = self.final_logits.to(like)

@@ -11,11 +11,12 @@ of integrated gradients between them (Hanna et al. 2024, arXiv 2403.17806). The 
 of the base run alone misses a head whose readers attend elsewhere in that run.
 
 It is an estimate: effects that saturate or that pass through later attention can be far
-off. It is used to rank heads before exact patching (`screening`), never in its place;
-its results carry their own variable name, `estimated_logit_diff`.
+off. It is used to choose heads for exact patching (`screening`, `choice`). Where a
+table shows it for a head that was not chosen, it is marked, and decides nothing. Its
+results have their own variable names, `estimated_change` and `estimated_logit_diff`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -26,24 +27,31 @@ from torch import Tensor
 from head_patching.metrics import logit_diff
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
-from head_patching.patching.deltas import head_deltas
+from head_patching.patching.chunks import label_positions
+from head_patching.patching.deltas import z_changes
 from head_patching.patching.readout import (
     answer_tokens,
     base_and_source,
     empty_results,
+    position_labels,
     unpatched_logit_diff,
 )
 from head_patching.patching.runs import (
     PairBatch,
     batches_of_pairs,
     both_tokens,
+    each_pair_once,
     run_both,
 )
 from head_patching.patching.workers import workers
 from head_patching.tasks.pairs import PromptPairs
+from head_patching.terms import DIRECTIONS, PATCH_TYPES, RUNS
 
 # Pairs whose graph of one forward pass is in memory at once, in each thread.
 PAIRS_PER_THREAD = 8
+
+# Single positions are patched in outputs.
+AT_POSITIONS = "output"
 
 OnBatch = Callable[[PairBatch], None]
 
@@ -72,42 +80,117 @@ def estimate_effects(
         `estimated_logit_diff` with dimensions (layer, head, pair), and the exact
         `clean_logit_diff` and `corrupt_logit_diff` per pair.
     """
-    (estimated,) = estimate_sweeps(model, pairs, [(patch_type, direction)], on_batch)
-    return estimated
+    estimates = estimate_changes(
+        model, pairs, [patch_type], [direction], on_batch=on_batch
+    )
+    return estimated_runs(estimates, patch_type, direction)
 
 
-def estimate_sweeps(
+def estimate_changes(
     model: Model,
     pairs: PromptPairs,
-    sweeps: Sequence[tuple[str, str]],
+    patch_types: Sequence[str] = tuple(PATCH_TYPES),
+    directions: Sequence[str] = tuple(DIRECTIONS),
+    positions: Sequence[str] = (),
+    batches: Iterable[PairBatch] | None = None,
     on_batch: OnBatch = lambda batch: None,
-) -> list[xr.Dataset]:
-    """What `estimate_effects` returns for several patch types and directions.
+) -> xr.Dataset:
+    """Estimated change of logit_diff by every patch; the gradients are taken once.
 
-    The gradients are taken once for all of them.
+    Parameters
+    ----------
+    patch_types, directions
+        Names of `terms.PATCH_TYPES` and `terms.DIRECTIONS`.
+    positions
+        Names of positions at which the output alone is patched, too.
+    batches
+        The pairs' cached activations: what comes before the first difference is then
+        not run again.
+    on_batch
+        Is given the activations of both runs, as a by-product.
+
+    Returns
+    -------
+    xarray.Dataset
+        `estimated_change` (patch_type, direction, layer, head, pair), and
+        `estimated_change_by_position` (direction, layer, head, pair, position), in
+        logits; the exact `clean_logit_diff` and `corrupt_logit_diff` per pair.
     """
     model.require_engine("attribution patching")
-    results = [empty_estimates(model, pairs, *sweep) for sweep in sweeps]
+    estimates = empty_estimates(model, pairs, patch_types, directions, positions)
 
-    def estimate(batch: tuple[int, Sequence[int]]) -> None:
-        on_batch(estimate_batch(model, pairs, *batch, results))
+    def estimate(part: tuple[int, Sequence[int], Activations | None]) -> None:
+        on_batch(estimate_batch(model, pairs, *part, estimates))
 
     with workers() as run_all:
-        run_all(estimate, batches_of_pairs(pairs, PAIRS_PER_THREAD))
-    return results
+        run_all(estimate, parts(pairs, batches))
+    return estimates
+
+
+def parts(
+    pairs: PromptPairs, batches: Iterable[PairBatch] | None
+) -> Iterator[tuple[int, Sequence[int], Activations | None]]:
+    """Some pairs at a time: first difference, pairs, clean run up to it if cached."""
+    if batches is None:
+        for first, indices in batches_of_pairs(pairs, PAIRS_PER_THREAD):
+            yield first, indices, None
+        return
+    for batch in each_pair_once(pairs, batches):
+        rows = range(len(batch.indices))
+        for start in range(0, len(rows), PAIRS_PER_THREAD):
+            part = batch.select(rows[start : start + PAIRS_PER_THREAD])
+            before = part.clean.until(part.first) if part.first else None
+            yield part.first, part.indices, before
 
 
 def empty_estimates(
-    model: Model, pairs: PromptPairs, patch_type: str, direction: str
+    model: Model,
+    pairs: PromptPairs,
+    patch_types: Sequence[str],
+    directions: Sequence[str],
+    positions: Sequence[str],
 ) -> xr.Dataset:
-    """The results of one sweep, to be filled in."""
-    results = empty_results(model, pairs)
-    results = results.rename(logit_diff="estimated_logit_diff")
-    return results.assign_attrs(
-        patch_type=patch_type,
-        direction=direction,
-        method="attribution patching (first-order estimate)",
-    )
+    """The results of `estimate_changes`, to be filled in."""
+    labels = position_labels(pairs, positions) if positions else [None]
+    results = empty_results(model, pairs, labels)
+    kinds = {"patch_type": list(patch_types), "direction": list(directions)}
+    shape = results.sizes["layer"], results.sizes["head"], results.sizes["pair"]
+    sizes = len(patch_types), len(directions), *shape
+    changes = {
+        "estimated_change": ((*kinds, "layer", "head", "pair"), np.zeros(sizes, "f4"))
+    }
+    if positions:
+        changes["estimated_change_by_position"] = (
+            ("direction", *results.logit_diff.dims),
+            np.zeros((len(directions), *results.logit_diff.shape), "f4"),
+        )
+    estimates = results.drop_vars("logit_diff").assign(changes).assign_coords(kinds)
+    return estimates.assign_attrs(method="attribution patching (first-order estimate)")
+
+
+def estimated_runs(
+    estimates: xr.Dataset, patch_type: str, direction: str, by_position: bool = False
+) -> xr.Dataset:
+    """One patch type and direction of estimates, as `HeadPatcher.run` has it.
+
+    Its `estimated_logit_diff` is the unpatched run's value and the estimated change.
+    """
+    change = estimated_change_of(estimates, patch_type, direction, by_position)
+    runs = estimates[[f"{run}_logit_diff" for run in RUNS]]
+    runs = runs.drop_vars([*set(runs.coords) - {"pair", "template"}])
+    runs = runs.assign_attrs(patch_type=patch_type, direction=direction)
+    return runs.assign(estimated_logit_diff=change + unpatched_logit_diff(runs))
+
+
+def estimated_change_of(
+    estimates: xr.Dataset, patch_type: str, direction: str, by_position: bool = False
+) -> xr.DataArray:
+    """The estimated changes of one patch type and direction, in logits."""
+    chosen = {"patch_type": patch_type, "direction": direction}
+    name = "estimated_change"
+    if by_position:
+        name, chosen = f"{name}_by_position", {"direction": direction}
+    return estimates[name].sel(chosen).drop_vars([*chosen])
 
 
 def estimate_batch(
@@ -115,9 +198,10 @@ def estimate_batch(
     pairs: PromptPairs,
     first: int,
     indices: Sequence[int],
-    results: Sequence[xr.Dataset],
+    before: Activations | None,
+    estimates: xr.Dataset,
 ) -> PairBatch:
-    """Fill in all sweeps' results of some pairs; returns their activations.
+    """Fill in all estimates of some pairs; returns their activations.
 
     Parameters
     ----------
@@ -125,25 +209,46 @@ def estimate_batch(
         The first position in which their clean and corrupt run differ.
     indices
         The pairs, counted in the whole set.
-    results
-        One dataset for each patch type and direction, which its attributes name.
+    before
+        Their run up to that position; computed when None.
+    estimates
+        As `empty_estimates` made it; its axes say what is estimated.
     """
     answers = answer_tokens(model, pairs, indices)
-    batch, gradient = run_with_gradient(model, pairs, first, indices, *answers)
-    unpatched = {
-        f"{name}_logit_diff": logit_diff(run.final_logits, *answers).cpu().numpy()
-        for name, run in (("clean", batch.clean), ("corrupt", batch.corrupt))
-    }
-    for sweep in results:
-        base, source = base_and_source(batch, sweep.attrs["direction"])
-        change = estimated_change(
-            model, base, source, sweep.attrs["patch_type"], first, gradient
-        )
-        for name, values in unpatched.items():
-            sweep[name].values[batch.indices] = values
-        values = (logit_diff(base.final_logits, *answers) + change).cpu().numpy()
-        sweep.estimated_logit_diff.values[:, :, batch.indices] = values
+    batch, gradient = run_with_gradient(model, pairs, first, indices, *answers, before)
+    for name, run in (("clean", batch.clean), ("corrupt", batch.corrupt)):
+        read = logit_diff(run.final_logits, *answers).cpu().numpy()
+        estimates[f"{name}_logit_diff"].values[batch.indices] = read
+    along_z = [
+        torch.einsum("bpm,hdm->bphd", of_layer, weights.W_O)
+        for of_layer, weights in zip(gradient, model.layers, strict=True)
+    ]
+    kinds = (estimates["patch_type"].values, estimates["direction"].values)
+    for i, patch_type in enumerate(kinds[0].tolist()):
+        for j, direction in enumerate(kinds[1].tolist()):
+            runs = base_and_source(batch, direction)
+            change = estimated_change(model, *runs, patch_type, first, along_z)
+            total = change.sum(dim=-1).cpu().numpy()  # [layer head batch]
+            estimates.estimated_change.values[i, j][..., batch.indices] = total
+            if patch_type == AT_POSITIONS and "position" in estimates.dims:
+                values = estimates.estimated_change_by_position.values[j]
+                fill_in_positions(pairs, batch, change, estimates.position, values)
     return batch
+
+
+def fill_in_positions(
+    pairs: PromptPairs,
+    batch: PairBatch,
+    change: Float[Tensor, "layer head batch suffix_pos"],
+    labels: xr.DataArray,
+    values: Float[np.ndarray, "layer head pair position"],
+) -> None:
+    """The change at each named position alone; none before the first difference."""
+    for index, label in enumerate(labels.values.tolist()):
+        in_suffix = np.array(label_positions(pairs, batch, label)) - batch.first
+        rows = np.flatnonzero(in_suffix >= 0)
+        here = change[:, :, rows, in_suffix[rows]].cpu().numpy()
+        values[:, :, np.array(batch.indices)[rows], index] = here
 
 
 def run_with_gradient(
@@ -153,6 +258,7 @@ def run_with_gradient(
     indices: Sequence[int],
     answer: Int[Tensor, " batch"],
     wrong_answer: Int[Tensor, " batch"],
+    before: Activations | None = None,
 ) -> tuple[PairBatch, Float[Tensor, "layer batch suffix_pos d_model"]]:
     """Both runs of some pairs, and the mean of their gradients of logit_diff.
 
@@ -166,6 +272,8 @@ def run_with_gradient(
         The pairs, counted in the whole set.
     answer, wrong_answer
         Their tokens.
+    before
+        The pairs' run up to `first`; computed when None.
     """
     clean, corrupt = both_tokens(model, [pairs[index] for index in indices])
     two_runs, suffix = 2 * len(indices), clean.shape[1] - first
@@ -173,7 +281,7 @@ def run_with_gradient(
     with torch.enable_grad():
         like = {"device": model.device, "dtype": model.W_E.dtype}
         added = torch.zeros(shape, **like, requires_grad=True)
-        runs = run_both(model, clean, corrupt, first, added)
+        runs = run_both(model, clean, corrupt, first, added, before)
         answers = answer, wrong_answer
         sum(logit_diff(run.final_logits, *answers).sum() for run in runs).backward()
     firsts = [first] * len(indices)
@@ -189,9 +297,11 @@ def estimated_change(
     source: Activations,
     patch_type: str,
     first: int,
-    gradient: Float[Tensor, "layer batch suffix_pos d_model"],
-) -> Float[Tensor, "layer head batch"]:
+    along_z: Sequence[Float[Tensor, "batch suffix_pos head d_head"]],
+) -> Float[Tensor, "layer head batch suffix_pos"]:
     """Inner product of each head's delta with the gradient, in logits.
+
+    At each position alone: their sum is the estimate for all positions at once.
 
     Parameters
     ----------
@@ -201,15 +311,14 @@ def estimated_change(
         The run that patches come from.
     first
         The first position in which they differ.
-    gradient
-        Of logit_diff, with respect to attn_out of each layer.
+    along_z
+        Gradient of logit_diff with respect to what each layer's heads write, taken
+        through W_O to their z: a tenth of the work of deltas in the residual stream.
     """
     by_layer = []
-    for layer, weights in enumerate(model.layers):
-        delta = head_deltas(
-            model.config, weights.W_O, base, source, layer, patch_type, first
-        )  # [head batch suffix_pos d_model]
-        by_layer.append(torch.einsum("hbpm,bpm->hb", delta, gradient[layer]))
+    for layer, gradient in enumerate(along_z):
+        change = z_changes(model.config, base, source, layer, patch_type, first)
+        by_layer.append((change * gradient).sum(dim=-1).permute(2, 0, 1))
     return torch.stack(by_layer)
 
 
@@ -218,20 +327,27 @@ def compare_estimates(estimated: xr.Dataset, exact: xr.Dataset, top: int = 20) -
 
     Returns Pearson's and Spearman's correlation of mean changes of logit_diff, the
     fraction of the `top` exact heads among the `top` estimated ones, and the largest
-    single error (logit) with its head; all over the pairs that were patched.
+    single error (logit) with its head; all over the heads that were patched exactly
+    (`n_heads`) and the pairs that were patched. Missing with fewer than three heads.
     """
     from scipy.stats import pearsonr, spearmanr
 
     base = unpatched_logit_diff(exact)
-    true = (exact.logit_diff - base).mean("pair").values
+    known = np.ones((exact.sizes["layer"], exact.sizes["head"]), dtype=bool)
+    if "confirmed" in exact:
+        known = exact["confirmed"].values == 1
+    true = (exact.logit_diff - base).mean("pair").values[known]
     estimates = estimated.estimated_logit_diff.sel(pair=exact.pair)
-    guess = (estimates - base).mean("pair").values
-    order = [np.argsort(-np.abs(x), axis=None)[:top] for x in (true, guess)]
+    guess = (estimates - base).mean("pair").values[known]
+    top = min(top, len(true))
+    order = [np.argsort(-np.abs(x))[:top] for x in (true, guess)]
     error = np.abs(guess - true)
-    layer, head = np.unravel_index(error.argmax(), error.shape)
+    layer, head = np.argwhere(known)[error.argmax()]
+    few = len(true) < 3
     return {
-        "pearson": float(pearsonr(true.ravel(), guess.ravel()).statistic),
-        "spearman": float(spearmanr(true.ravel(), guess.ravel()).statistic),
+        "n_heads": len(true),
+        "pearson": np.nan if few else float(pearsonr(true, guess).statistic),
+        "spearman": np.nan if few else float(spearmanr(true, guess).statistic),
         "top": top,
         "top_shared": len(set(order[0].tolist()) & set(order[1].tolist())) / top,
         "largest_error": float(error.max()),

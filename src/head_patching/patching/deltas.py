@@ -150,22 +150,19 @@ def patch_pattern(patch: LayerPatch) -> Float[Tensor, "batch suffix_pos head d_h
     return head_outputs(pattern, per_query_head(patch.base.v[layer], patch.config))
 
 
-def head_deltas(
+def z_changes(
     config: ModelConfig,
-    W_O: Float[Tensor, "head d_head d_model"],
     base: Activations,
     source: Activations,
     layer: int,
     patch_type: str,
     first: int,
     mask: Bool[Tensor, "batch position"] | None = None,
-) -> Float[Tensor, "head batch suffix_pos d_model"]:
-    """What each head of a layer adds to attn_out, from `first` on, when patched alone.
+) -> Float[Tensor, "batch suffix_pos head d_head"]:
+    """How much z of each head of a layer changes, from `first` on, when patched alone.
 
     Parameters
     ----------
-    W_O
-        The output weights of the layer's heads.
     base
         The run that is patched.
     source
@@ -182,8 +179,30 @@ def head_deltas(
     z_of = find("patch type", patch_type, PATCH_FUNCTIONS)
     patch = LayerPatch(config, base, source, layer, first, mask)
     # The base run's z by the same arithmetic as the patched one: an activation replaced
-    # by an equal one then gives a delta of exactly zero.
+    # by an equal one then gives a change of exactly zero.
     unpatched = replace(patch, source=base, mask=None)
-    z_change = z_of(patch) - z_of(unpatched)  # [batch suffix_pos head d_head]
+    return z_of(patch) - z_of(unpatched)
+
+
+def head_deltas(
+    config: ModelConfig,
+    W_O: Float[Tensor, "head d_head d_model"],
+    base: Activations,
+    source: Activations,
+    layer: int,
+    patch_type: str,
+    first: int,
+    mask: Bool[Tensor, "batch position"] | None = None,
+) -> Float[Tensor, "head batch suffix_pos d_model"]:
+    """What each head of a layer adds to attn_out, from `first` on, when patched alone.
+
+    Parameters
+    ----------
+    W_O
+        The output weights of the layer's heads.
+    base, source, layer, patch_type, first, mask
+        As in `z_changes`.
+    """
+    z_change = z_changes(config, base, source, layer, patch_type, first, mask)
     # [head batch suffix_pos d_model]
     return torch.einsum("bphd,hdm->hbpm", z_change, W_O)

@@ -60,6 +60,7 @@ def ratio_of_means(
     groups: Sequence[str] | np.ndarray,
     tested: Bool[np.ndarray, "*axes"],
     statistics: Statistics,
+    family: Bool[np.ndarray, "*axes"] | None = None,
 ) -> RatiosOfMeans:
     """mean(values) / mean(scale) over the pairs, with its interval and its test.
 
@@ -76,6 +77,9 @@ def ratio_of_means(
         Which rows are tested against zero; the others have p and q of 1.
     statistics
         Resamples, sign flips, seed and level.
+    family
+        Which rows are one family of tests (None: those tested). What is in it and was
+        not tested counts with p = 1.
     """
     known = np.isfinite(values).all(axis=-1)
     value, low, high = (np.full(known.shape, np.nan) for _ in range(3))
@@ -89,7 +93,7 @@ def ratio_of_means(
     if not statistics.n_sign_flips:
         tested = np.zeros_like(tested)
     p_value, q_value = sign_flip_tests(
-        values, tested, groups, statistics.n_sign_flips, statistics.seed
+        values, tested, groups, statistics.n_sign_flips, statistics.seed, family
     )
     return RatiosOfMeans(value, low, high, p_value, q_value)
 
@@ -122,23 +126,28 @@ def effects_table(
 def effects_of(patched: xr.Dataset, statistics: Statistics) -> pd.DataFrame:
     """The effect of every head, at every position, in one set of patched runs.
 
-    All its tests are one family: q_value is the smallest false-discovery rate at which
-    a head's effect is significantly different from zero.
+    All heads are one family of tests, those whose values are estimates included, with
+    p = 1: q_value is the smallest false-discovery rate at which a head's effect is
+    significantly different from zero.
     """
     numerator, scale = effect_contributions(patched)
     contribution = numerator.transpose("layer", "head", ..., "pair")
     values = contribution.to_numpy().astype(np.float64)
-    # Not tested: estimates, which are never called important, and patches that cannot
-    # change anything, as those before the first token that differs.
+    # Not in the family: patches that cannot change anything, as those before the first
+    # token that differs. In it, but not tested: estimates, never called important.
+    family = (values != 0).any(axis=-1)
     exact = np.ones(values.shape[:-1], dtype=bool)
     if "confirmed" in patched:
-        exact = patched["confirmed"].to_numpy() == 1
+        confirmed = patched["confirmed"].to_numpy() == 1
+        # The same at every position.
+        exact &= confirmed.reshape(*confirmed.shape, *[1] * (exact.ndim - 2))
     found = ratio_of_means(
         values,
         scale.to_numpy().astype(np.float64),
         patched["template"].to_numpy(),
-        exact & (values != 0).any(axis=-1),
+        exact & family,
         statistics,
+        family,
     )
     cells = contribution.isel(pair=0, drop=True).reset_coords(drop=True)
     table = cells.to_series().index.to_frame(index=False)

@@ -120,7 +120,10 @@ def gather(shards: Sequence[xr.Dataset]) -> xr.Dataset:
             f"the shards hold {len(pairs)} pairs, but not each of pairs 0 to "
             f"{max(pairs)} once: they were cut from different caches"
         )
-    together = xr.concat(whole, "pair", data_vars="all", combine_attrs="override")
+    # What is not of pairs, as which heads were patched, has to be equal.
+    together = xr.concat(
+        whole, "pair", data_vars="minimal", compat="equals", combine_attrs="override"
+    )
     return together.isel(pair=np.argsort(together.pair.values)).drop_encoding()
 
 

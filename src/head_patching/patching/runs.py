@@ -202,6 +202,7 @@ def run_both(
     corrupt: Int[Tensor, "batch position"],
     first: int,
     added: Float[Tensor, "layer two_batch suffix_pos d_model"] | None = None,
+    before: Activations | None = None,
 ) -> tuple[Activations, Activations]:
     """The clean and the corrupt run; positions before `first` are computed once.
 
@@ -214,8 +215,14 @@ def run_both(
     added
         Added to attn_out of each layer from position `first` on, for the clean and then
         the corrupt prompts.
+    before
+        The pairs' run up to `first`; computed when None.
     """
     tokens = torch.cat((clean, corrupt))[:, first:]
-    both = forward(model, tokens, added, run_shared(model, clean, first))
     n = len(clean)
+    if before is None:
+        before = run_shared(model, clean, first)
+    else:
+        before = before.select([*range(n)] * 2)
+    both = forward(model, tokens, added, before)
     return both.select(slice(0, n)), both.select(slice(n, 2 * n))

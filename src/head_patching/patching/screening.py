@@ -21,12 +21,11 @@ from jaxtyping import Bool, Float
 from head_patching.metrics import normalised_effect
 from head_patching.models.transformer import Model
 from head_patching.patching.attribution import estimate_effects
-from head_patching.patching.chunks import Chunk
-from head_patching.patching.experiment import patch_chunk
+from head_patching.patching.confirmed import confirm, unconfirmed
+from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.head_sets import Head, sweep_sets
 from head_patching.patching.readout import (
     base_and_source,
-    empty_results,
     logit_diffs,
     unpatched_logit_diff,
 )
@@ -71,7 +70,7 @@ def screen_heads(
     estimated = estimate_effects(
         model, pairs, "output", direction, on_batch=batches.append
     )
-    results = estimated.rename(estimated_logit_diff="logit_diff")
+    results = unconfirmed(estimated.rename(estimated_logit_diff="logit_diff"))
     guess = np.abs(normalised_effect(results).values)
     order = [
         (int(layer), int(head))
@@ -79,57 +78,23 @@ def screen_heads(
             *np.unravel_index(np.argsort(-guess, axis=None), guess.shape), strict=True
         )
     ]
-    confirmed = np.zeros(guess.shape, dtype=np.int8)
     for start in range(0, len(order), CONFIRMED_AT_ONCE):
         heads = order[start : start + CONFIRMED_AT_ONCE]
-        patch_some(model, pairs, batches, heads, results)
+        exact = HeadPatcher(model).run(
+            pairs, "output", direction, batches=batches, heads=heads
+        )
+        confirm(results, exact, heads)
         effects = normalised_effect(results)
-        for head in heads:
-            confirmed[head] = 1
         if max(abs(float(effects[head])) for head in heads) < threshold:
             break
+    confirmed = results["confirmed"].values
     remaining = [head for head in order if not confirmed[head]]
-    results["confirmed"] = (("layer", "head"), confirmed)
-    results.attrs["method"] = "screened: estimates except where confirmed"
     if remaining:
         bound, joint = missed_bound(
             model, pairs, batches, results, remaining, direction, n_sets, seed
         )
         results.attrs |= {"missed_bound": bound, "remaining_effect": joint}
     return results
-
-
-def patch_some(
-    model: Model,
-    pairs: PromptPairs,
-    batches: Sequence[PairBatch],
-    heads: Sequence[Head],
-    results: xr.Dataset,
-) -> None:
-    """Put the exact values of some heads into the results.
-
-    Parameters
-    ----------
-    batches
-        The activations of all pairs.
-    heads
-        Heads (layer, head), each patched alone.
-    results
-        Its attributes say what is patched; the unpatched runs have been read.
-    """
-    exact = empty_results(model, pairs).assign(
-        {run: results[run] for run in ("clean_logit_diff", "corrupt_logit_diff")}
-    )
-    exact.attrs = results.attrs
-
-    def patch(batch: PairBatch) -> None:
-        patch_chunk(model, pairs, Chunk(batch, heads), exact)
-
-    with workers() as run_all:
-        run_all(patch, batches)
-    layers, head_indices = np.array(heads).T
-    values = exact.logit_diff.values[layers, head_indices]  # [head pair]
-    results.logit_diff.values[layers, head_indices] = values
 
 
 def missed_bound(

@@ -20,7 +20,12 @@ from head_patching.reporting.rounding import (
     format_percent,
     math_mode,
 )
-from head_patching.reporting.select import effects_of, evidence_of, roles_by_head
+from head_patching.reporting.select import (
+    effects_of,
+    evidence_of,
+    exact,
+    roles_by_head,
+)
 from head_patching.reporting.tabular import (
     INTERVAL,
     cell,
@@ -37,11 +42,11 @@ SHOWN_OF_HEAD = ("head", "effect", "interval")
 @numbers
 def effect_numbers(effects: pd.DataFrame) -> Numbers:
     """Top heads and counts of every direction and patch type."""
-    within = effects.query("patch_type != 'output'")
+    is_output = effects["patch_type"] == "output"
     found = {
         "grid/present": flag(effects["patch_type"].nunique() > 1),
-        "grid/n-pairs": str(within["n_pairs"].max()) if len(within) else MISSING,
-        "screening/present": flag((effects["confirmed"] == 0).any()),
+        # Of outputs, which no other table of the workflow has as estimates.
+        "screening/present": flag((effects[is_output]["confirmed"] == 0).any()),
     }
     for direction in DIRECTIONS:
         output = effects_of(effects, direction)
@@ -61,7 +66,10 @@ def effect_numbers(effects: pd.DataFrame) -> Numbers:
 
 
 def _ranked_numbers(of_type: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Numbers of one direction and patch type, of which the strongest head is first."""
+    """Numbers of one direction and patch type, of which the strongest head is first.
+
+    Heads are named and summed by exact effects alone, never by estimates.
+    """
     important = of_type[of_type["important"] == 1]
     yield "n-important", str(len(important))
     yield "any-important", flag(len(important) > 0)
@@ -71,13 +79,17 @@ def _ranked_numbers(of_type: pd.DataFrame) -> Iterator[tuple[str, str]]:
     yield "lowest-important-layer", str(layers.min())
     yield "highest-important-layer", str(layers.max())
     ranks = ("top", "second", "third")
-    lowest = next(of_type.sort_values(["effect", *HEAD]).itertuples())
-    heads = zip(ranks, of_type.itertuples(), strict=False)
-    for name, row in (*heads, ("lowest", lowest)):
+    patched = exact(of_type)
+    heads = [*zip(ranks, patched.itertuples(), strict=False)]
+    lowest = patched.sort_values(["effect", *HEAD]).head(1)
+    heads += [("lowest", row) for row in lowest.itertuples()]
+    for name, row in heads:
         yield f"{name}-head", head_name(row.layer, row.head)
         yield f"{name}-effect", effect_text(row.effect)
         yield f"{name}-interval", interval_text(row.ci_low, row.ci_high)
-    yield "concentration", format_percent(concentration(of_type["effect"].to_numpy()))
+    if len(patched) == len(of_type):
+        effects = patched["effect"].to_numpy()
+        yield "concentration", format_percent(concentration(effects))
 
 
 @numbers
@@ -164,12 +176,12 @@ def top_heads_table(
 
 @latex_table
 def positions_table(effects_by_position: pd.DataFrame) -> str:
-    """The strongest head at each position; by direction, then position as given."""
+    """The strongest patched head at each position; by direction, then as given."""
     rows, values = [], []
     for direction in DIRECTIONS:
         for position in dict.fromkeys(effects_by_position["position"]):
             here = effects_by_position[effects_by_position["position"] == position]
-            of_both = effects_of(here, direction)
+            of_both = exact(effects_of(here, direction))
             if of_both.empty:
                 continue
             strongest = next(of_both.itertuples())

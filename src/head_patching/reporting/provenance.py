@@ -54,6 +54,7 @@ def setting_numbers(provenance: Mapping[str, Any]) -> Numbers:
     settings = provenance["settings"]
     threshold = settings["importance.threshold"]
     rate = settings["importance.false_discovery_rate"]
+    share = settings["chosen_heads.share_of_threshold"]
     return {
         "settings/resamples": str(settings["statistics.resamples"]),
         "settings/sign-flips": str(settings["statistics.sign_flips"]),
@@ -66,6 +67,7 @@ def setting_numbers(provenance: Mapping[str, Any]) -> Numbers:
         "settings/rotations": str(settings["weights.rotations"]),
         "settings/edge": f"{settings['weights.edge']:g}",
         "settings/threshold": f"{threshold:g}",
+        "settings/estimate-threshold": f"{threshold * share:g}",
         "settings/threshold-percent": f"{100 * threshold:g}",
         "settings/false-discovery-rate": f"{rate:g}",
         "settings/false-discovery-percent": f"{100 * rate:g}",

@@ -22,6 +22,11 @@ def effects_of(
     return ranked(effects[chosen], "effect")
 
 
+def exact(effects: pd.DataFrame) -> pd.DataFrame:
+    """The effects that were patched; estimates are left out."""
+    return effects[effects["confirmed"] == 1]
+
+
 def evidence_of(evidence: pd.DataFrame, criterion: str) -> pd.DataFrame:
     """The values of one criterion, largest absolute value first.
 
