@@ -27,7 +27,11 @@ def words_after(option: str, command: str) -> list[str]:
 
 @pytest.mark.parametrize(("settings", "shards"), [((), 1), (("shards=2",), 2)])
 def test_a_patch_type_is_one_job_of_both_directions_on_all_pairs(settings, shards):
-    commands = patching_commands(*settings)
+    commands = [
+        command
+        for command in patching_commands(*settings)
+        if ".other_bos" not in command
+    ]
     assert not [command for command in commands if "--n-pairs" in command]
     jobs = {}
     for command in commands:

@@ -82,10 +82,12 @@ def require_same_runs(exact: xr.Dataset, estimates: xr.Dataset) -> None:
 
 def unconfirmed(runs: xr.Dataset) -> xr.Dataset:
     """Runs whose `logit_diff` is estimated, with `confirmed` 0 for every head."""
-    results = runs.copy(deep=True)
-    shape = results.sizes["layer"], results.sizes["head"]
-    results["confirmed"] = (("layer", "head"), np.zeros(shape, dtype=np.int8))
-    return results.assign_attrs(method="screened: estimates except where confirmed")
+    shape = runs.sizes["layer"], runs.sizes["head"]
+    confirmed = ("layer", "head"), np.zeros(shape, dtype=np.int8)
+    results = runs.copy(deep=True).assign(confirmed=confirmed)
+    method = "screened: estimates except where confirmed"
+    # Coordinates after variables, as in shards that are gathered: for equal bytes.
+    return results[[*results.data_vars]].assign_attrs(method=method)
 
 
 def confirm(results: xr.Dataset, exact: xr.Dataset, heads: Collection[Head]) -> None:
