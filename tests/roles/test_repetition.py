@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from head_patching.models.transformer import unembed
+from head_patching.patching.propagate import final_residual
 from head_patching.roles.attention import plain_vocabulary, random_tokens
 from head_patching.roles.repetition import (
     METRICS,
     frequent_tokens,
     measure_repetition,
     metrics,
-    next_token_logits,
     repetition,
 )
 from head_patching.tasks.ioi_templates import NAMES
@@ -22,7 +22,8 @@ from tests.planted_models import planted_model
 def test_logits_at_every_position_are_those_of_the_prompt_cut_there(architecture):
     model = planted_model(architecture)
     tokens = torch.tensor([plain_vocabulary(model)[3:12]])
-    logits = next_token_logits(model, tokens)
+    final = final_residual(model, model.run(tokens), pos=slice(None))
+    logits = unembed(model, final)
     for place in range(tokens.shape[1]):
         cut = model.run(tokens[:, : place + 1]).final_logits
         torch.testing.assert_close(logits[:, place], cut, atol=1e-4, rtol=1e-4)

@@ -19,7 +19,7 @@ from head_patching.statistics import bootstrap_mean
 
 SMALL_VOCABULARY = 5000
 
-# Positions whose logits are in memory at once: 200 MB with 50 000 tokens.
+# Positions that are run at once: their attention patterns are in memory.
 POSITIONS_AT_ONCE = 1024
 
 METRICS = ("accuracy", "probability", "logit_diff")
@@ -115,12 +115,15 @@ def repetition(
     )
     by_sequence = []
     for batch in prompts.split(max(1, POSITIONS_AT_ONCE // prompts.shape[1])):
-        for tokens, logits in zip(batch, next_token_logits(model, batch), strict=True):
+        final = final_residual(model, model.run(batch), pos=slice(None))
+        for tokens, resid in zip(batch, final, strict=True):
             words = tokens[len(start) :][:n_tokens]
-            # Logits of each token of the later copies, at the token before it.
-            before = logits[len(start) :].unflatten(0, (n_copies, n_tokens))[1:, :-1]
+            # Each token of the later copies is predicted at the token before it: the
+            # other positions are not unembedded.
+            before = resid[len(start) :].unflatten(0, (n_copies, n_tokens))[1:, :-1]
+            logits = unembed(model, before)
             answers = words[1:].expand(n_copies - 1, -1)
-            by_sequence.append(metrics(before, answers, words))
+            by_sequence.append(metrics(logits, answers, words))
     return torch.stack(by_sequence, dim=-1).cpu().double().numpy()
 
 
@@ -136,12 +139,3 @@ def metrics(
     of_words = logits[..., words]
     others = (of_words.sum(dim=-1) - own) / (len(words) - 1)
     return torch.stack((accuracy, probability, own - others)).mean(dim=-1)
-
-
-@torch.no_grad()
-def next_token_logits(
-    model: Model, tokens: Int[Tensor, "batch position"]
-) -> Float[Tensor, "batch position d_vocab"]:
-    """The logits at every position of the prompts, not only at END."""
-    run = model.run(tokens)
-    return unembed(model, final_residual(model, run, pos=slice(None)))
