@@ -195,6 +195,16 @@ def test_normal_sign_flip_by_hand():
     np.testing.assert_allclose(p, 0.0455, atol=5e-5)
 
 
+def test_a_group_drawn_twice_has_two_signs():
+    # Of a, a and c: z = (1 + 1 + 2) / sqrt(1 + 1 + 4) = 1.633, as of three groups.
+    p = sign_flip_p_normal(
+        np.array([1.0, 5.0, 2.0]), list("abc"), np.array([2.0, 0, 1])
+    )
+    np.testing.assert_allclose(p, 0.1025, atol=5e-5)
+    of_three = sign_flip_p_normal(np.array([1.0, 1.0, 2.0]), list("abc"))
+    np.testing.assert_allclose(p, of_three, rtol=1e-12)
+
+
 @pytest.mark.parametrize("n_groups", [16, 18])
 def test_normal_sign_flip_is_close_to_the_exact_p(n_groups):
     generator = np.random.default_rng(4)
