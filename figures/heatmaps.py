@@ -60,8 +60,9 @@ def effect_heatmap(
     if "confirmed" in effects:
         estimates = effects[effects["confirmed"] == 0]
         ax.scatter(
-            estimates["head"] + 0.5, estimates["layer"] + 0.5, s=1, color="#666666"
-        )
+            estimates["head"] + 0.5, estimates["layer"] + 0.5, s=1.2, color="#aaaaaa",
+            linewidth=0,
+        )  # fmt: skip
     return ax
 
 
