@@ -56,7 +56,7 @@ COMPUTING = (
 )
 
 # One of a patching job's results: a whole run or, with `shards`, a part of its pairs.
-SHARD = "" if config["shards"] == 1 else "/{part}"
+SHARD = f"{os.sep}{{part}}" if config["shards"] > 1 else ""
 
 # The patched runs of one experiment.
 PATCHED = expand(

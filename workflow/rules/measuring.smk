@@ -52,10 +52,11 @@ def parts(task):
     return [f"{n}-of-{count}" for n in range(1, count + 1)] if count > 1 else []
 
 
-def patched_shards(wildcards):
-    """All shards of a patched run."""
-    run = "results/{model}/{task}/{corruption}/{patched}/{direction}_{patch_type}"
-    return [f"{run.format(**wildcards)}/{part}.nc" for part in parts(wildcards.task)]
+def shards_of(run):
+    """All shards of a patched run, of which the path has wildcards."""
+    return lambda wildcards: [
+        f"{run.format(**wildcards)}/{part}.nc" for part in parts(wildcards.task)
+    ]
 
 
 def traced_pairs(wildcards):

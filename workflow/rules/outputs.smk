@@ -56,7 +56,6 @@ wildcard_constraints:
     corruption=r"[a-z0-9_]+(\.other_bos)?",
     number=r"\d+",
     part=r"\d+-of-\d+",
-    patched="patching|positions",
     direction="|".join(DIRECTIONS),
     patch_type="|".join(PATCH_TYPES),
     within="|".join(name for name in PATCH_TYPES if name != "output"),
