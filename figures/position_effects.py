@@ -7,9 +7,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from figures.command import figure_command
-from figures.heads import effect_name
 from figures.heatmaps import effect_bar, table_heatmap
 from figures.style import DIRECTION_TITLES, EFFECT_CMAP, TEXT_WIDTH
+from head_patching.terms import head_name
 
 
 def strongest_heads(effects: pd.DataFrame, top: int) -> list[tuple[int, int]]:
@@ -30,16 +30,12 @@ def effect_number(effect: float) -> str:
 def position_heatmap(
     effects: pd.DataFrame, *, limit: float, ax: Axes | None = None
 ) -> Axes:
-    """Heads by positions of one direction, the lowest layer at the bottom.
-
-    A head whose effects are estimates has an approximation sign before its name.
-    """
-    names = {(row.layer, row.head): effect_name(row) for row in effects.itertuples()}
+    """Heads by positions of one direction, the lowest layer at the bottom."""
     positions = list(dict.fromkeys(effects["position"]))
     table = effects.pivot(index=["layer", "head"], columns="position", values="effect")[
         positions
     ].iloc[::-1]
-    table.index = [names[head] for head in table.index]
+    table.index = [head_name(*head) for head in table.index]
     ax = table_heatmap(
         table, norm=Normalize(-limit, limit), written=table.map(effect_number),
         cmap=EFFECT_CMAP, ax=ax,
@@ -51,10 +47,14 @@ def position_heatmap(
 def draw(
     effects_by_position: pd.DataFrame, top: int = 16
 ) -> tuple[Figure, pd.DataFrame]:
-    """Effects of the strongest heads' output at each position, in both directions."""
-    heads = strongest_heads(effects_by_position, top)
-    keys = pd.MultiIndex.from_frame(effects_by_position[["layer", "head"]])
-    shown = effects_by_position[keys.isin(heads)]
+    """Effects of the strongest heads' output at each position, in both directions.
+
+    Of the heads that were patched: estimates of others are left out.
+    """
+    exact = effects_by_position[effects_by_position["confirmed"] == 1]
+    heads = strongest_heads(exact, top)
+    keys = pd.MultiIndex.from_frame(exact[["layer", "head"]])
+    shown = exact[keys.isin(heads)]
     limit = shown["effect"].abs().max() or 1.0
     directions = [d for d in DIRECTION_TITLES if d in set(shown["direction"])]
     fig, axes = plt.subplots(
@@ -69,7 +69,7 @@ def draw(
         ax.set_title(DIRECTION_TITLES[direction])
     effect_bar(axes[0, 0].collections[0], axes)
     columns = ["direction", "layer", "head", "position", "effect", "ci_low", "ci_high"]
-    return fig, shown[[*columns, "confirmed"]]
+    return fig, shown[columns]
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from figures import (
     heads,
     heatmaps,
     necessity_sufficiency,
+    position_effects,
     role_map,
     style,
     top_heads,
@@ -235,3 +236,15 @@ def test_estimates_are_marked_wherever_their_heads_are_named():
         named = {text for text in texts if text.endswith("L24H4")}
         assert named == {"≈L24H4"}
         assert any(text.startswith("L") for text in texts)
+
+
+def test_estimates_at_single_positions_are_not_drawn():
+    """Neither is the estimate of a head that was not patched among the strongest."""
+    table = FOUR[FOUR["layer"] == 0].assign(position="END", confirmed=1)
+    larger = FOUR[FOUR["layer"] == 1].assign(position="END", confirmed=0, effect=0.9)
+    _, data = position_effects.draw(pd.concat([table, larger]), top=3)
+    assert sorted(set(zip(data["layer"], data["head"], strict=True))) == [
+        (0, 0),
+        (0, 1),
+    ]
+    assert data["effect"].abs().max() == 0.4
