@@ -19,6 +19,13 @@ def test_the_estimate_that_finds_fewest(tables):
     assert numbers["attribution/some-missed"] == "true"
 
 
+def test_estimates_that_find_equally_few_are_all_named(tables):
+    alike = tables["attribution"].assign(top_shared=0.5)
+    numbers = attribution_numbers(alike)
+    assert numbers["attribution/fewest"] == "10"
+    assert "outputs in denoising and noising" in numbers["attribution/fewest-of"]
+
+
 def test_behaviour_chooses_sentences(tables):
     numbers = behaviour_numbers(tables["behaviour"])
     assert numbers["behaviour/does-task"] == "true"

@@ -1,6 +1,9 @@
 """Table and numbers of the validation on planted models."""
 
+import pandas as pd
+
 from head_patching.reporting.validation import validation_numbers, validation_table
+from head_patching.terms import NO_CIRCUIT
 from tests.reporting.given import body
 
 
@@ -38,6 +41,29 @@ def test_numbers_of_the_default_noise_alone(tables):
     assert numbers["validation/circuits"] == "one circuit"
     assert numbers["validation/one-seed"] == "true"
     assert numbers["validation/several-noise-levels"] == "false"
+    assert numbers["validation/levels-of-all-tasks"] == "as well"
+
+
+def test_every_task_at_every_level(tables):
+    scores = tables["scores"]
+    both = pd.concat([scores, scores.assign(task="induction")])
+    numbers = validation_numbers(both, tables["null_models"])
+    assert numbers["validation/levels-of-all-tasks"] == "at every level"
+
+
+def test_models_without_a_circuit_and_without_one_role(tables):
+    empty = tables["null_models"].head(1).assign(without=NO_CIRCUIT, seed=0)
+    numbers = validation_numbers(tables["scores"], empty)
+    assert numbers["validation/null-models"] == "one model"
+    assert numbers["validation/any-left-out"] == "false"
+    lacking = [
+        empty.assign(without=role, seed=seed)
+        for role, seed in (("induction", 1), ("name mover", 2), ("name mover", 3))
+    ]
+    numbers = validation_numbers(tables["scores"], pd.concat([empty, *lacking]))
+    assert numbers["validation/null-models"] == "four models"
+    assert numbers["validation/any-left-out"] == "true"
+    assert numbers["validation/left-out-circuits"] == "one to two circuits"
 
 
 def test_roles_that_nobody_planted(tables):

@@ -4,7 +4,7 @@ import pandas as pd
 
 from head_patching.reporting.discovery import latex_table, numbers
 from head_patching.reporting.keys import Numbers, flag
-from head_patching.reporting.rounding import escape, math_mode
+from head_patching.reporting.rounding import escape, join_names, math_mode
 from head_patching.reporting.tabular import cell, number_column, tabular
 from head_patching.terms import head_name
 
@@ -18,12 +18,16 @@ def attribution_numbers(attribution: pd.DataFrame) -> Numbers:
     table = attribution.sort_values(["patch_type", "direction"])
     table = table[table["n_heads"] == table["n_heads"].max()]
     fewest = table.loc[table["top_shared"].idxmin()]
-    name = fewest["patch_type"]
-    plural = math_mode(name) if len(name) == 1 else f"{name}s"
+    alike = table[table["top_shared"] == fewest["top_shared"]]
+    named = [
+        f"{math_mode(name) if len(name) == 1 else f'{name}s'} in "
+        + " and ".join(of_type["direction"])
+        for name, of_type in alike.groupby("patch_type")
+    ]
     return {
         "attribution/top": str(fewest["top"]),
         "attribution/fewest": str(round(fewest["top_shared"] * fewest["top"])),
-        "attribution/fewest-of": f"{plural} in {fewest['direction']}",
+        "attribution/fewest-of": str(join_names(named)),
         "attribution/some-missed": flag(fewest["top_shared"] < 1),
     }
 

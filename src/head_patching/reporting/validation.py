@@ -11,6 +11,7 @@ from head_patching.reporting.rounding import (
     escape,
     format_interval,
     format_number,
+    join_names,
     math_mode,
 )
 from head_patching.reporting.tabular import interval_cell, tabular
@@ -92,6 +93,28 @@ def circuits_text(n_models: pd.Series) -> str:
     return f"{numbers} circuit{'s' * (most != 1)}"
 
 
+def levels_text(scores: pd.DataFrame) -> str:
+    """At which levels of noise every task is put to the models.
+
+    Examples
+    --------
+    >>> noise, default = [0.0, 0.1, 0.2, 0.0, 0.1], [0, 1, 0, 0, 1]
+    >>> task = ["ioi", "ioi", "ioi", "induction", "induction"]
+    >>> levels_text(pd.DataFrame({"noise": noise, "is_default": default, "task": task}))
+    'without noise and at the default level'
+    """
+    n_tasks = scores.groupby("noise")["task"].nunique()
+    levels = n_tasks.index[n_tasks == n_tasks.max()]
+    if len(n_tasks) == 1:
+        return "as well"
+    if len(levels) == len(n_tasks):
+        return "at every level"
+    default = set(scores[scores["is_default"] == 1]["noise"])
+    names = {0.0: "without noise"} | dict.fromkeys(default, "at the default level")
+    named = [names.get(noise, f"at a noise of {noise:g}") for noise in levels]
+    return str(join_names(named))
+
+
 @numbers
 def validation_numbers(scores: pd.DataFrame, null_models: pd.DataFrame) -> Numbers:
     """How often roles are right, at the default noise, without noise, and at most."""
@@ -110,7 +133,8 @@ def validation_numbers(scores: pd.DataFrame, null_models: pd.DataFrame) -> Numbe
         if n_others > 1
         else "one other level",
         "validation/several-noise-levels": flag(n_others > 0),
-        "validation/n-tasks": number_word(scores["task"].nunique()),
+        "validation/several-tasks": flag(scores["task"].nunique() > 1),
+        "validation/levels-of-all-tasks": levels_text(scores),
         "validation/silent/measured": flag(not silent.empty),
         "validation/silent/exact": flag((silent[["fp", "fn"]] == 0).all(axis=None)),
         "validation/default-noise": f"{default['noise'].max():g}",
@@ -149,8 +173,14 @@ def _null_numbers(null_models: pd.DataFrame) -> Numbers:
     empty = null_models[null_models["without"] == NO_CIRCUIT]
     n_empty_analysed = int((empty["refused"] == 0).sum())
     false_roles = analysed["false_roles"]
+    models = null_models.drop_duplicates(MODEL)
+    left_out = models[models["without"] != NO_CIRCUIT]["without"].value_counts()
+    number, plural = number_word(len(models)), "s" * (len(models) != 1)
     return {
-        "validation/n-null-models": str(len(null_models.drop_duplicates(MODEL))),
+        "validation/null-models": f"{number} model{plural}",
+        "validation/one-null-model": flag(len(models) == 1),
+        "validation/any-left-out": flag(len(left_out)),
+        "validation/left-out-circuits": circuits_text(left_out),
         "validation/n-cases": str(len(null_models)),
         "validation/n-refused": str(int(null_models["refused"].sum())),
         "validation/n-analysed": str(len(analysed)),
