@@ -13,10 +13,10 @@ def test_a_product_equals_that_in_double_precision(n_vectors: int, has_bias: boo
     n_in, n_out = 60, 70
     n_multiplications = n_vectors * n_in * n_out
     assert (n_multiplications > WORTH_PREPARING) == (n_vectors == 1000)
-    # Every other vector of larger tensors: not contiguous.
+    # Every other vector, or number, of larger tensors: not contiguous.
     x = torch.randn(n_vectors, 2, n_in, generator=generator)[:, 1:]
     weight = torch.randn(n_in, 2, n_out, generator=generator)[:, 1]
-    bias = torch.randn(n_out, generator=generator) if has_bias else None
+    bias = torch.randn(n_out, 2, generator=generator)[:, 1] if has_bias else None
     expected = torch.einsum("vpi,io->vpo", x.double(), weight.double())
     if bias is not None:
         expected += bias.double()

@@ -33,4 +33,6 @@ def linear(
         return functional.linear(x, weight.T, bias)
     if not (weight.is_contiguous() or weight.T.is_contiguous()):
         weight = weight.contiguous()  # with gaps it would take a thousand times as long
+    if bias is not None:
+        bias = bias.contiguous()  # a strided one would be read as if it were not
     return ONEDNN_LINEAR(x, weight.T, bias, "none", [], "")
