@@ -22,7 +22,7 @@ def sha256_file(path: Path | str) -> str:
     whoever edits a file, or replaces it by another, changes it.
     """
     with Path(path).open("rb") as file:
-        status = os.fstat(file.fileno())
+        now, status = time.time(), os.fstat(file.fileno())
         if status.st_size < LARGE or not KEPT.parent.is_dir():
             return hashlib.file_digest(file, "sha256").hexdigest()
         kept = KEPT / f"{status.st_dev}-{status.st_ino}"
@@ -30,7 +30,7 @@ def sha256_file(path: Path | str) -> str:
         checksum = kept_checksum(kept, state)
         if checksum is None:
             checksum = hashlib.file_digest(file, "sha256").hexdigest()
-            if time.time() - status.st_ctime > SETTLED:
+            if now - status.st_ctime > SETTLED:
                 keep_checksum(kept, state, checksum)
         return checksum
 
