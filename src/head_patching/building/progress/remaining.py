@@ -58,6 +58,8 @@ class Pace:
 class Build:
     """The jobs of a build; times are seconds of any one clock.
 
+    One thread may note what begins and ends while another asks how much is left.
+
     Parameters
     ----------
     costs
@@ -90,7 +92,17 @@ class Build:
         return sum(self.planned.values())
 
     def start(self, number: int, rule: str, name: str, label: str, now: float) -> None:
-        """A job begins; one that begins again is counted once."""
+        """A job begins; one that begins again is counted once.
+
+        Parameters
+        ----------
+        number
+            Snakemake's number of the job.
+        rule, name, label
+            As in `Job`.
+        now
+            The time.
+        """
         self.seen.setdefault(rule, set()).add(name)
         cost = self.costs.of_job(rule, name)
         self.running[number] = Job(rule, name, label, cost, now)
@@ -117,14 +129,14 @@ class Build:
         done = 0.0
         for job in self.finished:
             done += job.cost.cpu * self._ratio_of(job.rule)
-        for job in self.running.values():
+        for job in [*self.running.values()]:
             done += job.cost.cpu * self._ratio_of(job.rule) * self._part(job, now)
         return done
 
     def work_left(self, now: float) -> float:
         """Core-seconds of work that are still to do."""
         left = 0.0
-        for job in self.running.values():
+        for job in [*self.running.values()]:
             left += job.cost.cpu * self._ratio_of(job.rule) * (1 - self._part(job, now))
         for rule, count in self.planned.items():
             seen = self.seen[rule]
@@ -141,7 +153,7 @@ class Build:
     def remaining(self, now: float) -> float:
         """Seconds until the build ends."""
         longest = 0.0
-        for job in self.running.values():
+        for job in [*self.running.values()]:
             left = self.expected(job, now) * (1 - self._part(job, now))
             longest = max(longest, left)
         return max(self.work_left(now) / self.speed(now), longest)
@@ -157,7 +169,7 @@ class Build:
     def _slowness(self, rule: str, now: float) -> float:
         """How long jobs of a rule take, beside how long they took when recorded."""
         measured, expected = self.pace.measured, self.pace.expected
-        for job in self.running.values():
+        for job in [*self.running.values()]:
             # A job that is late says something before it has ended.
             due = job.cost.wall * self._ratio_of(job.rule) * self.pace.ratio
             if now - job.started > due:
