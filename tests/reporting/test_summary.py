@@ -41,8 +41,9 @@ def test_the_strongest_important_heads_come_first_with_all_their_roles() -> None
 
 
 def test_no_important_head_is_said() -> None:
-    _, text = lines.heads_line(effects(("denoising", 0, 1, 0.1, 0)), roles())
-    assert text == "no head is important"
+    table = effects(("denoising", 0, 1, 0.1, 0), ("noising", 0, 1, 0.2, 1))
+    _, text = lines.heads_line(table, roles())
+    assert text == "no head is important in denoising"
 
 
 def test_behaviour_is_that_of_all_pairs() -> None:

@@ -95,7 +95,7 @@ def heads_line(effects: pd.DataFrame, roles: pd.DataFrame) -> Line:
         of_head = " and ".join(by_head.get(head, []))
         shown = [head_name(*head), format_number(effect, 2, sign=True), of_head]
         named.append(" ".join(filter(None, shown)).replace(" ", TOGETHER))
-    return "", "; ".join(named) or "no head is important"
+    return "", "; ".join(named) or "no head is important in denoising"
 
 
 def check_line(self_check_summary_by_task: Mapping[str, Any]) -> Line:
