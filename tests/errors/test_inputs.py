@@ -12,6 +12,9 @@ from safetensors.torch import load_file, save_file
 from head_patching.files.provenance import write_record
 from head_patching.files.writing import write_dataset, write_table
 from head_patching.models.devices import find_device
+from head_patching.models.loading import load_model
+from head_patching.patching.attribution import estimate_changes
+from head_patching.tasks.pairs import PromptPairs
 from tests.architectures import random_pairs
 from tests.errors.command_lines import (
     Arguments,
@@ -85,6 +88,16 @@ def infinite_checkpoint() -> Arguments:
     return ["prepare-model", "--model", "gpt2", "--out", "out"]
 
 
+def estimated_elsewhere() -> Arguments:
+    """Estimates of prompts with another corruption, and a chosen head."""
+    pairs = PromptPairs.read("pairs.jsonl")
+    estimates = estimate_changes(load_model("model"), pairs)
+    write_dataset("estimates.nc", estimates.assign_attrs(corruption="another"))
+    chosen = pd.DataFrame({"layer": [0], "head": [1], "reason": "random"})
+    write_table("chosen_heads", "chosen.csv", chosen.assign(estimate=0.0))
+    return patched("--chosen-heads", "chosen.csv", "--estimates", "estimates.nc")
+
+
 def does_not_do_the_task() -> Arguments:
     dataset = xr.load_dataset("patched.nc", engine="h5netcdf")
     alike = dataset.assign(clean_logit_diff=dataset["corrupt_logit_diff"])
@@ -141,6 +154,10 @@ COMMANDS: dict[str, Callable[[], Arguments]] = {
     "an unknown position": lambda: patched("--position", "EDN"),
     "a position beyond the prompt": lambda: patched("--position", "99"),
     "an unknown corruption": lambda: made_pairs("planted", "3", "s2_io"),
+    "two directions and one file": lambda: patched("--direction", "denoising"),
+    "chosen heads without estimates of the others": lambda: patched(
+        "--chosen-heads", "roles.csv"
+    ),
     "more pairs to patch than there are": lambda: patched("--n-pairs", "6"),
     "zero pairs": lambda: made_pairs("planted", "0"),
     "more pairs than there are": lambda: made_pairs("planted", "1000000000"),
@@ -180,6 +197,7 @@ COMMANDS: dict[str, Callable[[], Arguments]] = {
     "a manifest that is no JSON": lambda: cut_then(
         "000.json", patched("000.safetensors")
     ),
+    "estimates of other prompts": estimated_elsewhere,
     "netCDF cut short": lambda: cut_then("patched.nc", summarised()),
     "netCDF or prompts changed since they were written": recorded_then_edited,
     "prompts cut short": lambda: cut_then("pairs.jsonl", cached()),

@@ -109,10 +109,11 @@ def patch(
         raise ValueError(
             f"--shard {part} cuts between the batches of the cache: expected its files"
         )
-    if len(direction) != len(out):
+    n_files = len({*out})
+    if len(direction) != n_files or len(out) != n_files:
         raise ValueError(
-            f"--direction is given {len(direction)} times, --out {len(out)} times: "
-            "expected a file for each direction"
+            f"directions given (--direction): {len(direction)}, different files "
+            f"(--out): {n_files}; expected a file for each direction"
         )
     chooses = chosen_heads is not None
     if chooses != (estimates is not None) or (chooses and metric):

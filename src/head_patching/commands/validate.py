@@ -94,6 +94,8 @@ def validate(
         ]
 
     models = planted_with(seeds)
+    if null_seeds and not null_models:
+        raise ValueError("--null-seeds is of the models that --null-models adds")
     if null_models:
         drawn = planted_with(null_seeds or seeds)
         models += [validation.null_model(each) for each in drawn]
