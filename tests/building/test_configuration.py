@@ -41,16 +41,29 @@ def test_the_config_is_valid() -> None:
     check_config(CONFIG, SCHEMA)
 
 
+def overridden(name: str) -> dict[str, Any]:
+    """The config with a second file on top of it, which names only what there is."""
+    part = yaml.safe_load((ROOT / "config" / name).read_text())
+
+    def override(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+        assert set(part) <= set(whole)
+        return whole | {
+            key: override(whole[key], value) if isinstance(value, dict) else value
+            for key, value in part.items()
+        }
+
+    return override(CONFIG, part)
+
+
 def test_quick_config_only_overrides_what_there_is() -> None:
-    quick = yaml.safe_load((ROOT / "config/quick.yaml").read_text())
+    check_config(overridden("quick.yaml"), SCHEMA)
 
-    def check(part: dict[str, Any], whole: dict[str, Any]) -> None:
-        for key, value in part.items():
-            assert key in whole
-            if isinstance(value, dict):
-                check(value, whole[key])
 
-    check(quick, CONFIG)
+def test_the_config_of_a_thesis_takes_all_heads_apart() -> None:
+    config = overridden("full.yaml")
+    check_config(config, SCHEMA)
+    assert config["chosen_heads"]["share_of_threshold"] == 0
+    assert config["patch_types"] == CONFIG["patch_types"]
 
 
 def test_every_key_has_a_comment_above() -> None:
