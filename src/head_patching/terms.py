@@ -108,6 +108,7 @@ DIRECTIONS = {
 }
 
 
+Head = tuple[int, int]  # (layer, head)
 HEAD = ["layer", "head"]  # the columns that name a head, wherever there are some
 
 

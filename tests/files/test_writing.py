@@ -7,7 +7,7 @@ import xarray as xr
 
 from head_patching.files.datasets import read_dataset
 from head_patching.files.writing import atomic, write_csv, write_dataset
-from head_patching.metrics import effect_contributions, normalised_effect
+from head_patching.patching.effects import effect_contributions, normalised_effect
 
 
 def dataset(direction: str) -> xr.Dataset:

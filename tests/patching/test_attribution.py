@@ -6,15 +6,11 @@ import torch
 
 from head_patching.metrics import logit_diff
 from head_patching.models.transformer import forward
-from head_patching.patching.attribution import (
-    compare_estimates,
-    estimate_changes,
-    estimate_effects,
-    estimated_runs,
-    run_with_gradient,
-)
+from head_patching.patching.attribution import estimate_changes, estimate_effects
 from head_patching.patching.deltas import head_deltas
+from head_patching.patching.estimates import agreement_of_estimates, estimated_runs
 from head_patching.patching.experiment import HeadPatcher
+from head_patching.patching.gradients import run_with_gradient
 from head_patching.patching.runs import both_tokens, run_batch, run_pairs
 from head_patching.terms import PATCH_TYPES
 from tests.architectures import random_pairs
@@ -107,13 +103,13 @@ def test_agreement_in_the_exact_values_with_themselves_is_perfect(prepared):
     pairs = random_pairs(seed=32)
     exact = HeadPatcher(model).run(pairs)
     same = exact.rename(logit_diff="estimated_logit_diff")
-    perfect = compare_estimates(same, exact, top=5)
+    perfect = agreement_of_estimates(same, exact, top=5)
     assert perfect["pearson"] == pytest.approx(1)
     assert perfect["spearman"] == pytest.approx(1)
     assert (perfect["top_shared"], perfect["largest_error"]) == (1, 0)
     wrong = same.copy(deep=True)
     wrong.estimated_logit_diff[1, 2] += 100
-    shifted = compare_estimates(wrong, exact, top=5)
+    shifted = agreement_of_estimates(wrong, exact, top=5)
     assert shifted["largest_error"] == pytest.approx(100, rel=1e-4)
     assert (shifted["largest_error_layer"], shifted["largest_error_head"]) == (1, 2)
     assert shifted["pearson"] < 0.9
@@ -121,7 +117,7 @@ def test_agreement_in_the_exact_values_with_themselves_is_perfect(prepared):
     confirmed = np.ones(exact.logit_diff.shape[:2], dtype=int)
     confirmed[1, 2] = 0
     some = exact.assign(confirmed=(("layer", "head"), confirmed))
-    compared = compare_estimates(wrong, some, top=5)
+    compared = agreement_of_estimates(wrong, some, top=5)
     assert compared["n_heads"] == confirmed.sum() == perfect["n_heads"] - 1
     assert compared["largest_error"] == 0
 

@@ -50,7 +50,7 @@ def test_a_difference_between_the_contenders_would_show(prepared, monkeypatch):
 
 def test_screening_is_compared_where_it_is_exact(prepared, monkeypatch):
     monkeypatch.setattr("head_patching.patching.screening.CONFIRMED_AT_ONCE", 2)
-    monkeypatch.setattr("head_patching.metrics.SMALLEST_DENOMINATOR", -np.inf)
+    monkeypatch.setattr("head_patching.patching.effects.SMALLEST_DENOMINATOR", -np.inf)
     model, bridge = prepared
     pairs = random_pairs(seed=43, lengths=(6, 6), n_changed=2)
     contender = ScreeningContender(model, pairs)

@@ -76,7 +76,7 @@ def test_no_head_at_all_leaves_estimates_alone(prepared, pairs):
 
 
 def test_an_estimate_is_marked_and_never_important(prepared, pairs, monkeypatch):
-    monkeypatch.setattr("head_patching.metrics.SMALLEST_DENOMINATOR", -np.inf)
+    monkeypatch.setattr("head_patching.patching.effects.SMALLEST_DENOMINATOR", -np.inf)
     model, _ = prepared
     estimates = estimate_changes(model, pairs, ["v"])
     runs = with_estimates(

@@ -17,7 +17,7 @@ def pairs():
 
 def screened_and_exact(model, pairs, monkeypatch, threshold):
     monkeypatch.setattr(screening, "CONFIRMED_AT_ONCE", 3)
-    monkeypatch.setattr("head_patching.metrics.SMALLEST_DENOMINATOR", -np.inf)
+    monkeypatch.setattr("head_patching.patching.effects.SMALLEST_DENOMINATOR", -np.inf)
     screened = screening.screen_heads(model, pairs, threshold=threshold)
     return screened, HeadPatcher(model).run(pairs)
 
@@ -52,7 +52,7 @@ def test_confirmation_goes_on_until_a_batch_is_below_the_threshold(
 
 def test_the_remaining_heads_together_are_patched_exactly(prepared, pairs, monkeypatch):
     """Against hooks on all of them at once."""
-    from head_patching.metrics import normalised_effect
+    from head_patching.patching.effects import normalised_effect
     from tests.patching.test_head_sets import hooked_logits
 
     model, bridge = prepared

@@ -9,7 +9,7 @@ import xarray as xr
 
 from head_patching.files.datasets import read_dataset
 from head_patching.files.writing import write_dataset
-from head_patching.metrics import TaskNotDone
+from head_patching.patching.effects import TaskNotDone
 from head_patching.roles.measured import (
     Measured,
     average,

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from head_patching.metrics import TaskNotDone
-from head_patching.patching.effects import Importance
+from head_patching.patching.effects import Importance, TaskNotDone
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.runs import run_pairs
 from head_patching.planted.circuit import draw_circuit

@@ -24,17 +24,22 @@ def compare_estimates(
     from head_patching.files.datasets import ESTIMATED, PATCHED, read_dataset
     from head_patching.files.tables import read_table
     from head_patching.files.writing import write_table
-    from head_patching.patching import attribution, choice
+    from head_patching.patching import choice
+    from head_patching.patching.effects import is_patched
+    from head_patching.patching.estimates import (
+        agreement_of_estimates,
+        estimated_runs,
+    )
 
     exact = [read_dataset(path, PATCHED) for path in patched]
     estimated = read_dataset(estimates, ESTIMATED)
     rows = []
     for runs in exact:
-        if "position" in runs.dims:
+        if "position" in runs.dims or not is_patched(runs).any():
             continue
         kind = {key: runs.attrs[key] for key in ("patch_type", "direction")}
-        guess = attribution.estimated_runs(estimated, **kind)
-        rows.append(kind | attribution.compare_estimates(guess, runs, top))
+        guess = estimated_runs(estimated, **kind)
+        rows.append(kind | agreement_of_estimates(guess, runs, top))
     table = pd.DataFrame(rows).sort_values(["patch_type", "direction"])
     write_table("attribution", out, table)
     some = [runs for runs in exact if "confirmed" in runs]

@@ -1,6 +1,6 @@
 """head-patching patch: the logit_diff of every patched run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,9 @@ from head_patching.terms import PATCH_TYPES
 if TYPE_CHECKING:
     import xarray as xr
 
+    from head_patching.models.transformer import Model
     from head_patching.patching.experiment import Positions
+    from head_patching.tasks.pairs import PromptPairs
 
 PatchType = Annotated[
     str, typer.Option(help=f"What is replaced: {', '.join(PATCH_TYPES)}.")
@@ -109,35 +111,25 @@ def patch(
         raise ValueError(
             f"--shard {part} cuts between the batches of the cache: expected its files"
         )
-    n_files = len({*out})
-    if len(direction) != n_files or len(out) != n_files:
-        raise ValueError(
-            f"directions given (--direction): {len(direction)}, different files "
-            f"(--out): {n_files}; expected a file for each direction"
-        )
+    require_a_file_each(direction, out)
     chooses = chosen_heads is not None
     if chooses != (estimates is not None) or (chooses and metric):
         raise ValueError(
             "--chosen-heads and --estimates go together, for logit_diff only"
         )
-    drawn = PromptPairs.read(pairs)
-    if n_pairs is not None and n_pairs > len(drawn):
-        raise ValueError(f"--n-pairs {n_pairs}: {pairs} holds only {len(drawn)} pairs")
-    prompts = drawn.select(range(n_pairs or len(drawn)))
     if screen and (patch_type != "output" or position or metric or chooses):
         raise ValueError(
             "--screen works for the output at all positions and logit_diff only"
         )
     if screen and cache:
         raise ValueError("--screen runs the prompts itself: expected no cache")
+    drawn = PromptPairs.read(pairs)
+    if n_pairs is not None and n_pairs > len(drawn):
+        raise ValueError(f"--n-pairs {n_pairs}: {pairs} holds only {len(drawn)} pairs")
+    prompts = drawn.select(range(n_pairs or len(drawn)))
     model = load_model(model_folder, device, dtype)
     if screen:
-        from head_patching.patching.screening import screen_heads
-
-        for each, file in zip(direction, out, strict=True):
-            screened = screen_heads(model, prompts, each)
-            write_dataset(file, screened)
-            typer.echo(screening_report(screened))
+        write_screened(model, prompts, dict(zip(direction, out, strict=True)))
         return
     heads = heads_of(read_table("chosen_heads", chosen_heads)) if chooses else None
     estimated = read_dataset(estimates, ESTIMATED) if chooses else None
@@ -148,6 +140,12 @@ def patch(
     wanted = range(len(prompts)) if pair_indices is None else pair_indices
     patcher = HeadPatcher(model)
     for each, file in zip(direction, out, strict=True):
+        # One batch at a time: read again for each direction.
+        batches = (
+            batch
+            for path in cache or ()
+            for batch in read_cache(path, drawn, model, wanted)
+        )
         with progress(f"Patching {patch_type}, {each}") as advance:
             runs = patcher.run(
                 prompts,
@@ -155,13 +153,7 @@ def patch(
                 direction=each,
                 positions=positions_of(position or ()),
                 metrics=("logit_diff", *(metric or ())),
-                # One batch at a time: read again for each direction.
-                batches=cache
-                and (
-                    batch
-                    for path in cache
-                    for batch in read_cache(path, drawn, model, wanted)
-                ),
+                batches=batches if cache else None,
                 heads=heads,
                 pair_indices=pair_indices,
                 on_progress=advance,
@@ -169,6 +161,29 @@ def patch(
         if heads is not None:
             runs = with_estimates(runs, estimated, heads)
         write_dataset(file, runs.assign_attrs({SHARD: str(part)} if part else {}))
+
+
+def require_a_file_each(directions: Sequence[str], files: Sequence[Path]) -> None:
+    """Refuse directions without a file of their own."""
+    n_files = len({*files})
+    if len(directions) != n_files or len(files) != n_files:
+        raise ValueError(
+            f"directions given (--direction): {len(directions)}, different files "
+            f"(--out): {n_files}; expected a file for each direction"
+        )
+
+
+def write_screened(
+    model: "Model", prompts: "PromptPairs", files: Mapping[str, Path]
+) -> None:
+    """Screen the heads in each direction, and write its file."""
+    from head_patching.files.writing import write_dataset
+    from head_patching.patching.screening import screen_heads
+
+    for direction, file in files.items():
+        screened = screen_heads(model, prompts, direction)
+        write_dataset(file, screened)
+        typer.echo(screening_report(screened))
 
 
 def positions_of(options: Sequence[str]) -> "Positions":

@@ -24,11 +24,11 @@ from torch import Tensor
 from head_patching.lookup import one_of
 from head_patching.metrics import logit_diff
 from head_patching.models.transformer import Model
-from head_patching.patching.head_sets import Head, sweep_sets
+from head_patching.patching.head_sets import sweep_sets
 from head_patching.patching.readout import answer_tokens, logit_diffs
 from head_patching.patching.runs import PairBatch, run_pairs
 from head_patching.tasks.pairs import PromptPairs
-from head_patching.terms import head_name
+from head_patching.terms import Head, head_name
 
 AblationKind = Literal["zero", "mean", "resample"]
 ABLATION_KINDS: tuple[AblationKind, ...] = get_args(AblationKind)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from head_patching.metrics import logit_diff
@@ -29,29 +29,21 @@ from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.chunks import label_positions
 from head_patching.patching.deltas import z_changes
+from head_patching.patching.estimates import AT_POSITIONS, estimated_runs
+from head_patching.patching.gradients import run_with_gradient
 from head_patching.patching.readout import (
     answer_tokens,
     base_and_source,
     empty_results,
     position_labels,
-    unpatched_logit_diff,
 )
-from head_patching.patching.runs import (
-    PairBatch,
-    batches_of_pairs,
-    both_tokens,
-    each_pair_once,
-    run_both,
-)
+from head_patching.patching.runs import PairBatch, batches_of_pairs, each_pair_once
 from head_patching.patching.workers import workers
 from head_patching.tasks.pairs import PromptPairs
-from head_patching.terms import DIRECTIONS, PATCH_TYPES, RUNS
+from head_patching.terms import DIRECTIONS, PATCH_TYPES
 
 # Pairs whose graph of one forward pass is in memory at once, in each thread.
 PAIRS_PER_THREAD = 8
-
-# Single positions are patched in outputs.
-AT_POSITIONS = "output"
 
 OnBatch = Callable[[PairBatch], None]
 
@@ -168,31 +160,6 @@ def empty_estimates(
     return estimates.assign_attrs(method="attribution patching (first-order estimate)")
 
 
-def estimated_runs(
-    estimates: xr.Dataset, patch_type: str, direction: str, by_position: bool = False
-) -> xr.Dataset:
-    """One patch type and direction of estimates, as `HeadPatcher.run` has it.
-
-    Its `estimated_logit_diff` is the unpatched run's value and the estimated change.
-    """
-    change = estimated_change_of(estimates, patch_type, direction, by_position)
-    runs = estimates[[f"{run}_logit_diff" for run in RUNS]]
-    runs = runs.drop_vars([*set(runs.coords) - {"pair", "template"}])
-    runs = runs.assign_attrs(patch_type=patch_type, direction=direction)
-    return runs.assign(estimated_logit_diff=change + unpatched_logit_diff(runs))
-
-
-def estimated_change_of(
-    estimates: xr.Dataset, patch_type: str, direction: str, by_position: bool = False
-) -> xr.DataArray:
-    """The estimated changes of one patch type and direction, in logits."""
-    chosen = {"patch_type": patch_type, "direction": direction}
-    name = "estimated_change"
-    if by_position:
-        name, chosen = f"{name}_by_position", {"direction": direction}
-    return estimates[name].sel(chosen).drop_vars([*chosen])
-
-
 def estimate_batch(
     model: Model,
     pairs: PromptPairs,
@@ -251,45 +218,6 @@ def fill_in_positions(
         values[:, :, np.array(batch.indices)[rows], index] = here
 
 
-def run_with_gradient(
-    model: Model,
-    pairs: PromptPairs,
-    first: int,
-    indices: Sequence[int],
-    answer: Int[Tensor, " batch"],
-    wrong_answer: Int[Tensor, " batch"],
-    before: Activations | None = None,
-) -> tuple[PairBatch, Float[Tensor, "layer batch suffix_pos d_model"]]:
-    """Both runs of some pairs, and the mean of their gradients of logit_diff.
-
-    The gradient is with respect to attn_out of each layer, from position `first` on.
-
-    Parameters
-    ----------
-    first
-        The first position in which clean and corrupt run differ.
-    indices
-        The pairs, counted in the whole set.
-    answer, wrong_answer
-        Their tokens.
-    before
-        The pairs' run up to `first`; computed when None.
-    """
-    clean, corrupt = both_tokens(model, [pairs[index] for index in indices])
-    two_runs, suffix = 2 * len(indices), clean.shape[1] - first
-    shape = (model.config.n_layers, two_runs, suffix, model.config.d_model)
-    with torch.enable_grad():
-        like = {"device": model.device, "dtype": model.W_E.dtype}
-        added = torch.zeros(shape, **like, requires_grad=True)
-        runs = run_both(model, clean, corrupt, first, added, before)
-        answers = answer, wrong_answer
-        sum(logit_diff(run.final_logits, *answers).sum() for run in runs).backward()
-    firsts = [first] * len(indices)
-    batch = PairBatch(list(indices), firsts, *(run.detached() for run in runs))
-    batch.require_finite(model)
-    return batch, torch.stack(added.grad.chunk(2, dim=1)).mean(dim=0)
-
-
 @torch.no_grad()
 def estimated_change(
     model: Model,
@@ -320,37 +248,3 @@ def estimated_change(
         change = z_changes(model.config, base, source, layer, patch_type, first)
         by_layer.append((change * gradient).sum(dim=-1).permute(2, 0, 1))
     return torch.stack(by_layer)
-
-
-def compare_estimates(estimated: xr.Dataset, exact: xr.Dataset, top: int = 20) -> dict:
-    """How well estimates agree with exact effects over heads.
-
-    Returns Pearson's and Spearman's correlation of mean changes of logit_diff, the
-    fraction of the `top` exact heads among the `top` estimated ones, and the largest
-    single error (logit) with its head; all over the heads that were patched exactly
-    (`n_heads`) and the pairs that were patched. Missing with fewer than three heads.
-    """
-    from scipy.stats import pearsonr, spearmanr
-
-    base = unpatched_logit_diff(exact)
-    known = np.ones((exact.sizes["layer"], exact.sizes["head"]), dtype=bool)
-    if "confirmed" in exact:
-        known = exact["confirmed"].values == 1
-    true = (exact.logit_diff - base).mean("pair").values[known]
-    estimates = estimated.estimated_logit_diff.sel(pair=exact.pair)
-    guess = (estimates - base).mean("pair").values[known]
-    top = min(top, len(true))
-    order = [np.argsort(-np.abs(x))[:top] for x in (true, guess)]
-    error = np.abs(guess - true)
-    layer, head = np.argwhere(known)[error.argmax()]
-    few = len(true) < 3
-    return {
-        "n_heads": len(true),
-        "pearson": np.nan if few else float(pearsonr(true, guess).statistic),
-        "spearman": np.nan if few else float(spearmanr(true, guess).statistic),
-        "top": top,
-        "top_shared": len(set(order[0].tolist()) & set(order[1].tolist())) / top,
-        "largest_error": float(error.max()),
-        "largest_error_layer": int(layer),
-        "largest_error_head": int(head),
-    }

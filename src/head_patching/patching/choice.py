@@ -15,12 +15,10 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from head_patching.files.register import columns
-from head_patching.metrics import normalised_effect
-from head_patching.patching.attribution import estimated_runs
-from head_patching.patching.effects import Importance, effects_table
-from head_patching.patching.head_sets import Head
+from head_patching.patching.effects import Importance, effects_table, normalised_effect
+from head_patching.patching.estimates import estimated_runs
 from head_patching.statistics import Statistics
-from head_patching.terms import HEAD
+from head_patching.terms import HEAD, Head
 
 # Why a head is chosen; of several reasons the first.
 REASONS = IMPORTANT, ESTIMATE, RANDOM = "important", "estimate", "random"

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from head_patching.patching.head_sets import Head
 from head_patching.patching.readout import PositionLabel
 from head_patching.patching.runs import PairBatch
 from head_patching.tasks.pairs import PromptPairs
+from head_patching.terms import Head
 
 # Residual vectors, one for each head, pair and position, that are patched in one chunk:
 # enough for large products, few enough to keep all threads busy to the end and the

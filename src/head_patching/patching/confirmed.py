@@ -10,9 +10,9 @@ from collections.abc import Collection
 import numpy as np
 import xarray as xr
 
-from head_patching.patching.attribution import AT_POSITIONS, estimated_change_of
-from head_patching.patching.head_sets import Head
-from head_patching.patching.readout import unpatched_logit_diff
+from head_patching.patching.effects import unpatched_logit_diff
+from head_patching.patching.estimates import AT_POSITIONS, estimated_change_of
+from head_patching.terms import Head
 
 
 def with_estimates(

@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from head_patching.lookup import find
-from head_patching.metrics import normalised_effect
 from head_patching.models.transformer import Model
+from head_patching.patching.effects import normalised_effect
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.reference import hook_name, run_tokens
 from head_patching.patching.runs import group_pairs

@@ -1,6 +1,6 @@
 """Effects of heads: estimated, tested against zero, and judged important or not.
 
-An effect is a ratio of means over pairs (`metrics.effect_contributions`), without unit:
+An effect is a ratio of means over pairs (`effect_contributions`), without unit:
 0 where patching the head changes nothing, 1 where it moves logit_diff all the way to
 the source run's. Intervals are percentile bootstraps over templates; tests flip the
 signs of templates, and all tests of one table are one family (see `significance`).
@@ -18,13 +18,21 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Bool, Float
 
-from head_patching.metrics import effect_contributions
 from head_patching.significance import sign_flip_tests
 from head_patching.statistics import Statistics, bootstrap_ratio
+from head_patching.terms import DIRECTIONS
 
 KEYS = ["patch_type", "direction", "layer", "head", "position"]
 
+# Below this difference of clean and corrupt mean logit_diff, dividing by it would turn
+# rounding and sampling noise into effects.
+SMALLEST_DENOMINATOR = 0.1
+
 Numbers = TypeVar("Numbers", np.ndarray, pd.Series)
+
+
+class TaskNotDone(ValueError):
+    """Clean and corrupt logit_diff are too close to divide by their difference."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,59 @@ class RatiosOfMeans:
     ci_high: np.ndarray
     p_value: np.ndarray
     q_value: np.ndarray
+
+
+def effect_contributions(dataset: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Numerator and denominator of the normalised effect, pair by pair.
+
+    The effect of a patch is mean(numerator) / mean(denominator): a ratio of means.
+    Denoising: (patched - corrupt) / (clean - corrupt), 0 = corrupt behaviour, 1 =
+    clean behaviour restored. Noising: (clean - patched) / (clean - corrupt), 1 =
+    corrupt behaviour reached. Both may lie outside the range from 0 to 1.
+
+    Raises
+    ------
+    TaskNotDone
+        When clean and corrupt logit_diff are too close to divide by their difference.
+    """
+    clean, corrupt = dataset.clean_logit_diff, dataset.corrupt_logit_diff
+    scale = clean - corrupt
+    if not float(scale.mean()) >= SMALLEST_DENOMINATOR:
+        attributes = dataset.attrs
+        raise TaskNotDone(
+            f"{attributes.get('model')} on {attributes.get('task')} "
+            f"({attributes.get('corruption')}, prepend_bos="
+            f"{attributes.get('prepend_bos')}): mean clean logit_diff "
+            f"{float(clean.mean()):.3f} is not above the corrupt "
+            f"{float(corrupt.mean()):.3f} by at least {SMALLEST_DENOMINATOR}; effects "
+            "cannot be normalised: the model does not do the task, or the corruption "
+            "does not change the answer"
+        )
+    if dataset.attrs["direction"] == "denoising":
+        numerator = dataset.logit_diff - corrupt
+    else:
+        numerator = clean - dataset.logit_diff
+    return numerator, scale
+
+
+def normalised_effect(dataset: xr.Dataset) -> xr.DataArray:
+    """The effect of each patch over all pairs, a ratio of means (no unit)."""
+    numerator, scale = effect_contributions(dataset)
+    effect = numerator.mean("pair") / float(np.mean(scale))
+    return effect.rename("effect")
+
+
+def unpatched_logit_diff(results: xr.Dataset) -> xr.DataArray:
+    """logit_diff of the base run, the one that is patched, of each pair."""
+    base = DIRECTIONS[results.attrs["direction"]].base
+    return results[f"{base}_logit_diff"]
+
+
+def is_patched(runs: xr.Dataset) -> Bool[np.ndarray, "layer head"]:
+    """Which heads were patched: all, or those that `confirmed` names."""
+    if "confirmed" in runs:
+        return runs["confirmed"].values == 1
+    return np.ones((runs.sizes["layer"], runs.sizes["head"]), dtype=bool)
 
 
 def ratio_of_means(
@@ -137,10 +198,8 @@ def effects_of(patched: xr.Dataset, statistics: Statistics) -> pd.DataFrame:
     # token that differs. In it, but not tested: estimates, never called important.
     family = (values != 0).any(axis=-1)
     exact = np.ones(values.shape[:-1], dtype=bool)
-    if "confirmed" in patched:
-        confirmed = patched["confirmed"].to_numpy() == 1
-        # The same at every position.
-        exact &= confirmed.reshape(*confirmed.shape, *[1] * (exact.ndim - 2))
+    heads = is_patched(patched)  # at every position, or at none
+    exact &= heads.reshape(*heads.shape, *[1] * (exact.ndim - 2))
     found = ratio_of_means(
         values,
         scale.to_numpy().astype(np.float64),

@@ -10,6 +10,7 @@ import xarray as xr
 from head_patching.lookup import one_of
 from head_patching.models.transformer import Model
 from head_patching.patching.chunks import Chunk, chunks_of
+from head_patching.patching.effects import unpatched_logit_diff
 from head_patching.patching.fallback import patch_by_hooks, warn_of_fallback
 from head_patching.patching.findings import (
     HeadResult,
@@ -17,7 +18,7 @@ from head_patching.patching.findings import (
     head_results,
     results_to_heatmap,
 )
-from head_patching.patching.head_sets import Head, check_sets
+from head_patching.patching.head_sets import check_sets
 from head_patching.patching.propagate import final_residual
 from head_patching.patching.readout import (
     METRICS,
@@ -28,7 +29,6 @@ from head_patching.patching.readout import (
     position_labels,
     read_metrics,
     read_unpatched,
-    unpatched_logit_diff,
 )
 from head_patching.patching.runs import (
     DEFAULT_MEMORY_MIB,
@@ -40,7 +40,7 @@ from head_patching.patching.runs import (
 from head_patching.patching.sweep import sweep_heads
 from head_patching.patching.workers import one_at_a_time, workers
 from head_patching.tasks.pairs import HasPairs, PromptPairs
-from head_patching.terms import DIRECTIONS, PATCH_TYPES
+from head_patching.terms import DIRECTIONS, PATCH_TYPES, Head
 
 
 @dataclass(frozen=True)

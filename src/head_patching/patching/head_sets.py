@@ -16,9 +16,7 @@ from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.hooks import OutputHook
 from head_patching.patching.propagate import Patches, propagate
-from head_patching.terms import head_name
-
-Head = tuple[int, int]  # (layer, head)
+from head_patching.terms import Head, head_name
 
 
 def sweep_sets(

@@ -18,14 +18,14 @@ from jaxtyping import Float
 
 from head_patching.models.transformer import Model
 from head_patching.patching.chunks import only_at, rows_by_position, vectors_per_chunk
-from head_patching.patching.head_sets import Head, check_sets, sweep_sets
+from head_patching.patching.head_sets import check_sets, sweep_sets
 from head_patching.patching.padded import run_together
 from head_patching.patching.paths import check_position
 from head_patching.patching.readout import empty_results, logit_diffs, read_unpatched
 from head_patching.patching.runs import PairBatch, each_pair_once, pairs_per_batch
 from head_patching.patching.workers import one_at_a_time, workers
 from head_patching.tasks.pairs import PromptPairs
-from head_patching.terms import head_name
+from head_patching.terms import Head, head_name
 
 
 def knock_out(

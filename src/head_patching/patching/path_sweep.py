@@ -21,9 +21,9 @@ from head_patching.models.activations import Activations
 from head_patching.models.layers import attn_out, mlp_out, normalise
 from head_patching.models.transformer import Model
 from head_patching.patching.deltas import head_deltas
-from head_patching.patching.head_sets import Head
 from head_patching.patching.propagate import blocks, final_residual
 from head_patching.patching.receivers import Receivers, propagate_from_receivers
+from head_patching.terms import Head
 
 MlpMode = Literal["recomputed", "frozen"]
 MLP_MODES: tuple[MlpMode, ...] = get_args(MlpMode)

@@ -27,7 +27,8 @@ from torch import Tensor
 from head_patching.lookup import one_of
 from head_patching.models.transformer import Model
 from head_patching.patching.chunks import Chunk, chunks_of, label_positions
-from head_patching.patching.head_sets import Head, check_sets
+from head_patching.patching.effects import unpatched_logit_diff
+from head_patching.patching.head_sets import check_sets
 from head_patching.patching.padded import run_together
 from head_patching.patching.path_sweep import MLP_MODES, sweep_paths
 from head_patching.patching.propagate import final_residual
@@ -39,13 +40,12 @@ from head_patching.patching.readout import (
     logit_diffs,
     position_labels,
     read_unpatched,
-    unpatched_logit_diff,
 )
 from head_patching.patching.receivers import Receivers
 from head_patching.patching.runs import PairBatch, each_pair_once, pairs_per_batch
 from head_patching.patching.workers import one_at_a_time, workers
 from head_patching.tasks.pairs import PromptPairs
-from head_patching.terms import DIRECTIONS
+from head_patching.terms import DIRECTIONS, Head
 
 
 def path_effects(

@@ -112,12 +112,6 @@ def base_and_source(
     return getattr(batch, runs.base), getattr(batch, runs.source)
 
 
-def unpatched_logit_diff(results: xr.Dataset) -> xr.DataArray:
-    """logit_diff of the base run, the one that is patched, of each pair."""
-    base = DIRECTIONS[results.attrs["direction"]].base
-    return results[f"{base}_logit_diff"]
-
-
 def fill_in(
     results: xr.Dataset,
     heads: Sequence[tuple[int, int]],

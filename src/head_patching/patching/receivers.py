@@ -20,11 +20,10 @@ from head_patching.models.activations import Activations
 from head_patching.models.layers import attention_pattern, head_outputs, normalise
 from head_patching.models.transformer import Model, project_qkv
 from head_patching.models.weights import ModelConfig
-from head_patching.patching.head_sets import Head
 from head_patching.patching.hooks import InputHook
 from head_patching.patching.propagate import Patches, blocks, propagate
 from head_patching.patching.readout import PositionLabel
-from head_patching.terms import HEAD_INPUTS, SHARED_IN_GROUP, head_name
+from head_patching.terms import HEAD_INPUTS, SHARED_IN_GROUP, Head, head_name
 
 
 @dataclass(frozen=True)

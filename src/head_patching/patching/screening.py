@@ -18,20 +18,17 @@ import scipy
 import xarray as xr
 from jaxtyping import Bool, Float
 
-from head_patching.metrics import normalised_effect
 from head_patching.models.transformer import Model
 from head_patching.patching.attribution import estimate_effects
 from head_patching.patching.confirmed import confirm, unconfirmed
+from head_patching.patching.effects import normalised_effect, unpatched_logit_diff
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.patching.head_sets import Head, sweep_sets
-from head_patching.patching.readout import (
-    base_and_source,
-    logit_diffs,
-    unpatched_logit_diff,
-)
+from head_patching.patching.head_sets import sweep_sets
+from head_patching.patching.readout import base_and_source, logit_diffs
 from head_patching.patching.runs import PairBatch
 from head_patching.patching.workers import workers
 from head_patching.tasks.pairs import PromptPairs
+from head_patching.terms import Head
 
 CONFIRMED_AT_ONCE = 10
 

@@ -11,9 +11,10 @@ from jaxtyping import Float
 
 from head_patching.metrics import logit_diff
 from head_patching.models.transformer import Model
-from head_patching.patching.head_sets import Head, sweep_sets
+from head_patching.patching.effects import unpatched_logit_diff
+from head_patching.patching.head_sets import sweep_sets
 from head_patching.patching.propagate import final_residual
-from head_patching.patching.readout import logit_diffs, unpatched_logit_diff
+from head_patching.patching.readout import logit_diffs
 from head_patching.patching.reference import (
     position_mask,
     reference_logits,
@@ -21,7 +22,7 @@ from head_patching.patching.reference import (
 )
 from head_patching.patching.runs import group_pairs, run_batch
 from head_patching.tasks.pairs import PromptPairs
-from head_patching.terms import head_name
+from head_patching.terms import Head, head_name
 
 # Pairs on which the sampled heads are compared, of one prompt length: each goes through
 # the slow reference once for every head and run.

@@ -8,8 +8,8 @@ from torch import Tensor
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.deltas import head_deltas
-from head_patching.patching.head_sets import Head
 from head_patching.patching.propagate import Patches, final_residual, propagate
+from head_patching.terms import Head
 
 
 def sweep_heads(

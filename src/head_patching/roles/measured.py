@@ -12,8 +12,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Bool, Float
 
-from head_patching.metrics import effect_contributions
-from head_patching.patching.effects import ratio_of_means
+from head_patching.patching.effects import effect_contributions, ratio_of_means
 from head_patching.statistics import Statistics
 
 KINDS = ("pair", "sequence")

@@ -29,10 +29,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from head_patching.metrics import effect_contributions
 from head_patching.models.transformer import Model
+from head_patching.patching.effects import effect_contributions
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.patching.head_sets import Head
 from head_patching.patching.knock_out import knock_out
 from head_patching.patching.padded import run_together
 from head_patching.patching.path_sweep import Receivers
@@ -42,6 +41,7 @@ from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import require_criteria
 from head_patching.roles.measured import Measured, effect
 from head_patching.tasks import PromptPairs, Tracing, find_task
+from head_patching.terms import Head
 
 KNOCKED_OUT = ("knocked_out.effect", "knocked_out.interaction")
 

@@ -11,10 +11,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from head_patching.metrics import TaskNotDone
 from head_patching.models.transformer import Model
+from head_patching.patching.effects import TaskNotDone
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.patching.head_sets import Head
 from head_patching.planted.circuit import ARCHITECTURES, ROLES, PlantedModel
 from head_patching.planted.in_memory import planted_in_memory
 from head_patching.roles.assign import assign_roles
@@ -31,7 +30,7 @@ from head_patching.roles.repetition import METRICS, repetition
 from head_patching.tasks import Task, find_task
 from head_patching.tasks.ioi_templates import NAMES
 from head_patching.tasks.vocabulary import WORDS
-from head_patching.terms import NO_CIRCUIT, NO_ROLE, NOT_PLANTED, NOTHING_LEFT_OUT
+from head_patching.terms import NO_CIRCUIT, NO_ROLE, NOT_PLANTED, NOTHING_LEFT_OUT, Head
 
 # Of the test of induction as behaviour: random words, repeated once.
 N_SEQUENCES, N_TOKENS = 10, 20
