@@ -103,10 +103,10 @@ def test_null_models_have_their_own_seeds(tmp_path, monkeypatch):
     [
         (["--architecture", "gpt"], "unknown architecture 'gpt': did you mean 'gpt2'?"),
         (["--seeds", "x"], "seeds 'x': expected numbers"),
-        (["--null-seeds", "1"], "--null-seeds is of the models that --null-models"),
         (["--noise", "-1"], "noise '-1': expected 'default'"),
         (["--criteria", "missing"], "missing/ioi.yaml: no such file"),
         (["--task", "copying"], "unknown task 'copying': allowed: "),
+        (["--null-seeds", "1"], "--null-seeds is of the models that --null-models"),
     ],
 )
 def test_mistakes_give_one_line(options, message):
