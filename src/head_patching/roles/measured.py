@@ -12,7 +12,11 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Bool, Float
 
-from head_patching.patching.effects import effect_contributions, ratio_of_means
+from head_patching.patching.effects import (
+    effect_contributions,
+    is_patched,
+    ratio_of_means,
+)
 from head_patching.statistics import Statistics
 
 KINDS = ("pair", "sequence")
@@ -79,8 +83,7 @@ def patching_effect(patched: xr.Dataset) -> Measured:
         scale.to_numpy(),
         patched["template"].to_numpy(),
     )
-    if "confirmed" in patched:
-        measured.tested[patched["confirmed"].to_numpy() == 0] = False
+    measured.tested[~is_patched(patched)] = False
     return measured
 
 
