@@ -8,6 +8,7 @@ from head_patching.planted.circuit import (
     GROUP_SIZE,
     ROLES,
     STAGES,
+    PlantedModel,
     draw_circuit,
     truth,
 )
@@ -63,3 +64,19 @@ def test_the_truth_says_where_each_head_looks():
     head = record["S-inhibition"][0]
     assert (head["attends_from"], head["attends_to"]) == ("END", "S2")
     assert set(head) == {"layer", "head", "strength", "attends_from", "attends_to"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"redundancy": 4}, "redundancy is 4"),
+        ({"redundancy": 0}, "redundancy is 0"),
+        ({"decoys": ("atention",)}, "did you mean 'attention'"),
+        ({"without": ("inducton",)}, "did you mean 'induction'"),
+        ({"n_layers": 7}, "7 layers"),
+        ({"n_heads": 9}, "9 heads"),
+    ],
+)
+def test_a_model_that_cannot_be_made_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        PlantedModel(**{"architecture": "gpt2", "seed": 0} | wrong)

@@ -14,6 +14,18 @@ ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
 N_LAYERS, N_HEADS = 8, 8
 
+# How receivers respond to what a stage writes: `soft`, a lost part of a signal is felt;
+# `saturated`, attention is nearly one-hot and half a signal does as much as all of it.
+Attention = Literal["soft", "saturated"]
+ATTENTION: tuple[Attention, ...] = get_args(Attention)
+
+# What S-inhibition heads tell name movers not to look at: a place and a token, each
+# head both; one of the two alone; or both, each by heads of its own.
+Wiring = Literal["both", "place", "token", "separate"]
+WIRINGS: tuple[Wiring, ...] = get_args(Wiring)
+
+MOST_REDUNDANT = 3
+
 # Length of what each head and MLP outside the circuit writes; tokens have length 1.
 DEFAULT_NOISE = 0.1
 
@@ -29,6 +41,14 @@ ROLES = {
     Role.NAME_MOVER: ("END", "IO"),
     Role.NEGATIVE_NAME_MOVER: ("END", "IO"),
     Role.BACKUP_NAME_MOVER: ("END", "IO"),
+}
+
+# Kinds of heads that resemble a role and do not play it.
+DECOYS = {
+    "attention": "attends as the role does, and writes what nothing reads",
+    "effect": "writes what the role writes, and attends to its own position",
+    "copying": "copies names to the logits, and attends to S2",
+    "rescaling": "changes the size of all logits at END, and attends to S2",
 }
 
 # role -> how many heads at least and at most.
@@ -77,16 +97,59 @@ class PlantedModel:
         length 1.
     without
         Roles that are left out of the circuit.
+    redundancy
+        Heads of each role up to S-inhibition, each of which does the whole job alone;
+        None: as many as the seed draws, which share one job.
+    attention
+        How receivers respond: `soft` or `saturated`.
+    wiring
+        What S-inhibition heads write: `both`, `place`, `token` or `separate`.
+    decoys
+        Kinds of heads that resemble a role and do not play it.
+    n_layers, n_heads
+        Shape of the model, each at least 8.
     """
 
     architecture: Architecture
     seed: int
     noise: float = DEFAULT_NOISE
     without: tuple[str, ...] = ()
+    redundancy: int | None = None
+    attention: Attention = "soft"
+    wiring: Wiring = "both"
+    decoys: tuple[str, ...] = ()
+    n_layers: int = N_LAYERS
+    n_heads: int = N_HEADS
+
+    def __post_init__(self) -> None:
+        """Refuse what no model can be made of."""
+        one_of("architecture", self.architecture, ARCHITECTURES)
+        one_of("attention", self.attention, ATTENTION)
+        one_of("wiring", self.wiring, WIRINGS)
+        for role in self.without:
+            one_of("role", role, ROLES)
+        for kind in self.decoys:
+            one_of("decoy", kind, DECOYS)
+        if self.redundancy is not None and not 1 <= self.redundancy <= MOST_REDUNDANT:
+            raise ValueError(
+                f"redundancy is {self.redundancy}: expected None or a whole number "
+                f"from 1 to {MOST_REDUNDANT}"
+            )
+        if self.n_layers < N_LAYERS or self.n_heads < N_HEADS or self.n_heads % 2:
+            raise ValueError(
+                f"a planted model has at least {N_LAYERS} layers and {N_HEADS} heads, "
+                f"and an even number of heads: got {self.n_layers} layers and "
+                f"{self.n_heads} heads"
+            )
 
     @property
     def circuit(self) -> Circuit:
         """The heads of each role."""
+        plain = PlantedModel(self.architecture, self.seed, self.noise, self.without)
+        if self != plain:
+            raise NotImplementedError(
+                "only soft models of 8 x 8 heads that share one job can be made so far"
+            )
         return draw_circuit(self.seed, self.architecture, self.without)
 
 
