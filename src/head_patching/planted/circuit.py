@@ -127,7 +127,7 @@ class PlantedModel:
         one_of("attention", self.attention, ATTENTION)
         one_of("wiring", self.wiring, WIRINGS)
         for role in self.without:
-            one_of("role", role, ROLES)
+            one_of("role", role, [*map(str, ROLES)])
         for kind in self.decoys:
             one_of("decoy", kind, DECOYS)
         if self.redundancy is not None and not 1 <= self.redundancy <= MOST_REDUNDANT:
@@ -162,7 +162,7 @@ def draw_circuit(
     seed can be compared.
     """
     for role in without:
-        one_of("role", role, ROLES)
+        one_of("role", role, [*map(str, ROLES)])
     rng = np.random.default_rng([seed, ARCHITECTURES.index(architecture)])
     group = GROUP_SIZE[architecture]
     free = {
