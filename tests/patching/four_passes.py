@@ -56,7 +56,7 @@ def four_passes(
 ):
     """Logits [batch d_vocab] at END, by the passes of Wang et al. 2022, appendix B.
 
-    `senders` has one head for each prompt of the batch.
+    `senders` has a set of heads for each prompt of the batch.
     """
     _, source = bridge.run_with_cache(source_tokens)  # pass A
     _, base = bridge.run_with_cache(base_tokens)  # pass B
@@ -68,8 +68,8 @@ def four_passes(
     for layer in range(bridge.cfg.n_layers):
         name = f"blocks.{layer}.attn.hook_z"
         z = base[name].clone()
-        for row, (at, head) in enumerate(senders):
-            if at == layer:
+        for row, heads in enumerate(senders):
+            for head in (head for at, head in heads if at == layer):
                 where = sender_mask[row]
                 z[row, where, head] = source[name][row, where, head]
         hooks.append((name, putting(z)))
@@ -115,8 +115,8 @@ def hooked_effects(
     masks=None,
     senders=None,
 ):
-    """logit_diff [sender pair] of every sender by hooks alone."""
-    senders = senders or model.config.heads
+    """logit_diff [sender pair] of every sender, a set of heads, by hooks alone."""
+    senders = senders or [[head] for head in model.config.heads]
     expected = np.empty((len(senders), len(pairs)))
     for members in group_pairs(pairs).values():
         base_tokens, source_tokens = run_tokens(pairs, members, direction)

@@ -191,7 +191,12 @@ def test_a_run_patched_with_itself_stays_as_it_is(prepared, name):
     base = final_residual(model, own)
     with torch.no_grad():
         final = sweep_paths(
-            model, own, own, model.config.heads, receivers, receiver_pos
+            model,
+            own,
+            own,
+            [[head] for head in model.config.heads],
+            receivers,
+            receiver_pos,
         )
         assert torch.equal(final, base.expand_as(final))
         if name == "logits":

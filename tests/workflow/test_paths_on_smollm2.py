@@ -39,7 +39,8 @@ def test_senders_equal_the_four_passes(models, name):
     obtained = path_effects(model, pairs, "noising", receivers, SENDERS)
     values = np.stack([obtained.logit_diff.values[head] for head in SENDERS])
     expected = hooked_effects(
-        model, bridge, pairs, "noising", receivers, "recomputed", senders=SENDERS
-    )
+        model, bridge, pairs, "noising", receivers, "recomputed",
+        senders=[[head] for head in SENDERS],
+    )  # fmt: skip
     assert np.abs(values - expected).max() < TOLERANCE
     assert np.abs(expected - obtained.clean_logit_diff.values).max() > 0.1

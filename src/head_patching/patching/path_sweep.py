@@ -1,16 +1,17 @@
-"""One sweep of path patching: every sender in turn, for one batch of prompts.
+"""One sweep of path patching: every set of senders in turn, for one batch of prompts.
 
-With attention frozen no position sees another: what a sender's output does on its way
-to the receivers is computed only at their positions (the axis `receiver_pos`), for all
-senders together. What happens from the receivers on is in `receivers`.
+A sender is one head, or a set of heads whose outputs are patched together. With
+attention frozen no position sees another: what a sender's output does on its way to the
+receivers is computed only at their positions (the axis `receiver_pos`), for all senders
+together. What happens from the receivers on is in `receivers`.
 
-A delta is what a sender adds to attn_out. A change of the residual stream, that is its
-difference from the base run's, is the delta and what MLPs have made of it.
+What a sender adds to attn_out is in `sender_deltas`. A change of the residual stream,
+that is its difference from the base run's, is these deltas and what MLPs have made of
+them.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
-from itertools import groupby
 from typing import Literal, get_args
 
 import torch
@@ -20,9 +21,9 @@ from torch import Tensor
 from head_patching.models.activations import Activations
 from head_patching.models.layers import attn_out, mlp_out, normalise
 from head_patching.models.transformer import Model
-from head_patching.patching.deltas import head_deltas
 from head_patching.patching.propagate import blocks, final_residual
 from head_patching.patching.receivers import Receivers, propagate_from_receivers
+from head_patching.patching.sender_deltas import SenderDeltas, sender_deltas
 from head_patching.terms import Head
 
 MlpMode = Literal["recomputed", "frozen"]
@@ -33,7 +34,7 @@ def sweep_paths(
     model: Model,
     base: Activations,
     source: Activations,
-    senders: Sequence[Head],
+    senders: Sequence[Sequence[Head]],
     receivers: Receivers | Literal["logits"],
     receiver_pos: slice,
     sender_mask: Bool[Tensor, "batch position"] | None = None,
@@ -41,8 +42,8 @@ def sweep_paths(
 ) -> Float[Tensor, "sender batch d_model"]:
     """The final residual at END with each sender's path to the receivers patched.
 
-    It is exactly the base run's for a sender with no receiver above it, or whose delta
-    is zero where the receivers are.
+    It is exactly the base run's for a sender with no receiver above it, or whose deltas
+    are zero where the receivers are.
 
     Parameters
     ----------
@@ -51,7 +52,8 @@ def sweep_paths(
     source
         The run that senders' outputs are taken from.
     senders
-        Heads (layer, head) in the order of their layers, each patched alone.
+        Sets of heads (layer, head), each set patched together, in the order of their
+        lowest layers.
     receivers
         The q, k or v of some heads, or the logits.
     receiver_pos
@@ -68,18 +70,15 @@ def sweep_paths(
     if isinstance(receivers, Receivers):
         receiver_layers = receivers.by_layer
     deltas = sender_deltas(model, base, source, senders, receiver_pos, sender_mask)
-    has_delta = deltas.flatten(2).any(dim=2)  # [sender batch]
-    layers = [layer for layer, _ in senders]
-    n_below = bisect_left(layers, max(receiver_layers))
+    has_delta = deltas.nonzero(max(receiver_layers))  # [sender batch]
     # The senders that are propagated, by their indices.
-    nonzero = has_delta[:n_below].any(dim=1).nonzero()[:, 0].tolist()
+    nonzero = has_delta.any(dim=1).nonzero()[:, 0].tolist()
     unpatched = final_residual(model, base)  # [batch d_model]
     final = unpatched.expand(len(senders), -1, -1).clone()  # [sender batch d_model]
     if not nonzero:
         return final
-    layers, deltas = [layers[sender] for sender in nonzero], deltas[nonzero]
     resid_changes = changes_at_receivers(
-        model, base, layers, deltas, receiver_pos, receiver_layers, mlps
+        model, base, deltas.select(nonzero), receiver_pos, receiver_layers, mlps
     )
     if isinstance(receivers, Receivers):
         final[nonzero] = propagate_from_receivers(
@@ -91,60 +90,23 @@ def sweep_paths(
     return torch.where(has_delta[:, :, None], final, unpatched)
 
 
-def sender_deltas(
-    model: Model,
-    base: Activations,
-    source: Activations,
-    senders: Sequence[Head],
-    receiver_pos: slice,
-    sender_mask: Bool[Tensor, "batch position"] | None,
-) -> Float[Tensor, "sender batch receiver_pos d_model"]:
-    """What each sender adds to attn_out of its layer, at the receivers' positions.
-
-    Parameters
-    ----------
-    base
-        The run that is patched.
-    source
-        The run that senders' outputs are taken from.
-    senders
-        Heads (layer, head) in the order of their layers.
-    receiver_pos
-        The positions of that axis.
-    sender_mask
-        Where senders are patched (None: everywhere).
-    """
-    deltas = []
-    for layer, heads in groupby(senders, key=lambda head: head[0]):
-        of_layer = head_deltas(
-            model.config, model.layers[layer].W_O, base, source, layer, "output",
-            receiver_pos.start, sender_mask,
-        )  # fmt: skip
-        # [sender batch suffix_pos d_model], the suffix from receiver_pos.start on
-        deltas.append(of_layer[[head for _, head in heads]])
-    return torch.cat(deltas)[:, :, : receiver_pos.stop - receiver_pos.start]
-
-
 def changes_at_receivers(
     model: Model,
     base: Activations,
-    sender_layers: Sequence[int],
-    deltas: Float[Tensor, "sender batch receiver_pos d_model"],
+    deltas: SenderDeltas,
     receiver_pos: slice,
     receiver_layers: Collection[int],
     mlps: MlpMode,
 ) -> dict[int, Float[Tensor, "_sender_below batch receiver_pos d_model"]]:
     """By how much each sender changes resid_pre of the receivers' layers.
 
-    All heads but the sender are frozen. The axis `_sender_below` of a layer has only
-    the senders below it, which are the first ones.
+    All heads but the sender's are frozen. The axis `_sender_below` of a layer has only
+    the senders that begin below it, which are the first ones.
 
     Parameters
     ----------
-    sender_layers
-        The layer of each sender, ascending.
     deltas
-        What each sender adds to attn_out of its layer.
+        What each sender adds to attn_out of its layers.
     receiver_pos
         The positions of that axis.
     receiver_layers
@@ -152,18 +114,23 @@ def changes_at_receivers(
     mlps
         Whether MLPs are `recomputed`, or `frozen` at their outputs in the base run.
     """
-    # Up to the sender's layer, where it is not read, resid_change is the delta alone.
-    resid_change, at_receivers = deltas.clone(), {}
-    highest = max(receiver_layers)
+    # Up to its lowest layer, where it is not read, a sender's change is its delta.
+    resid_change, at_receivers = deltas.lowest.clone(), {}
+    highest, parallel = max(receiver_layers), model.config.parallel_attn_mlp
     for layer in range(highest + 1):
-        n_below = bisect_left(sender_layers, layer)
+        n_below = bisect_left(deltas.layers, layer)
         if layer in receiver_layers:
             at_receivers[layer] = resid_change[:n_below].clone()
-        if layer < highest and mlps == "recomputed":
-            # A parallel MLP reads resid_pre, without the deltas of its own layer.
-            n_read = n_below
-            if not model.config.parallel_attn_mlp:
-                n_read = bisect_right(sender_layers, layer)
+        if layer == highest:
+            break
+        # A parallel MLP reads resid_pre, without the deltas of its own layer.
+        if mlps == "recomputed" and parallel:
+            add_mlp_change_(model, base, layer, resid_change[:n_below], receiver_pos)
+        if layer in deltas.higher:
+            senders, of_layer = deltas.higher[layer]
+            resid_change[senders] += of_layer
+        if mlps == "recomputed" and not parallel:
+            n_read = bisect_right(deltas.layers, layer)
             add_mlp_change_(model, base, layer, resid_change[:n_read], receiver_pos)
     return at_receivers
 

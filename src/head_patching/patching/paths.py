@@ -1,5 +1,7 @@
 """Path patching: what a head does to the answer by way of given receivers.
 
+Sets of heads patched together along a path are in `set_paths`.
+
 Path patching (Wang et al. 2022, arXiv 2211.00593, section 3.1 and appendix B) follows
 the direct paths from a sender. With the activations of both runs at hand:
 
@@ -155,7 +157,7 @@ def patch_chunk(
     batch = chunk.batch
     base, source = base_and_source(batch, results.attrs["direction"])
     final = sweep_paths(
-        model, base, source, chunk.heads, receivers,
+        model, base, source, [[head] for head in chunk.heads], receivers,
         receiver_pos=receiver_positions(chunk, receivers),
         sender_mask=position_mask(pairs, batch, sender_position),
         mlps=results.attrs["mlps"],

@@ -1,0 +1,84 @@
+"""A run with the outputs of some heads replaced: the base of further patches.
+
+What a head does may show only while others are silenced, as when two groups of heads do
+one job. Then a run in which one group is patched is patched again.
+
+`tests/patching/test_replaced.py` compares every activation with TransformerLens's
+hooks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from head_patching.models.activations import BY_LAYER, Activations
+from head_patching.models.layers import (
+    attention_pattern,
+    attn_out,
+    head_outputs,
+    mlp_out,
+    normalise,
+    per_query_head,
+)
+from head_patching.models.transformer import Model, project_qkv, unembed
+from head_patching.patching.head_sets import check_sets, heads_in
+from head_patching.terms import Head
+
+
+@torch.no_grad()
+def with_heads_replaced(
+    model: Model,
+    base: Activations,
+    source: Activations,
+    heads: Sequence[Head],
+    mask: Bool[Tensor, "batch position"] | None = None,
+) -> Activations:
+    """The base run with z of some heads taken from the source run, all else computed.
+
+    Parameters
+    ----------
+    base
+        The run to change; of all positions of its prompts.
+    source
+        The run that z is taken from.
+    heads
+        Heads (layer, head), replaced together.
+    mask
+        Where z is replaced (None: everywhere).
+
+    Raises
+    ------
+    ValueError
+        When no head is given, one is not in the model, or one is named twice.
+    """
+    check_sets(model, [heads])
+    lowest = min(layer for layer, _ in heads)
+    start = base.position_in_prompt(0)
+    where = None if mask is None else mask[:, :, None, None]
+    resid, kept = base.resid_pre[lowest], []
+    for index in range(lowest, model.config.n_layers):
+        layer, members = model.layers[index], heads_in(heads, index)
+        x = normalise(resid, model.config)
+        q, k, v = project_qkv(x, layer, model, start)
+        keys, values = (per_query_head(each, model.config) for each in (k, v))
+        pattern = attention_pattern(q, keys, base.padding)
+        z = head_outputs(pattern, values)  # [batch position head d_head]
+        if members:
+            taken = source.z[index][:, :, members]
+            if where is not None:
+                taken = torch.where(where, taken, z[:, :, members])
+            z[:, :, members] = taken
+        kept.append((resid, q, k, v, pattern, z))
+        resid_mid = resid + attn_out(z, layer)
+        if not model.config.parallel_attn_mlp:
+            x = normalise(resid_mid, model.config)
+        resid = resid_mid + mlp_out(x, layer)
+    computed = zip(BY_LAYER, zip(*kept, strict=True), strict=True)
+    parts = {
+        name: torch.cat((getattr(base, name)[:lowest], torch.stack(tensors)))
+        for name, tensors in computed
+    }
+    return replace(base, **parts, final_logits=unembed(model, resid[:, -1]))
