@@ -113,8 +113,7 @@ def bootstrap_ratio(
         )
     if not np.isfinite(scale).all() or scale.sum() == 0:
         raise ValueError("the denominators must be finite and must not add up to 0")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    require_level(level)
 
     sums, scales = group_sums(values, labels), group_sums(scale, labels)
     axes = sums.shape[:-1]
@@ -143,8 +142,21 @@ def percentile_ends(
     return ends
 
 
+def require_level(level: float) -> None:
+    """Refuse a coverage that no interval can have.
+
+    Raises
+    ------
+    ValueError
+        When it is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}")
+
+
 def proportion_interval(n_right: int, n: int, level: float) -> tuple[float, float]:
     """The exact interval of a proportion (Clopper & Pearson, Biometrika 26, 1934)."""
+    require_level(level)
     n_wrong, tail = n - n_right, (1 - level) / 2
     low = scipy.special.betaincinv(n_right, n_wrong + 1, tail) if n_right else 0.0
     high = scipy.special.betaincinv(n_right + 1, n_wrong, 1 - tail) if n_wrong else 1.0

@@ -37,6 +37,9 @@ NO_CIRCUIT = "any role"  # every role is left out
 NOTHING_LEFT_OUT = "nothing"
 NOT_PLANTED = "none"  # the head is not part of the circuit
 
+# In the column `redundancy`, where it is no number: the heads of a role share one job.
+SHARED = "shared"
+
 
 def has_role(role: str) -> bool:
     """Whether the entry of a table of roles names a role.

@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from head_patching.cli import app
-from head_patching.commands.validate import noise_level, seed_numbers
+from head_patching.commands._planting import noise_level
+from head_patching.commands.validate import seed_numbers
 from head_patching.planted.circuit import ROLES, draw_circuit
 from head_patching.roles import validation
 

@@ -142,6 +142,11 @@ def validation_twice() -> Arguments:
     return summarised_validation("planted.csv")
 
 
+def scored(heads: str, truth: str = "planted/checkpoint/truth.json") -> Arguments:
+    Path("heads.csv").write_text(f"layer,head,role\n{heads}\n")
+    return ["score", "--truth", truth, "--heads", "heads.csv", "--out", "out/a.csv"]
+
+
 COMMANDS: dict[str, Callable[[], Arguments]] = {
     "a missing option": lambda: patched()[:-2],
     "an option that is no number": lambda: made_pairs("planted", "many"),
@@ -159,6 +164,11 @@ COMMANDS: dict[str, Callable[[], Arguments]] = {
         "--chosen-heads", "roles.csv"
     ),
     "more pairs to patch than there are": lambda: patched("--n-pairs", "6"),
+    "truths and lists of heads that are not as many": lambda: [
+        *scored("6,1,induction"),
+        *["--truth", "other.json"],
+    ],
+    "a folder with files for a planted model": lambda: ["plant", "--out", "planted"],
     "zero pairs": lambda: made_pairs("planted", "0"),
     "more pairs than there are": lambda: made_pairs("planted", "1000000000"),
     "names of several tokens": lambda: made_pairs("model", "3"),
@@ -208,6 +218,9 @@ COMMANDS: dict[str, Callable[[], Arguments]] = {
         "roles.yaml", "criteria: [", classified("roles.yaml")
     ),
     "a missing file": lambda: summarised("none.nc"),
+    "a list of heads with an unknown role": lambda: scored("6,1,mover"),
+    "a list with a head that the model does not have": lambda: scored("12,1,induction"),
+    "a truth that is another record": lambda: scored("", "model/model.json"),
     "a file of an older version": lambda: other_version(1),
     "a table of an older version": table_of_an_older_version,
     "a file of a newer version": lambda: other_version(99),

@@ -12,6 +12,7 @@ from head_patching.commands._options import (
     Threshold,
     use_threads,
 )
+from head_patching.commands._planting import noise_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,25 +150,6 @@ def seed_numbers(text: str) -> list[int]:
             raise ValueError(f"seeds {text!r}: {part.strip()} holds no number")
         numbers += span
     return sorted(set(numbers))
-
-
-def noise_level(text: str, default: float) -> float:
-    """A noise level, by number or as `default`.
-
-    Raises
-    ------
-    ValueError
-        When it is neither, or negative.
-    """
-    if text == "default":
-        return default
-    try:
-        level = float(text)
-    except ValueError:
-        level = -1.0
-    if not 0 <= level < float("inf"):
-        raise ValueError(f"noise {text!r}: expected 'default' or a number from 0 on")
-    return level
 
 
 def scores_table(scores: "pd.DataFrame") -> "Table":

@@ -1,7 +1,7 @@
 """Records in JSON files: read with their version, their keys and the shapes under them.
 
-Run records, descriptions of models, manifests of cached activations and the provenance
-of a build are such records.
+Run records, descriptions of models, manifests of cached activations, planted circuits
+and the provenance of a build are such records.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,20 @@ CHECK = {
     "type": "object",
     "properties": {"failed": {"type": "array", "items": TEXT}},
 }
+WHOLE = {"type": "integer"}
+HEADS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["layer", "head"],
+        "properties": {"layer": WHOLE, "head": WHOLE},
+    },
+}
+CIRCUIT = {
+    "n_heads": WHOLE,
+    "n_layers": WHOLE,
+    "roles": {"type": "object", "additionalProperties": HEADS},
+}
 PROVENANCE = {
     "type": "object",
     "required": ["name"],
@@ -44,6 +58,7 @@ SHAPES = RUN["properties"] | {
     "settings": {"type": "object"},
     "sha256": TEXT,
 }
+SHAPES |= CIRCUIT
 
 
 def read_record(

@@ -198,6 +198,11 @@ _EACH = (
         f"{_PLANTED} task accuracy:f refused:i false_roles:i heads",
         may_be_empty=True,  # validated without
     ),
+    Table(
+        "list_scores",  # written by `score` wherever a person wants it
+        Scope.VALIDATION,
+        f"role tp:i fp:i fn:i {_RATES} n_models:i",
+    ),
     # Of a whole build.
     Table("provenance", Scope.BUILD, "settings", file="provenance.json"),
     Table("numbers", Scope.BUILD, "key text exact files"),

@@ -50,6 +50,8 @@ def write_planted(planted: PlantedModel, words: Words, folder: Path | str) -> Pa
         "seed": planted.seed,
         "noise": planted.noise,
         "without": list(planted.without),
+        "n_layers": planted.n_layers,
+        "n_heads": planted.n_heads,
         "roles": truth(planted.circuit),
     }
     write_json(folder / "truth.json", record)
