@@ -35,19 +35,19 @@ PLANTED = {
         "knocked_out.interaction": 0.15,
         "copy_score": 0.8,
     },
-    (7, 9): {"path.name_mover_queries": 0.1, "attention.END.S2": 0.5},
+    (7, 9): {"stage.name_mover_queries": 0.1, "attention.END.S2": 0.5},
     (3, 0): {
-        "path.s_inhibition_values": 0.2,
+        "stage.s_inhibition_values": 0.2,
         "attention.S2.S1": 0.7,
         "duplicate_token_score": 0.6,
     },
     (5, 5): {
-        "path.s_inhibition_values": 0.1,
+        "stage.s_inhibition_values": 0.1,
         "attention.S2.S1+1": 0.5,
         "induction_score": 0.9,
     },
     (2, 2): {
-        "path.induction_keys": 0.05,
+        "stage.induction_keys": 0.05,
         "attention.S1+1.S1": 0.9,
         "previous_token_score": 0.8,
     },

@@ -111,7 +111,8 @@ def test_the_table_is_sorted_and_names_every_head_and_criterion():
     assert keys == list(product((0, 1), (0, 1), ("x", "y")))
     assert table["value"].tolist() == [1, 1, 4, 4, 7, 7, 10, 10]
     assert list(table) == [
-        *["layer", "head", "criterion", "value", "ci_low", "ci_high", "q_value", "n"]
+        *["layer", "head", "criterion", "value", "ci_low", "ci_high", "q_value", "n"],
+        *["corruption", "direction", "silenced", "patched"],
     ]
 
 

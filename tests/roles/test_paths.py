@@ -14,7 +14,9 @@ from head_patching.planted.circuit import draw_circuit
 from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.evidence import measure_evidence
-from head_patching.roles.paths import trace_paths, tracer
+from head_patching.roles.groups import TraceRules
+from head_patching.roles.paths import sweep_steps, trace_paths
+from head_patching.roles.tracer import tracer
 from head_patching.statistics import Statistics
 from head_patching.tasks import find_task
 from head_patching.tasks.ioi import ioi_pairs
@@ -23,8 +25,12 @@ from tests.planted_models import planted_model
 CRITERIA = read_criteria(Path(__file__).parents[2] / "config" / "roles" / "ioi.yaml")
 IMPORTANCE = Importance(0.02, 0.05)
 CLASSIFIER = Classifier(CRITERIA, IMPORTANCE, Statistics(0, 5000, 0))
+RULES = TraceRules(random_groups=5, random_orders=1, receiver_sets=0, seed=0)
 N_PAIRS = 16
 
+STAGES = [
+    "stage.name_mover_queries", "stage.s_inhibition_values", "stage.induction_keys",
+]  # fmt: skip
 PATHS = ["path.name_mover_queries", "path.s_inhibition_values", "path.induction_keys"]
 KNOCKED_OUT = ["knocked_out.effect", "knocked_out.interaction"]
 SIGNALS = ["signal.position", "signal.token"]
@@ -57,8 +63,19 @@ def traced(pairs):
     """The tracer, the evidence it starts from, what it measured, and its steps."""
     model, steps = planted_model("gpt2"), []
     trace, evidence = tracer(model, pairs), evidence_of(model, pairs)
-    paths = trace_paths(trace, evidence, CLASSIFIER, steps.append)
-    return trace, evidence, {each.criterion: each for each in paths}, steps
+    found = trace_paths(trace, evidence, CLASSIFIER, RULES, steps.append)
+    swept = sweep_steps(trace, found.stages)
+    paths = {
+        each.criterion: each
+        for each in [*found.measured, *swept]
+        if each.criterion not in STAGES
+    }
+    return trace, [*evidence, *of_stages(found)], paths, steps
+
+
+def of_stages(found):
+    """The answers to the questions of all stages."""
+    return [each for each in found.measured if each.criterion in STAGES]
 
 
 def roles_found(measured):
@@ -85,12 +102,13 @@ def test_the_chain_finds_exactly_the_planted_heads(traced):
         "path.induction_keys": "induction",
     }
     for criterion, role in counts.items():
-        assert f"{criterion}: {len(heads_of(role))} receivers" in steps
+        start = f"{criterion}: {len(heads_of(role))} receivers, "
+        assert any(step.startswith(start) for step in steps)
 
 
 def test_what_writes_nothing_has_no_effect_by_any_path(traced):
     _, _, paths, _ = traced
-    assert list(paths) == ["path.logits", *PATHS, *KNOCKED_OUT, *SIGNALS]
+    assert list(paths) == ["path.logits", *KNOCKED_OUT, *SIGNALS, *PATHS]
     planted = {
         (head.layer, head.head)
         for heads in draw_circuit(3, "gpt2").values()
@@ -124,9 +142,9 @@ def test_effects_are_shares_of_the_abc_difference(traced, pairs):
             logits = model.run(torch.tensor([tokens])).final_logits[0]
             of_run.append(logits[pair.answer_token] - logits[pair.wrong_answer_token])
         clean_less_corrupt.append(float(of_run[0] - of_run[1]))
-    np.testing.assert_allclose(trace.scale, clean_less_corrupt, atol=1e-4)
+    np.testing.assert_allclose(trace.steps.scale, clean_less_corrupt, atol=1e-4)
     for each in paths.values():
-        assert each.scale is trace.scale
+        assert each.scale is trace.steps.scale
         assert tuple(each.groups) == pairs["abc"].templates
 
 
@@ -160,8 +178,13 @@ def test_signals_of_s_inhibition_heads_alone(traced):
     assert position > 2 * token > 0
 
 
-def test_without_name_movers_nothing_after_them_is_measured(traced):
+def test_without_name_movers_the_trace_goes_on_below_them(traced):
+    """Nothing can be said of their queries, but S-inhibition heads still attend to S2.
+
+    They are taken as receivers for what they look at, and what feeds them is found.
+    """
     trace, evidence, _, _ = traced
+    evidence = [each for each in evidence if each.criterion not in STAGES]
     impossible = [
         replace(row, threshold=2.0)
         if (row.role, row.criterion) == ("name mover", "copy_score")
@@ -169,52 +192,56 @@ def test_without_name_movers_nothing_after_them_is_measured(traced):
         for row in CRITERIA
     ]
     classifier, steps = replace(CLASSIFIER, criteria=impossible), []
-    paths = trace_paths(trace, evidence, classifier, steps.append)
-    known = {each.criterion: each.known.any() for each in paths}
-    missing = [*PATHS, *KNOCKED_OUT, *SIGNALS]
-    assert known == {"path.logits": True} | dict.fromkeys(missing, False)
-    assert not any(each.tested.any() for each in paths[1:])
+    found = trace_paths(trace, evidence, classifier, RULES, steps.append)
+    known = {each.criterion: each.known.any() for each in found.measured}
+    missing = [STAGES[0], *KNOCKED_OUT, *SIGNALS]
+    assert [name for name, is_known in known.items() if not is_known] == missing
     assert "knock-out of 0 heads: name mover" in steps
-    # Roles that need no path but that to the logits are still found.
-    negative = {
-        (*head, "negative name mover") for head in heads_of("negative name mover")
-    }
-    roles, _ = classifier.classify([*evidence, *paths], impossible)
+    assert [stage.ends.found for stage in found.stages] == [False, False, True]
+    assert set(heads_of("S-inhibition")) <= set(found.stages[1].ends.heads)
+    roles, _ = classifier.classify([*evidence, *found.measured], impossible)
     held = roles[~roles["role"].isin(["no role", "undecided"])]
+    expected = {
+        (*head, role)
+        for role in (
+            "negative name mover", "duplicate token", "induction", "previous token"
+        )
+        for head in heads_of(role)
+    }  # fmt: skip
     assert (
         set(held[["layer", "head", "role"]].itertuples(index=False, name=None))
-        == negative
+        == expected
     )
-    lacking = roles.set_index(["layer", "head"])["missing"]
-    for head in heads_of("duplicate token"):
-        assert "duplicate token: path.s_inhibition_values" in lacking[head]
 
 
 def test_in_a_model_without_name_movers_backups_stand_in_for_them(pairs):
-    """They are found in their place, and what lies beyond them is not measured.
+    """They are found in their place, and all that inhibits them.
 
-    One S-inhibition head is enough to keep a backup off S, so none has an effect alone.
+    One S-inhibition head is enough to keep a backup off S, so none has an effect alone:
+    their shares of the group's effect show them.
     """
-    model, steps = planted_model("gpt2", without=("name mover",)), []
+    model = planted_model("gpt2", without=("name mover",))
     evidence = evidence_of(model, pairs)
-    paths = trace_paths(tracer(model, pairs), evidence, CLASSIFIER, steps.append)
+    found = trace_paths(tracer(model, pairs), evidence, CLASSIFIER, RULES)
     movers = {(*head, "name mover") for head in heads_of("backup name mover")}
-    negative = {
-        (*head, "negative name mover") for head in heads_of("negative name mover")
-    }
-    assert roles_found([*evidence, *paths]) == movers | negative
-    unknown = [each.criterion for each in paths if not each.known.any()]
-    assert unknown == ["path.s_inhibition_values", "path.induction_keys", *SIGNALS]
-    assert "path.s_inhibition_values: 0 receivers" in steps
+    others = {
+        (*head, role)
+        for role in (
+            "negative name mover", "S-inhibition", "duplicate token", "induction",
+            "previous token",
+        )
+        for head in heads_of(role)
+    }  # fmt: skip
+    assert roles_found([*evidence, *found.measured]) == movers | others
 
 
 def test_pairs_that_do_not_fit_are_run_in_parts(traced, pairs, monkeypatch):
     whole, _, paths, _ = traced
-    assert whole.batches is not None
+    assert whole.steps.batches is not None
     monkeypatch.setattr(HeadPatcher, "pairs_per_batch", lambda self, pairs: 7)
     parts = tracer(planted_model("gpt2"), pairs)
-    assert parts.batches is None
-    np.testing.assert_allclose(parts.scale, whole.scale, atol=1e-4)
+    assert parts.steps.batches is None
+    np.testing.assert_allclose(parts.steps.scale, whole.steps.scale, atol=1e-4)
     values = parts.path("path.logits", "logits").values
     np.testing.assert_allclose(values, paths["path.logits"].values, atol=1e-4)
 

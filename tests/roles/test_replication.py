@@ -9,7 +9,6 @@ from head_patching.planted.circuit import draw_circuit
 from head_patching.roles.assign import assign_roles
 from head_patching.roles.evidence import evidence_on_tokens
 from head_patching.roles.measured import average
-from head_patching.roles.paths import tracer
 from head_patching.roles.published import ALL_HEADS, published_values
 from head_patching.roles.replication import (
     Setting,
@@ -18,11 +17,12 @@ from head_patching.roles.replication import (
     role_agreement,
     role_disagreements,
 )
+from head_patching.roles.tracer import tracer
 from head_patching.statistics import Statistics, bootstrap_mean, widened
 from head_patching.tasks import find_task
 from tests.planted_models import planted_model
 from tests.roles.test_agreement import roles
-from tests.roles.test_validation import CLASSIFIERS
+from tests.roles.test_validation import CLASSIFIERS, RULES
 
 GROUPS = ["a", "a", "b", "b", "c", "c"]
 DRAWN = Statistics(200, 0, seed=5)
@@ -171,8 +171,8 @@ def planted():
     for bos in (True, False):
         pairs = task.build(model.tokenizer, 16, "abc", 3, bos)
         trace = tracer(model, {"abc": pairs})
-        found = assign_roles(trace, CLASSIFIERS["ioi"], on_tokens)
-        right = (trace.clean_logit_diff > 0).astype(float)
+        found = assign_roles(trace, CLASSIFIERS["ioi"], on_tokens, RULES)
+        right = (trace.steps.clean_logit_diff > 0).astype(float)
         ends = bootstrap_mean(right, pairs.templates, 200, 0)
         groups = ["all", *sorted(set(pairs.templates))]
         answers = pd.DataFrame({"group": groups, "run": "clean", "metric": "accuracy"})

@@ -5,11 +5,11 @@ import pytest
 
 from head_patching.patching.effects import Importance
 from head_patching.roles.criteria import Criterion
+from head_patching.roles.draws import Draws
 from head_patching.roles.measured import average, effect
 from head_patching.roles.stability import (
     mean_jaccard,
     probabilities,
-    resampled_roles,
     stability,
 )
 
@@ -35,7 +35,7 @@ def single(value):
 
 def shares(measured, criteria, n_resamples=400, seed=0):
     """Probabilities [head role]."""
-    has = resampled_roles(measured, criteria, IMPORTANCE, n_resamples, seed)
+    has = Draws.of(measured, criteria, IMPORTANCE, n_resamples, seed).roles()
     return has.mean(axis=0)[0]
 
 
@@ -143,7 +143,7 @@ def test_the_seed_decides():
     measured = [average("x", values, TEMPLATES)]
     criteria = [Criterion("r", "x", ">=", 0.1, "")]
     first, again, other = (
-        resampled_roles(measured, criteria, IMPORTANCE, 50, seed) for seed in (1, 1, 2)
+        Draws.of(measured, criteria, IMPORTANCE, 50, seed).roles() for seed in (1, 1, 2)
     )
     assert first.shape == (50, 2, 3, 1)
     np.testing.assert_array_equal(first, again)
@@ -161,16 +161,17 @@ def test_tables_by_hand():
         "role": ["a", "b", "a", "b"],
         "probability": [1, 0, 0, 0.5],
     }
-    table = stability(has, ["a", "b"])
+    table = stability(has, ["a", "b"], {"b": 0.25})
     assert table["role"].tolist() == ["a", "b", "all roles"]
     # Of six pairs of resamples two agree; the others share head 0's role alone.
     assert table["jaccard"].tolist() == pytest.approx([1, 2 / 6, (2 + 4 / 2) / 6])
     assert table["n_resamples"].tolist() == [4, 4, 4]
+    assert table["left_over"].tolist() == [0, 0.25, 0.25]
 
 
 def test_without_criteria_no_head_has_a_role_in_any_resample():
     measured = average("attention", np.ones((2, 3, 4)), list("abcd"))
-    has = resampled_roles([measured], [], Importance(0.02, 0.05), 5, seed=0)
+    has = Draws.of([measured], [], Importance(0.02, 0.05), 5, seed=0).roles()
     assert has.shape == (5, 2, 3, 0)
     assert len(probabilities(has, [])) == 0
-    assert stability(has, [])["jaccard"].isna().all()
+    assert stability(has, [], {})["jaccard"].isna().all()

@@ -8,6 +8,7 @@ from head_patching.patching.effects import Importance
 from head_patching.planted.circuit import ROLES, PlantedModel, draw_circuit
 from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import read_criteria
+from head_patching.roles.groups import TraceRules
 from head_patching.roles.scores import false_roles, scores
 from head_patching.roles.validation import null_model, validate_model, without_text
 from head_patching.statistics import Statistics
@@ -21,6 +22,7 @@ CLASSIFIERS = {
     )
     for task in ("ioi", "induction")
 }
+RULES = TraceRules(random_groups=5, random_orders=1, receiver_sets=0, seed=0)
 IN_TASK = {"ioi": ROLES, "induction": ("induction", "previous token")}
 N_PAIRS, SEED = 16, 3
 
@@ -29,7 +31,7 @@ N_PAIRS, SEED = 16, 3
 def whole(request):
     """The rows of one model of each architecture, with nothing left out."""
     planted = PlantedModel(request.param, SEED)
-    return planted, validate_model(planted, CLASSIFIERS, N_PAIRS, seed=0)
+    return planted, validate_model(planted, CLASSIFIERS, RULES, N_PAIRS, seed=0)
 
 
 @pytest.mark.parametrize("task", IN_TASK)
@@ -79,7 +81,7 @@ def test_scores_of_a_model_in_which_all_is_right(whole):
 
 def test_a_model_without_circuit_is_refused_and_has_no_roles():
     planted = null_model(PlantedModel("gpt2", 0))
-    table = validate_model(planted, CLASSIFIERS, N_PAIRS, seed=0)
+    table = validate_model(planted, CLASSIFIERS, RULES, N_PAIRS, seed=0)
     assert len(table) == 2 * 8 * 8
     assert (table["refused"] == 1).all()
     assert set(table["found"]) == {"no role"}

@@ -32,6 +32,7 @@ rule trace_paths:
         code=code_with_task("trace-paths"),
     output:
         paths="results/{model}/{task}/{corruption}/paths.nc",
+        groups="results/{model}/{task}/{corruption}/groups.nc",
         record="results/{model}/{task}/{corruption}/paths.run.json",
     log:
         "logs/trace_paths/{model}_{task}_{corruption}.log",
@@ -46,10 +47,13 @@ rule trace_paths:
         computing=COMPUTING,
         criteria=criteria_option,
         importance=IMPORTANCE,
+        resamples=options("statistics", "role_resamples"),
+        groups=options("groups", "random_groups", "random_orders", "receiver_sets"),
     shell:
         "head-patching trace-paths {params.computing} --threads {threads}"
         " --evidence {input.evidence} {params.criteria} {params.importance}"
-        " --out {output.paths} {input.pairs} > {log} 2>&1"
+        " {params.resamples} {params.groups} --out {output.paths}"
+        " --out-groups {output.groups} {input.pairs} > {log} 2>&1"
 
 
 rule classify_roles:
@@ -57,14 +61,17 @@ rule classify_roles:
     input:
         evidence="results/{model}/{task}/{corruption}/evidence.nc",
         paths="results/{model}/{task}/{corruption}/paths.nc",
+        groups="results/{model}/{task}/{corruption}/groups.nc",
         patched=OUTPUTS,
         criteria=criteria,
-        code=code("classify-roles"),
+        code=code_with_task("classify-roles"),
     output:
         evidence="results/{model}/{task}/{corruption}/evidence.csv",
         stability="results/{model}/{task}/{corruption}/role_stability.csv",
         roles=reported("roles"),
         criteria="results/{model}/{task}/{corruption}/role_criteria.csv",
+        groups="results/{model}/{task}/{corruption}/groups.csv",
+        members="results/{model}/{task}/{corruption}/group_members.csv",
         record="results/{model}/{task}/{corruption}/roles.run.json",
     log:
         "logs/classify_roles/{model}_{task}_{corruption}.log",
@@ -74,10 +81,13 @@ rule classify_roles:
         criteria=criteria_option,
         importance=IMPORTANCE,
         resamples=options("statistics", "resamples", "role_resamples", "level"),
+        labels=options("groups", "redundant_below", "necessary_above"),
     shell:
-        "head-patching classify-roles --evidence {input.evidence} --evidence {input.paths}"
+        "head-patching classify-roles --task {wildcards.task} --evidence {input.evidence} --evidence {input.paths}"
         " {params.criteria} {params.importance} {params.resamples}"
+        " --groups {input.groups} {params.labels}"
         " --out {output.roles} --out-criteria {output.criteria}"
+        " --out-groups {output.groups} --out-members {output.members}"
         " --out-evidence {output.evidence} --out-stability {output.stability}"
         " {input.patched} > {log} 2>&1"
 

@@ -17,10 +17,11 @@ rule validate_roles:
     params:
         models=validation_options,
         importance=IMPORTANCE,
+        groups=options("groups", "random_groups", "random_orders"),
     shell:
         "head-patching validate --architecture {wildcards.architecture}"
         " --noise {wildcards.noise} {params.models}"
-        " --criteria config/roles {params.importance}"
+        " --criteria config/roles {params.importance} {params.groups}"
         " --threads {threads} --out {output.heads} > {log} 2>&1"
 
 

@@ -60,6 +60,19 @@ Criteria = Annotated[
         metavar="YAML", help="Criteria of each role; without them no head has one."
     ),
 ]
+RoleResamples = Annotated[
+    int, typer.Option(min=2, help="Resamples in which heads are classified again.")
+]
+RandomGroups = Annotated[
+    int, typer.Option(min=1, help="Random groups that a group of heads has to exceed.")
+]
+RandomOrders = Annotated[
+    int, typer.Option(min=1, help="Random orders for Shapley values of large groups.")
+]
+ReceiverSets = Annotated[
+    int,
+    typer.Option(min=0, help="Sets of receivers of each step that resamples may add."),
+]
 Threads = Annotated[
     int, typer.Option(min=0, help="Threads of the arithmetic; 0: as many as cores.")
 ]

@@ -90,6 +90,10 @@ def demo(
     console.print("\n" + NOTE.format(patch_type=patch_type), soft_wrap=True)
 
 
+# Few prompts tell little of groups: a handful of random ones to compare with.
+RULES = {"random_groups": 4, "random_orders": 1, "receiver_sets": 0, "seed": 0}
+
+
 def roles(
     model: "Model", dataset: "IOIDataset", threshold: float, criteria: Path
 ) -> dict[tuple[int, int], list[str]]:
@@ -103,7 +107,8 @@ def roles(
     from head_patching.roles.classifier import Classifier
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.evidence import evidence_on_tokens
-    from head_patching.roles.paths import tracer
+    from head_patching.roles.groups import TraceRules
+    from head_patching.roles.tracer import tracer
     from head_patching.statistics import Statistics
     from head_patching.tasks import find_task
     from head_patching.tasks.ioi import ioi_pairs
@@ -115,14 +120,17 @@ def roles(
         Importance(threshold, rate=1.0),
         Statistics(n_sign_flips=100, seed=0),
     )
-    corruption = find_task(pairs.task).tracing.corruption
-    traced = ioi_pairs(
-        model.tokenizer, len(pairs), corruption, pairs.seed, pairs.prepend_bos
-    )
+    tracing = find_task(pairs.task).tracing
+    traced = {
+        corruption: ioi_pairs(
+            model.tokenizer, len(pairs), corruption, pairs.seed, pairs.prepend_bos
+        )
+        for corruption in (tracing.corruption, *tracing.also_asked)
+    }
     try:
-        trace = tracer(model, {corruption: traced})
+        trace = tracer(model, traced)
         on_tokens = evidence_on_tokens(model, 0, pairs.prepend_bos)
-        table = assign_roles(trace, classifier, on_tokens).roles
+        table = assign_roles(trace, classifier, on_tokens, TraceRules(**RULES)).roles
     except ValueError as error:  # the table of effects was printed before
         typer.echo(f"roles are not measured: {error}")
         return {}

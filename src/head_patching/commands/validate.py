@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from head_patching.commands._options import (
+    RandomGroups,
+    RandomOrders,
     Rate,
     SignFlips,
     Threads,
@@ -53,6 +55,8 @@ def validate(
     threshold: Threshold = 0.02,
     false_discovery_rate: Rate = 0.05,
     sign_flips: SignFlips = 20000,
+    random_groups: RandomGroups = 10,
+    random_orders: RandomOrders = 3,
     threads: Threads = 0,
     out: Annotated[
         Path | None,
@@ -75,6 +79,7 @@ def validate(
     from head_patching.roles import scores, validation
     from head_patching.roles.classifier import Classifier
     from head_patching.roles.criteria import read_criteria
+    from head_patching.roles.groups import TraceRules
     from head_patching.statistics import Statistics
     from head_patching.tasks import find_task
 
@@ -108,11 +113,12 @@ def validate(
         )
         for name in task or TASKS
     }
+    rules = TraceRules(random_groups, random_orders, receiver_sets=0, seed=seed)
     tables = []
     with progress(f"Validating roles on {len(models)} planted models") as advance:
         for planted in models:
             tables.append(
-                validation.validate_model(planted, classifiers, n_pairs, seed)
+                validation.validate_model(planted, classifiers, rules, n_pairs, seed)
             )
             advance(1 / len(models))
     table = pd.concat(tables, ignore_index=True)

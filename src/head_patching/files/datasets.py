@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PATCHED = ("logit_diff", "clean_logit_diff", "corrupt_logit_diff")
 ESTIMATED = ("estimated_change", "clean_logit_diff", "corrupt_logit_diff")
 MEASURED = ("pair_values", "pair_scale", "pair_group", "pair_tested")
+GROUPS = ("members", "joint", "scale", "heads")
 
 
 def read_dataset(path: Path | str, variables: Sequence[str] = ()) -> "xr.Dataset":

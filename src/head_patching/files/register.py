@@ -25,6 +25,7 @@ _RATES = (
     "precision:f precision_low:f precision_high:f recall:f recall_low:f recall_high:f"
 )
 _KAPPA = "precision:f recall:f kappa:f kappa_low:f kappa_high:f"
+_QUESTION = "corruption direction silenced"
 _CRITERION = f"criterion value:f {_INTERVAL} comparison threshold:f"
 
 # The only list of tables.
@@ -72,16 +73,38 @@ _EACH = (
     Table(
         "evidence",
         Scope.EXPERIMENT,
-        f"{_HEAD} criterion value:f {_INTERVAL} q_value:f n:i important:i",
+        f"{_HEAD} criterion value:f {_INTERVAL} q_value:f n:i {_QUESTION} patched"
+        " important:i",
     ),
-    Table("roles", Scope.EXPERIMENT, f"{_HEAD} role important:i missing probability:f"),
+    Table(
+        "roles",
+        Scope.EXPERIMENT,
+        f"{_HEAD} role important:i missing probability:f receivers",
+    ),
     Table(
         "role_criteria",
         Scope.EXPERIMENT,
         f"{_HEAD} role {_CRITERION} bound:f verdict:i",
         may_be_empty=True,  # a task without criteria
     ),
-    Table("role_stability", Scope.EXPERIMENT, "role jaccard:f n_resamples:i"),
+    Table(
+        "role_stability", Scope.EXPERIMENT, "role jaccard:f n_resamples:i left_over:f"
+    ),
+    Table(
+        "groups",
+        Scope.EXPERIMENT,
+        f"stage receivers {_QUESTION} found:i heads n_heads:i joint:f joint_low:f"
+        " joint_high:f alone:f alone_low:f alone_high:f random_largest:f matters:i"
+        " label probability:f",
+        may_be_empty=True,  # no stage has candidates
+    ),
+    Table(
+        "group_members",
+        Scope.EXPERIMENT,
+        f"stage {_QUESTION} {_HEAD} alone:f alone_low:f alone_high:f given_back:f"
+        " given_back_low:f given_back_high:f share:f share_low:f share_high:f",
+        may_be_empty=True,  # no stage has candidates
+    ),
     Table(
         "circuit",
         Scope.EXPERIMENT,

@@ -9,8 +9,10 @@ from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.padded import by_length, run_together
 from head_patching.roles.classifier import Classifier
 from head_patching.roles.evidence import evidence_on_pairs
+from head_patching.roles.groups import TraceRules
 from head_patching.roles.measured import Measured
-from head_patching.roles.paths import Tracer, trace_paths
+from head_patching.roles.paths import Stage, trace_paths
+from head_patching.roles.tracer import Tracer
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,14 @@ class Assigned:
     roles: pd.DataFrame
     role_criteria: pd.DataFrame  # without intervals
     measured: list[Measured]
+    stages: Sequence[Stage]
 
 
 def assign_roles(
     trace: Tracer,
     classifier: Classifier,
     on_tokens: Sequence[Measured],
+    rules: TraceRules,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Assigned:
     """The roles of every head, measured on the prompts of a tracer.
@@ -38,6 +42,8 @@ def assign_roles(
         The task's criteria.
     on_tokens
         From `evidence_on_tokens`; it serves all tasks.
+    rules
+        How groups are measured.
     on_step
         Called with a line about each step before it is measured.
     """
@@ -45,11 +51,12 @@ def assign_roles(
     at_once = HeadPatcher(model).pairs_per_batch(prompts)
     batches = (
         (batch.indices, batch.clean, batch.corrupt)
-        for together in trace.batches or run_together(model, prompts, at_once)
+        for together in trace.steps.batches or run_together(model, prompts, at_once)
         for batch in by_length(together)
     )
     on_step("attention, direct effects, copying")
     measured = [*evidence_on_pairs(model, prompts, batches), *on_tokens]
-    measured += trace_paths(trace, measured, classifier, on_step)
+    traced = trace_paths(trace, measured, classifier, rules, on_step)
+    measured += traced.measured
     roles, role_criteria = classifier.classify(measured, classifier.criteria)
-    return Assigned(roles, role_criteria, measured)
+    return Assigned(roles, role_criteria, measured, traced.stages)

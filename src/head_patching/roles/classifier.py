@@ -48,6 +48,23 @@ class Classifier:
             When the role requires a criterion that is not among those measured.
         """
         rows = [row for row in self.criteria if row.role == role]
+        return self._heads(role, rows, measured)
+
+    def candidates(
+        self, role: str, measured: Sequence[Measured]
+    ) -> list[tuple[int, int]]:
+        """The heads (layer, head) that meet all criteria of a role but effects."""
+        rows = [
+            row
+            for row in self.criteria
+            if row.role == role and not row.comparison.startswith("effect")
+        ]
+        return self._heads(role, rows, measured)
+
+    def _heads(
+        self, role: str, rows: Sequence[Criterion], measured: Sequence[Measured]
+    ) -> list[tuple[int, int]]:
+        """The heads that meet some of a role's rows; none without rows."""
         if not rows:
             return []
         require_measured(rows, {each.criterion for each in measured})

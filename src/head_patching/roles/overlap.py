@@ -16,8 +16,8 @@ from jaxtyping import Bool
 
 from head_patching.files.register import columns
 from head_patching.patching.effects import Importance, is_important
+from head_patching.roles.draws import resampled_values, sums_of_groups
 from head_patching.roles.measured import Measured, table_of
-from head_patching.roles.stability import resampled_values, sums_of_groups
 from head_patching.statistics import Statistics, resampled_group_counts
 from head_patching.terms import head_name
 

@@ -13,151 +13,89 @@ the heads found before are the receivers of the next. For indirect objects these
 5. `knocked_out.effect`: the effect at END with the name movers knocked out, and
    `knocked_out.interaction`, that less the effect with them in place: backups.
 
-All are noising effects with the task's corruption for tracing, as fractions of the
+These are noising effects with the task's corruption for tracing, as fractions of the
 difference in logit_diff; positive: the head helps the answer along this path. Signals,
 such as `signal.position` and `signal.token`, are the effects along one step's paths
 with a corruption that changes one signal only (paper: appendix A).
 
-A step whose receivers were not found is not measured: its values are empty, and no head
-meets a criterion on them.
+Roles rest on `stage.name_mover_queries` and the like instead: effects along the same
+paths of the candidates alone, by several questions and in groups, so that redundant
+heads are found (`roles.stages`, `roles.groups`).
+
+A step without receivers is not measured: its values are empty, and no head meets a
+criterion on them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-import xarray as xr
-from jaxtyping import Float
 
-from head_patching.models.transformer import Model
-from head_patching.patching.effects import effect_contributions
-from head_patching.patching.experiment import HeadPatcher
-from head_patching.patching.knock_out import knock_out
-from head_patching.patching.padded import run_together
-from head_patching.patching.path_sweep import Receivers
-from head_patching.patching.paths import path_effects
-from head_patching.patching.runs import PairBatch
+from head_patching.patching.receivers import Receivers
 from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import require_criteria
+from head_patching.roles.groups import GroupAnswer, TraceRules, ask_group
 from head_patching.roles.measured import Measured, effect
-from head_patching.tasks import PromptPairs, Tracing, find_task
+from head_patching.roles.questions import ALONE, SHARE
+from head_patching.roles.stages import (
+    Ends,
+    ends_key,
+    ends_of,
+    heads_key,
+    members_of,
+    questions_of,
+    stage_of,
+)
+from head_patching.roles.tracer import KNOCKED_OUT, Tracer
+from head_patching.tasks.task import Step
 from head_patching.terms import Head
-
-KNOCKED_OUT = ("knocked_out.effect", "knocked_out.interaction")
 
 
 @dataclass(frozen=True)
-class Tracer:
-    """Path patching of one model on one set of clean prompts, as effects."""
+class Stage:
+    """What was measured at one stage.
 
-    model: Model
-    tracing: Tracing
-    pairs: Mapping[str, PromptPairs]  # by corruption
-    batches: Sequence[PairBatch] | None  # runs of the steps' pairs, if they fit
-    scale: np.ndarray  # [pair], clean less corrupt logit_diff of the steps' pairs
-    clean_logit_diff: np.ndarray  # [pair]
+    Parameters
+    ----------
+    step
+        The step of the task's tracing.
+    ends
+        Its receivers.
+    measured
+        `stage.` effects of its candidates, one for each question.
+    answers
+        What each question found of the group.
+    """
+
+    step: Step
+    ends: Ends
+    measured: Sequence[Measured]
+    answers: Sequence[GroupAnswer]
 
     @property
-    def prompts(self) -> PromptPairs:
-        """The pairs that steps are traced with."""
-        return self.pairs[self.tracing.corruption]
-
-    def path(
-        self,
-        criterion: str,
-        receivers: Receivers | str,
-        corruption: str | None = None,
-        senders: Sequence[Head] | None = None,
-    ) -> Measured:
-        """The effect of every sender's paths to the receivers."""
-        patched = path_effects(
-            self.model, self.pairs[corruption or self.tracing.corruption], "noising",
-            receivers, senders, batches=None if corruption else self.batches,
-        )  # fmt: skip
-        values = in_order(patched.clean_logit_diff - patched.logit_diff)
-        if senders is not None:
-            others = np.ones(values.shape[:2], dtype=bool)
-            others[tuple(np.array(senders).T)] = False
-            values[others] = np.nan
-        return self.effect(criterion, values)
-
-    def knock_out(self, heads: Sequence[Head]) -> list[Measured]:
-        """Effects with some heads knocked out, and how the knock-out changes them."""
-        patched = knock_out(self.model, self.prompts, heads, batches=self.batches)
-        alone = patched.clean_logit_diff - patched.logit_diff
-        conditional = patched.knocked_out_logit_diff - patched.joint_logit_diff
-        changes = (conditional, conditional - alone)
-        return [
-            self.effect(name, in_order(change))
-            for name, change in zip(KNOCKED_OUT, changes, strict=True)
-        ]
-
-    def effect(self, criterion: str, contribution: np.ndarray) -> Measured:
-        """A contribution per pair as a fraction of the difference in logit_diff."""
-        return effect(criterion, contribution, self.scale, self.prompts.templates)
-
-    def nothing(self, criterion: str) -> Measured:
-        """A criterion that could not be measured on any head."""
-        config = self.model.config
-        shape = config.n_layers, config.n_heads, len(self.scale)
-        return self.effect(criterion, np.full(shape, np.nan))
+    def receivers(self) -> Receivers | None:
+        """The inputs at which its paths end; None without receivers."""
+        if not self.ends.heads:
+            return None
+        return Receivers(self.step.inputs, self.ends.heads, self.step.position)
 
 
-def in_order(change: xr.DataArray) -> Float[np.ndarray, "layer head pair"]:
-    """The values with axes in the order of `Measured.values`."""
-    return change.transpose("layer", "head", "pair").to_numpy().astype(np.float64)
+@dataclass(frozen=True)
+class Traced:
+    """All evidence along paths."""
 
-
-def tracer(model: Model, pairs: Mapping[str, PromptPairs]) -> Tracer:
-    """The tracer for pairs, by corruption, that share their clean prompts.
-
-    A signal whose corruption is not among them is not measured.
-
-    Raises
-    ------
-    ValueError
-        When the corruption of the steps is missing, pairs are of several tasks, the
-        clean prompts differ, or clean and corrupt behaviour are too near each other to
-        divide by.
-    """
-    names = {each.task for each in pairs.values()}
-    if len(names) != 1:
-        raise ValueError(f"tracing paths needs pairs of one task, got {sorted(names)}")
-    tracing = find_task(names.pop()).tracing
-    if tracing.corruption not in pairs:
-        raise ValueError(
-            f"tracing paths needs pairs of corruption {tracing.corruption!r}, got "
-            f"{', '.join(pairs)}"
-        )
-    prompts = {
-        corruption: [pair.clean_tokens for pair in of_corruption]
-        for corruption, of_corruption in pairs.items()
-    }
-    for corruption in pairs:
-        if prompts[corruption] != prompts[tracing.corruption]:
-            raise ValueError(
-                f"the clean prompts of corruption {corruption!r} are not those of "
-                f"{tracing.corruption!r}: expected the same number of pairs and seed"
-            )
-    patcher, batches, of_steps = HeadPatcher(model), None, pairs[tracing.corruption]
-    at_once = patcher.pairs_per_batch(of_steps)
-    if len(of_steps) <= at_once:
-        batches = list(run_together(model, of_steps, at_once))
-    unpatched = patcher.run(of_steps, direction="noising", heads=[], batches=batches)
-    _, scale = effect_contributions(unpatched)
-    return Tracer(
-        model, tracing, pairs, batches, scale.to_numpy().astype(np.float64),
-        unpatched.clean_logit_diff.to_numpy(),
-    )  # fmt: skip
+    measured: Sequence[Measured]
+    stages: Sequence[Stage]
 
 
 def trace_paths(
     trace: Tracer,
     evidence: Sequence[Measured],
     classifier: Classifier,
+    rules: TraceRules,
     on_step: Callable[[str], None] = lambda step: None,
-) -> list[Measured]:
-    """The evidence along paths, step by step.
+) -> Traced:
+    """The evidence along paths on which roles rest, stage by stage.
 
     Parameters
     ----------
@@ -166,7 +104,9 @@ def trace_paths(
     evidence
         From `measure_evidence`.
     classifier
-        Finds the receivers of each step by their criteria.
+        Finds the receivers of each stage, and its candidates, by their criteria.
+    rules
+        How groups are measured.
     on_step
         Called with a line about each step before it is measured.
 
@@ -178,30 +118,133 @@ def trace_paths(
     require_criteria(classifier.criteria, trace.tracing.roles)
     on_step("path to the logits")
     paths, tracing = [trace.path("path.logits", "logits")], trace.tracing
+    stages: dict[str, Stage] = {}
+    for step in tracing.steps:
+        known = [*evidence, *paths]
+        ends = ends_of(step, tracing, classifier, known)
+        stage = measure_stage(trace, step, ends, known, classifier, rules, on_step)
+        paths += stage.measured
+        stages[step.criterion] = stage
 
     def found(role: str) -> list[Head]:
         return classifier.heads_with(role, [*evidence, *paths])
 
-    receivers: dict[str, Receivers | None] = {}
-    for step in tracing.steps:
-        heads = found(step.role)
-        on_step(f"{step.criterion}: {len(heads)} receivers")
-        ends = Receivers(step.inputs, heads, step.position) if heads else None
-        receivers[step.criterion] = ends
-        paths.append(
-            trace.path(step.criterion, ends) if ends else trace.nothing(step.criterion)
-        )
-
     if tracing.knocked_out:
         heads = found(tracing.knocked_out)
         on_step(f"knock-out of {len(heads)} heads: {tracing.knocked_out}")
-        paths += trace.knock_out(heads) if heads else map(trace.nothing, KNOCKED_OUT)
+        paths += knocked_out(trace, heads)
     for signal in tracing.signals:
-        ends, heads = receivers[signal.step], found(signal.senders)
+        ends, heads = stages[signal.step].receivers, found(signal.senders)
         on_step(f"{signal.criterion} of {len(heads)} heads: {signal.senders}")
         paths.append(
             trace.path(signal.criterion, ends, signal.corruption, heads)
             if ends and heads and signal.corruption in trace.pairs
             else trace.nothing(signal.criterion)
         )
-    return paths
+    return Traced(paths, list(stages.values()))
+
+
+def knocked_out(trace: Tracer, heads: Sequence[Head]) -> list[Measured]:
+    """The evidence with some heads knocked out, empty without any."""
+    measured = trace.knock_out(heads) if heads else map(trace.nothing, KNOCKED_OUT)
+    return [replace(each, given=heads_key(heads)) for each in measured]
+
+
+def sweep_steps(
+    trace: Tracer,
+    stages: Sequence[Stage],
+    on_step: Callable[[str], None] = lambda step: None,
+) -> list[Measured]:
+    """The noising effect of every head along the path of every step."""
+    swept = []
+    for stage in stages:
+        on_step(f"{stage.step.criterion} of all heads")
+        ends, criterion = stage.receivers, stage.step.criterion
+        swept.append(trace.path(criterion, ends) if ends else trace.nothing(criterion))
+    return swept
+
+
+def measure_stage(
+    trace: Tracer,
+    step: Step,
+    ends: Ends,
+    known: Sequence[Measured],
+    classifier: Classifier,
+    rules: TraceRules,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Stage:
+    """Ask every question of the candidates of a stage.
+
+    Parameters
+    ----------
+    trace, classifier, rules, on_step
+        As in `trace_paths`.
+    step, ends
+        The stage, and its receivers.
+    known
+        All that was measured before.
+    """
+    heads = members_of(step, ends, classifier, known)
+    kind = "receivers" if ends.found else "receivers by attention alone"
+    on_step(f"{step.criterion}: {len(ends.heads)} {kind}, {len(heads)} candidates")
+    criterion, given = stage_of(step.criterion), ends_key(ends)
+    if not heads:
+        nothing = replace(trace.nothing(criterion), given=given)
+        return Stage(step, ends, [nothing], [])
+    receivers = Receivers(step.inputs, ends.heads, step.position)
+    questions = [
+        question
+        for question in questions_of(trace.tracing, list(trace.pairs), ends)
+        if trace.runs(question.corruption) is not None
+    ]
+    others = other_heads(trace, classifier, known, {*heads, *ends.heads})
+    answers = [
+        ask_group(
+            heads, question, trace.patch_of(question, receivers, ends),
+            trace.runs(question.corruption).scale, trace.prompts.templates, others,
+            classifier.importance, classifier.statistics, rules,
+        )
+        for question in questions
+    ]  # fmt: skip
+    n_asked = len(questions) * (1 if len(heads) == 1 else 2)
+    measured = []
+    for answer in answers:
+        asked = {ALONE: answer.alone}
+        if answer.shares is not None and len(heads) > 1:
+            asked[SHARE] = answer.shares
+        for patched, values in asked.items():
+            question = answer.question._replace(patched=patched)
+            measured.append(
+                replace(
+                    of_heads(trace, criterion, heads, values, answer.scale),
+                    question=question, n_asked=n_asked, given=given,
+                )
+            )  # fmt: skip
+    return Stage(step, ends, measured, answers)
+
+
+def other_heads(
+    trace: Tracer,
+    classifier: Classifier,
+    known: Sequence[Measured],
+    members: set[Head],
+) -> list[Head]:
+    """The heads that are no candidates of any role: random groups are drawn from."""
+    roles = dict.fromkeys(row.role for row in classifier.criteria)
+    near = {head for role in roles for head in classifier.candidates(role, known)}
+    return [head for head in trace.model.config.heads if head not in near | members]
+
+
+def of_heads(
+    trace: Tracer,
+    criterion: str,
+    heads: Sequence[Head],
+    values: np.ndarray,
+    scale: np.ndarray,
+) -> Measured:
+    """Contributions [head pair] of some heads as a criterion; the others' are empty."""
+    config = trace.model.config
+    everywhere = np.full((config.n_layers, config.n_heads, len(scale)), np.nan)
+    layers, indices = np.array(heads).T
+    everywhere[layers, indices] = values
+    return effect(criterion, everywhere, scale, trace.prompts.templates)

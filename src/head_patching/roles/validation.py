@@ -25,8 +25,9 @@ from head_patching.roles.attention import (
 )
 from head_patching.roles.classifier import Classifier
 from head_patching.roles.evidence import evidence_on_tokens
-from head_patching.roles.paths import KNOCKED_OUT, Tracer, tracer
+from head_patching.roles.groups import TraceRules
 from head_patching.roles.repetition import METRICS, repetition
+from head_patching.roles.tracer import KNOCKED_OUT, Tracer, tracer
 from head_patching.tasks import Task, find_task
 from head_patching.tasks.ioi_templates import NAMES
 from head_patching.tasks.vocabulary import WORDS
@@ -59,6 +60,7 @@ def null_model(planted: PlantedModel) -> PlantedModel:
 def validate_model(
     planted: PlantedModel,
     classifiers: Mapping[str, Classifier],
+    rules: TraceRules,
     n_pairs: int,
     seed: int,
 ) -> pd.DataFrame:
@@ -75,6 +77,8 @@ def validate_model(
     classifiers
         The criteria of each task, by its name. Only roles that a task has criteria for
         count as planted in it.
+    rules
+        How groups of heads are measured.
     n_pairs
         Prompt pairs of each task.
     seed
@@ -108,7 +112,7 @@ def validate_model(
             heads = pd.DataFrame(model.config.heads, columns=["layer", "head"])
             found = heads.assign(role=NO_ROLE)
         else:
-            found = assign_roles(trace, classifiers[name], on_tokens).roles
+            found = assign_roles(trace, classifiers[name], on_tokens, rules).roles
         names |= {"task": name, "accuracy": accuracy, "refused": int(trace is None)}
         known = {row.role for row in classifiers[name].criteria}
         tables.append(pd.DataFrame(names | beside_truth(found, truth, known)))
@@ -139,15 +143,19 @@ def traced(
     n_pairs, seed
         Number of prompt pairs, and their seed.
     """
-    pairs = task.build(model.tokenizer, n_pairs, task.tracing.corruption, seed)
+    tracing = task.tracing
+    pairs = {
+        corruption: task.build(model.tokenizer, n_pairs, corruption, seed)
+        for corruption in (tracing.corruption, *tracing.also_asked)
+    }
     try:
-        trace = tracer(model, {pairs.corruption: pairs})
+        trace = tracer(model, pairs)
     except TaskNotDone:
-        run = HeadPatcher(model).run(pairs, heads=[])
+        run = HeadPatcher(model).run(pairs[tracing.corruption], heads=[])
         return None, float((run.clean_logit_diff > 0).mean())
     if not {row.criterion for row in classifier.criteria} & {*KNOCKED_OUT}:
         trace = replace(trace, tracing=replace(trace.tracing, knocked_out=None))
-    return trace, float((trace.clean_logit_diff > 0).mean())
+    return trace, float((trace.steps.clean_logit_diff > 0).mean())
 
 
 def protocols_needed(classifiers: Iterable[Classifier]) -> list[Protocol]:

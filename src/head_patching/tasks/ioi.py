@@ -148,6 +148,9 @@ TASK = Task(
             Step("path.induction_keys", Role.INDUCTION, "k", "S1+1"),
         ),
         knocked_out=Role.NAME_MOVER,
+        # Among redundant heads, one that says the wrong name is felt sooner than one
+        # that says nothing.
+        also_asked=("s2_io_flip",),
         signals=(
             Signal(
                 "signal.position",

@@ -42,13 +42,15 @@ class Tracing:
 
     The first step is always the direct path to the logits; the heads found by it and by
     each step are the receivers of the next. `knocked_out` is the role whose heads are
-    knocked out together, to find the heads that take over.
+    knocked out together, to find the heads that take over. Candidates of a step are
+    also asked with the corruptions `also_asked`.
     """
 
     corruption: str
     steps: tuple[Step, ...] = ()
     knocked_out: str | None = None
     signals: tuple[Signal, ...] = ()
+    also_asked: tuple[str, ...] = ()
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -61,7 +63,8 @@ class Tracing:
     @property
     def corruptions(self) -> tuple[str, ...]:
         """All corruptions that are needed; that of the steps comes first."""
-        names = (self.corruption, *(signal.corruption for signal in self.signals))
+        of_signals = (signal.corruption for signal in self.signals)
+        names = (self.corruption, *self.also_asked, *of_signals)
         return tuple(dict.fromkeys(names))
 
 

@@ -1,0 +1,211 @@
+"""Groups: the heads that may do the job of one stage, patched together along its path.
+
+A stage is one step of the trace: the path into some inputs of the heads found before.
+Its candidates are the heads that show everything a role of that stage requires, but
+effects along paths: attention, copying, scores on random tokens. They form one group,
+whatever their role, since heads of several roles can do one job (duplicate token heads
+and induction heads both tell S-inhibition heads that a name was repeated). The group is
+asked several questions (`roles.questions`); in each, a member has
+
+- its effect alone: what is lost, or restored, when it alone is patched;
+- its share of the group: its Shapley value (`roles.shapley`);
+- what is given back: the joint effect less the effect of all the others, that is what
+  the head does when no other member is there to do it.
+
+A share is asked for only where the group matters: its joint effect reaches the
+threshold of importance, is significantly different from zero, and is larger than that
+of each random group of as many heads of the same layers.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from head_patching.patching.effects import Importance
+from head_patching.roles.questions import Question
+from head_patching.roles.shapley import Subset, in_group, shapley_values, subsets
+from head_patching.significance import sign_flip_p
+from head_patching.statistics import Statistics
+from head_patching.terms import Head
+
+# Patches sets of heads along a path; gives their contributions per pair.
+Patch = Callable[[Sequence[Sequence[Head]]], Float[np.ndarray, "set pair"]]
+
+
+@dataclass(frozen=True)
+class TraceRules:
+    """How groups are measured, and how often paths are traced again.
+
+    Parameters
+    ----------
+    random_groups
+        Random groups of the same size and layers, that a group has to exceed.
+    random_orders
+        Random orders for Shapley values of large groups (`roles.shapley`).
+    receiver_sets
+        Sets of receivers of each step, besides those found, that are measured for the
+        resamples that find them (`roles.retrace`).
+    seed
+        Of random groups and orders.
+    """
+
+    random_groups: int
+    random_orders: int
+    receiver_sets: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class GroupAnswer:
+    """What one question found of one group; contributions per pair, in logits.
+
+    Parameters
+    ----------
+    question
+        As asked of single heads.
+    heads
+        The members, in order.
+    alone
+        Effect of each member patched alone.
+    given_back
+        Joint effect less the effect of all other members.
+    joint
+        Effect of all members patched together.
+    shares
+        Shapley values; None where the group does not matter.
+    random
+        Joint effects of the random groups; empty where none was needed.
+    scale
+        Clean less corrupt logit_diff.
+    """
+
+    question: Question
+    heads: Sequence[Head]
+    alone: Float[np.ndarray, "head pair"]
+    given_back: Float[np.ndarray, "head pair"]
+    joint: Float[np.ndarray, " pair"]
+    shares: Float[np.ndarray, "head pair"] | None
+    random: Float[np.ndarray, "group pair"]
+    scale: Float[np.ndarray, " pair"]
+
+    @property
+    def matters(self) -> bool:
+        """Whether the group's joint effect counts."""
+        return self.shares is not None
+
+
+def ask_group(
+    heads: Sequence[Head],
+    question: Question,
+    patch: Patch,
+    scale: Float[np.ndarray, " pair"],
+    templates: Sequence[str],
+    others: Sequence[Head],
+    importance: Importance,
+    statistics: Statistics,
+    rules: TraceRules,
+) -> GroupAnswer:
+    """The answer of one question about a group.
+
+    Parameters
+    ----------
+    heads
+        The members.
+    question
+        Named in the answer.
+    patch
+        Gives the contribution of sets of heads, in the unit of `scale`.
+    scale
+        Clean less corrupt logit_diff of each pair.
+    templates
+        Of each pair: its groups in tests.
+    others
+        Heads that random groups are drawn from.
+    importance, statistics
+        From where on the joint effect counts, and how it is tested.
+    rules
+        How many random groups and orders.
+    """
+    whole = frozenset(range(len(heads)))
+    needed = [frozenset([index]) for index in sorted(whole)]
+    needed += [whole - {index} for index in sorted(whole)]
+    needed = list(dict.fromkeys([*needed, whole]))
+    found = patched_subsets(heads, needed, patch)
+    joint, n_heads = found[whole], len(heads)
+    random = np.empty((0, len(scale)))
+    shares = None
+    if reaches(joint, scale, templates, importance, statistics):
+        drawn = random_groups(heads, others, rules)
+        random = patch(drawn) if drawn else random
+        if is_larger(joint, random):
+            missing = [
+                subset
+                for subset in subsets(n_heads, rules.random_orders, rules.seed)
+                if subset not in found
+            ]
+            found |= patched_subsets(heads, missing, patch)
+            shares = shapley_values(found, n_heads, rules.random_orders, rules.seed)
+    alone = np.stack([found[frozenset([index])] for index in sorted(whole)])
+    none = np.zeros_like(joint)
+    without = np.stack([found.get(whole - {index}, none) for index in sorted(whole)])
+    return GroupAnswer(
+        question, list(heads), alone, joint - without, joint, shares, random, scale
+    )
+
+
+def patched_subsets(
+    heads: Sequence[Head], wanted: Sequence[Subset], patch: Patch
+) -> dict[Subset, Float[np.ndarray, " pair"]]:
+    """The contribution of each subset."""
+    filled = [subset for subset in wanted if subset]
+    if not filled:
+        return {}
+    found = patch([in_group(heads, subset) for subset in filled])
+    return dict(zip(filled, found, strict=True))
+
+
+def reaches(
+    joint: Float[np.ndarray, " pair"],
+    scale: Float[np.ndarray, " pair"],
+    templates: Sequence[str],
+    importance: Importance,
+    statistics: Statistics,
+) -> bool:
+    """Whether a joint effect is as large as the threshold, and significant alone."""
+    if abs(joint.mean() / scale.mean()) < importance.threshold or not joint.any():
+        return False
+    p = sign_flip_p(joint[None], templates, statistics.n_sign_flips, statistics.seed)
+    return bool(p[0] <= importance.rate)
+
+
+def is_larger(
+    joint: Float[np.ndarray, " pair"], random: Float[np.ndarray, "group pair"]
+) -> bool:
+    """Whether the joint effect is larger than that of every random group."""
+    return bool((np.abs(random.mean(axis=1)) < abs(joint.mean())).all())
+
+
+def random_groups(
+    heads: Sequence[Head], others: Sequence[Head], rules: TraceRules
+) -> list[list[Head]]:
+    """Random groups of as many heads in each layer, of heads that are no members.
+
+    Fewer where the layers have too few other heads; each group is drawn once.
+    """
+    free: dict[int, list[Head]] = {}
+    for head in others:
+        free.setdefault(head[0], []).append(head)
+    rng = np.random.default_rng([rules.seed, len(heads)])
+    drawn: list[list[Head]] = []
+    for _ in range(rules.random_groups):
+        group: list[Head] = []
+        for layer in sorted({layer for layer, _ in heads}):
+            n_needed = sum(at == layer for at, _ in heads)
+            pool = free.get(layer, [])
+            picked = rng.permutation(len(pool))[:n_needed]
+            group += [pool[index] for index in sorted(picked)]
+        if group and group not in drawn:
+            drawn.append(group)
+    return drawn

@@ -1,0 +1,104 @@
+"""Paths into receivers that only resamples find, measured for them."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from head_patching.roles.classifier import Classifier
+from head_patching.roles.draws import Draws
+from head_patching.roles.groups import TraceRules
+from head_patching.roles.measured import Measured
+from head_patching.roles.paths import Traced, knocked_out, measure_stage
+from head_patching.roles.retrace import LeftOver, retrace
+from head_patching.roles.stages import Ends, ends_key, heads_key, stage_of
+from head_patching.roles.tracer import KNOCKED_OUT, Tracer
+from head_patching.tasks.task import Step, Tracing
+from head_patching.terms import Head
+
+
+def retrace_paths(
+    trace: Tracer,
+    traced: Traced,
+    evidence: Sequence[Measured],
+    classifier: Classifier,
+    rules: TraceRules,
+    draws: Draws,
+) -> tuple[list[Measured], list[LeftOver]]:
+    """Paths into receivers that only resamples find, and the draws left over.
+
+    Parameters
+    ----------
+    trace, evidence, classifier, rules
+        As in `trace_paths`.
+    traced
+        What it gave.
+    draws
+        In which the evidence and the path to the logits are judged.
+    """
+    known = [*evidence, *traced.measured]
+    measured_of = {
+        (stage.step.criterion, ends_key(stage.ends)): list(stage.measured)
+        for stage in traced.stages
+    }
+    n_sets: Counter[str] = Counter()
+    added: list[Measured] = []
+
+    def once(
+        criterion: str, key: str, measure: Callable[[], Sequence[Measured]]
+    ) -> Sequence[Measured] | None:
+        if not key:
+            return []
+        if (criterion, key) not in measured_of:
+            if n_sets[criterion] == rules.receiver_sets:
+                return None
+            n_sets[criterion] += 1
+            found = [replace(each, retraced=True) for each in measure()]
+            measured_of[criterion, key] = found
+            added.extend(found)
+        return measured_of[criterion, key]
+
+    def stage(step: Step, ends: Ends) -> Sequence[Measured] | None:
+        return once(
+            step.criterion, ends_key(ends),
+            lambda: measure_stage(
+                trace, step, ends, known, classifier, rules
+            ).measured,
+        )  # fmt: skip
+
+    def without(heads: Sequence[Head]) -> Sequence[Measured] | None:
+        return once(KNOCKED_OUT[0], heads_key(heads), lambda: knocked_out(trace, heads))
+
+    for each in traced.measured:
+        if each.criterion in KNOCKED_OUT:
+            measured_of.setdefault((KNOCKED_OUT[0], each.given), []).append(each)
+    left_over = retrace(draws, trace.tracing, stage, without)
+    return added, left_over
+
+
+def judge_paths(
+    draws: Draws, tracing: Tracing, measured: Sequence[Measured]
+) -> list[LeftOver]:
+    """Judge the criteria along paths in every draw, from measurements made before.
+
+    Parameters
+    ----------
+    draws
+        In which everything else is judged already.
+    tracing
+        The task's.
+    measured
+        From `trace_paths` and `retrace_paths`, with the same draws.
+    """
+    measured_of: dict[tuple[str, str], list[Measured]] = {}
+    for each in measured:
+        name = KNOCKED_OUT[0] if each.criterion in KNOCKED_OUT else each.criterion
+        measured_of.setdefault((name, each.given), []).append(each)
+
+    def find(criterion: str, key: str) -> Sequence[Measured] | None:
+        return measured_of.get((criterion, key)) if key else []
+
+    return retrace(
+        draws, tracing,
+        lambda step, ends: find(stage_of(step.criterion), ends_key(ends)),
+        lambda heads: find(KNOCKED_OUT[0], heads_key(heads)),
+    )  # fmt: skip
