@@ -65,7 +65,7 @@ def test_the_table_has_each_heads_best_answer_and_says_which():
     said = table[list(Question._fields)].to_numpy().tolist()
     assert said[0] == ["flip", "denoising", "L1H1", "x"]
     assert said[1] == said[3] == ["abc", "noising", "", "alone"]
-    # All 2^13 patterns, of which one is as large: p is 2^-13 for each answer. Joined, it
+    # All 2^13 patterns, of which one is as large: p is 2^-13 for each answer. Joined it
     # is twice that for heads with one of two answers, and 2^-13 for the second head. As
     # three tests the largest, 2 x 2^-13, is every head's q.
     assert table["q_value"][[0, 1, 3]].tolist() == pytest.approx([2 / 2**13] * 3)

@@ -68,7 +68,7 @@ def classify_roles(
     from head_patching.files.datasets import GROUPS, MEASURED, PATCHED, read_dataset
     from head_patching.files.writing import write_table
     from head_patching.patching.effects import Importance, is_important
-    from head_patching.roles import group_answers, stability
+    from head_patching.roles import group_tables, stability
     from head_patching.roles.classify import classify, rows_of_roles
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.draws import Draws
@@ -77,7 +77,7 @@ def classify_roles(
         patching_effect,
         table_of,
     )
-    from head_patching.roles.resampled_paths import judge_paths
+    from head_patching.roles.retrace import judge_paths
     from head_patching.statistics import Statistics
     from head_patching.tasks import find_task
 
@@ -100,8 +100,8 @@ def classify_roles(
     shares = stability.probabilities(has, names)
     important = is_important(table["value"], table["q_value"], importance)
     table["important"] = important.astype(int)
-    labels = group_answers.Labels(redundant_below, necessary_above)
-    of_groups, of_members = group_answers.group_tables(
+    labels = group_tables.Labels(redundant_below, necessary_above)
+    of_groups, of_members = group_tables.group_tables(
         read_dataset(groups, GROUPS), labels, statistics
     )
     write_table("evidence", out_evidence, table)
@@ -111,7 +111,7 @@ def classify_roles(
         out_stability,
         stability.stability(has, names, stability.unjudged(required, left_over)),
     )
-    write_table("groups", out_groups, of_groups)
+    write_table("head_groups", out_groups, of_groups)
     write_table("group_members", out_members, of_members)
     roles = roles.merge(shares, "left", ["layer", "head", "role"])
     roles["receivers"] = stability.receivers(roles["role"], required, of_groups)

@@ -91,11 +91,12 @@ _EACH = (
         "role_stability", Scope.EXPERIMENT, "role jaccard:f n_resamples:i left_over:f"
     ),
     Table(
-        "groups",
+        "head_groups",
         Scope.EXPERIMENT,
         f"stage receivers {_QUESTION} found:i heads n_heads:i joint:f joint_low:f"
         " joint_high:f alone:f alone_low:f alone_high:f random_largest:f matters:i"
         " label probability:f",
+        file="groups.csv",
         may_be_empty=True,  # no stage has candidates
     ),
     Table(

@@ -38,6 +38,7 @@ from head_patching.roles.groups import GroupAnswer, TraceRules, ask_group
 from head_patching.roles.measured import Measured, effect
 from head_patching.roles.questions import ALONE, SHARE
 from head_patching.roles.stages import (
+    KNOCKED_OUT,
     Ends,
     ends_key,
     ends_of,
@@ -46,7 +47,7 @@ from head_patching.roles.stages import (
     questions_of,
     stage_of,
 )
-from head_patching.roles.tracer import KNOCKED_OUT, Tracer
+from head_patching.roles.tracer import Tracer
 from head_patching.tasks.task import Step
 from head_patching.terms import Head
 

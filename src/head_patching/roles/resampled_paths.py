@@ -10,9 +10,9 @@ from head_patching.roles.groups import TraceRules
 from head_patching.roles.measured import Measured
 from head_patching.roles.paths import Traced, knocked_out, measure_stage
 from head_patching.roles.retrace import LeftOver, retrace
-from head_patching.roles.stages import Ends, ends_key, heads_key, stage_of
-from head_patching.roles.tracer import KNOCKED_OUT, Tracer
-from head_patching.tasks.task import Step, Tracing
+from head_patching.roles.stages import KNOCKED_OUT, Ends, ends_key, heads_key
+from head_patching.roles.tracer import Tracer
+from head_patching.tasks.task import Step
 from head_patching.terms import Head
 
 
@@ -73,32 +73,3 @@ def retrace_paths(
             measured_of.setdefault((KNOCKED_OUT[0], each.given), []).append(each)
     left_over = retrace(draws, trace.tracing, stage, without)
     return added, left_over
-
-
-def judge_paths(
-    draws: Draws, tracing: Tracing, measured: Sequence[Measured]
-) -> list[LeftOver]:
-    """Judge the criteria along paths in every draw, from measurements made before.
-
-    Parameters
-    ----------
-    draws
-        In which everything else is judged already.
-    tracing
-        The task's.
-    measured
-        From `trace_paths` and `retrace_paths`, with the same draws.
-    """
-    measured_of: dict[tuple[str, str], list[Measured]] = {}
-    for each in measured:
-        name = KNOCKED_OUT[0] if each.criterion in KNOCKED_OUT else each.criterion
-        measured_of.setdefault((name, each.given), []).append(each)
-
-    def find(criterion: str, key: str) -> Sequence[Measured] | None:
-        return measured_of.get((criterion, key)) if key else []
-
-    return retrace(
-        draws, tracing,
-        lambda step, ends: find(stage_of(step.criterion), ends_key(ends)),
-        lambda heads: find(KNOCKED_OUT[0], heads_key(heads)),
-    )  # fmt: skip

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 from head_patching.roles.draws import Draw, Draws
 from head_patching.roles.measured import Measured
-from head_patching.roles.stages import Ends, ends_of
+from head_patching.roles.stages import (
+    KNOCKED_OUT,
+    Ends,
+    ends_key,
+    ends_of,
+    heads_key,
+    stage_of,
+)
 from head_patching.tasks.task import Step, Tracing
 from head_patching.terms import Head
 
@@ -92,3 +99,32 @@ def most_frequent(found: dict[int, object]) -> list[tuple]:
         (value, [number for number, each in found.items() if each == value])
         for value, _ in counts.most_common()
     ]
+
+
+def judge_paths(
+    draws: Draws, tracing: Tracing, measured: Sequence[Measured]
+) -> list[LeftOver]:
+    """Judge the criteria along paths in every draw, from measurements made before.
+
+    Parameters
+    ----------
+    draws
+        In which everything else is judged already.
+    tracing
+        The task's.
+    measured
+        From `trace_paths` and `retrace_paths`, with the same draws.
+    """
+    measured_of: dict[tuple[str, str], list[Measured]] = {}
+    for each in measured:
+        name = KNOCKED_OUT[0] if each.criterion in KNOCKED_OUT else each.criterion
+        measured_of.setdefault((name, each.given), []).append(each)
+
+    def find(criterion: str, key: str) -> Sequence[Measured] | None:
+        return measured_of.get((criterion, key)) if key else []
+
+    return retrace(
+        draws, tracing,
+        lambda step, ends: find(stage_of(step.criterion), ends_key(ends)),
+        lambda heads: find(KNOCKED_OUT[0], heads_key(heads)),
+    )  # fmt: skip

@@ -20,6 +20,8 @@ from head_patching.roles.questions import Question
 from head_patching.tasks.task import Step, Tracing
 from head_patching.terms import DIRECTIONS, Head, head_name
 
+KNOCKED_OUT = ("knocked_out.effect", "knocked_out.interaction")
+
 
 def stage_of(criterion: str) -> str:
     """The criterion of a stage, from that of its path.

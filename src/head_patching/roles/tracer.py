@@ -28,11 +28,9 @@ from head_patching.patching.set_paths import set_path_effects
 from head_patching.roles.groups import Patch
 from head_patching.roles.measured import Measured, effect
 from head_patching.roles.questions import Question
-from head_patching.roles.stages import Ends
+from head_patching.roles.stages import KNOCKED_OUT, Ends
 from head_patching.tasks import PromptPairs, Tracing, find_task
 from head_patching.terms import Head
-
-KNOCKED_OUT = ("knocked_out.effect", "knocked_out.interaction")
 
 
 @dataclass(frozen=True)

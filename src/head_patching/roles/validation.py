@@ -27,7 +27,8 @@ from head_patching.roles.classifier import Classifier
 from head_patching.roles.evidence import evidence_on_tokens
 from head_patching.roles.groups import TraceRules
 from head_patching.roles.repetition import METRICS, repetition
-from head_patching.roles.tracer import KNOCKED_OUT, Tracer, tracer
+from head_patching.roles.stages import KNOCKED_OUT
+from head_patching.roles.tracer import Tracer, tracer
 from head_patching.tasks import Task, find_task
 from head_patching.tasks.ioi_templates import NAMES
 from head_patching.tasks.vocabulary import WORDS
