@@ -37,6 +37,9 @@ NO_CIRCUIT = "any role"  # every role is left out
 NOTHING_LEFT_OUT = "nothing"
 NOT_PLANTED = "none"  # the head is not part of the circuit
 
+# Cells of the columns `decoys` of a model and `decoy` of a head.
+NO_DECOY = "none"
+
 # In the column `redundancy`, where it is no number: the heads of a role share one job.
 SHARED = "shared"
 

@@ -1,6 +1,7 @@
 """`head-patching validate`: its options, and one model from end to end."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -8,9 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from head_patching.cli import app
-from head_patching.commands._planting import noise_level
-from head_patching.commands.validate import seed_numbers
-from head_patching.planted.circuit import ROLES, draw_circuit
+from head_patching.commands._planting import (
+    noise_level,
+    planted_models,
+    seed_numbers,
+)
+from head_patching.planted.circuit import ATTENTION, ROLES, WIRINGS, draw_circuit
 from head_patching.roles import validation
 
 CRITERIA = Path(__file__).parents[2] / "config" / "roles"
@@ -70,7 +74,7 @@ def test_one_model_from_end_to_end(tmp_path):
         ["architecture", "noise", "seed"]
     ].drop_duplicates().values.tolist() == [["gpt2", 0, 3]]
     record = json.loads(scores.read_text())
-    assert record["null_models"] == []
+    assert record["null_models"] == record["decoys"] == []
     assert [row["role"] for row in record["scores"]] == list(ROLES)
     for row in record["scores"]:
         n = len(circuit[row["role"]])
@@ -99,6 +103,42 @@ def test_null_models_have_their_own_seeds(tmp_path, monkeypatch):
     assert "that is all" in result.stderr
 
 
+def test_models_of_every_combination_and_settings_in_turn():
+    models = planted_models(
+        {
+            "architecture": ["llama"],
+            "redundancy": [None, 2],
+            "attention": ["by-seed"],
+            "wiring": ["by-seed"],
+        },
+        "0-7",
+    )
+    assert [(each.redundancy, each.seed) for each in models] == [
+        (redundancy, seed) for redundancy in (None, 2) for seed in range(8)
+    ]
+    # Eight successive seeds have every pair of the two once.
+    pairs = [(each.attention, each.wiring) for each in models[:8]]
+    assert sorted(pairs) == sorted(product(ATTENTION, WIRINGS))
+    assert pairs == [(each.attention, each.wiring) for each in models[8:]]
+
+
+def test_decoys_are_put_into_models_of_their_own(monkeypatch):
+    asked = []
+
+    def validated(planted, *_):
+        asked.append((planted.seed, planted.decoys))
+        if len(asked) == 3:
+            raise ValueError("that is all")
+        return pd.DataFrame()
+
+    monkeypatch.setattr(validation, "validate_model", validated)
+    run(
+        *["--architecture", "gpt2", "--seeds", "3-4", "--decoys", "effect"],
+        *["--decoys", "copying", "--decoy-seeds", "9"],
+    )
+    assert asked == [(3, ()), (4, ()), (9, ("effect", "copying"))]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -108,6 +148,12 @@ def test_null_models_have_their_own_seeds(tmp_path, monkeypatch):
         (["--criteria", "missing"], "missing/ioi.yaml: no such file"),
         (["--task", "copying"], "unknown task 'copying': allowed: "),
         (["--null-seeds", "1"], "--null-seeds is of the models that --null-models"),
+        (["--decoy-seeds", "1"], "--decoy-seeds is of the models that --decoys adds"),
+        (["--noise", "0.1", "--noise", "default"], "noise 0.1, default: two of them"),
+        (["--redundancy", "9"], "redundancy '9': expected 'shared' or a whole number"),
+        (["--attention", "sharp"], "unknown attention 'sharp': "),
+        (["--wiring", "place", "--wiring", "by-seed"], "by-seed stands beside a sett"),
+        (["--decoys", "copies"], "unknown decoy 'copies': did you mean 'copying'?"),
     ],
 )
 def test_mistakes_give_one_line(options, message):

@@ -127,6 +127,7 @@ def classified(criteria: str) -> Arguments:
 def summarised_validation(file: str) -> Arguments:
     return ["summarise-validation", "--out", "out/a.csv", file] + [
         "--out-confusion", "out/b.csv", "--out-null-models", "out/c.csv",
+        "--out-decoys", "out/d.csv",
     ]  # fmt: skip
 
 
@@ -226,7 +227,9 @@ COMMANDS: dict[str, Callable[[], Arguments]] = {
     "a file of a newer version": lambda: other_version(99),
     "a planted model counted twice": validation_twice,
     "a table without a column": lambda: with_text(
-        "v.csv", "architecture,noise\ngpt2,0.1\n", summarised_validation("v.csv")
+        "v.csv",
+        "architecture,noise,redundancy,attention,wiring,decoys\na,0.1,a,a,a,a\n",
+        summarised_validation("v.csv"),
     ),
     "another output below a file": lambda: with_text(
         "other",

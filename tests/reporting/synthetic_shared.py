@@ -67,7 +67,7 @@ def synthetic_null_models() -> pd.DataFrame:
         found = "L1H2 induction" if seed == 0 else ""
         rows.append((seed + 1, Role.INDUCTION, 0.99, 0, int(seed == 0), found))
     columns = "seed without accuracy refused false_roles heads"
-    constant = {"architecture": "gpt2", "task": "ioi", "noise": 0.1}
+    constant = {"architecture": "gpt2", "task": "ioi", "noise": 0.1, "backups": 0}
     return made("null_models", columns, rows, **constant)
 
 

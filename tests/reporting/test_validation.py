@@ -32,6 +32,7 @@ def test_validation_numbers(tables):
     assert numbers["validation/n-analysed"] == "5"
     assert numbers["validation/false-roles-per-model"] == "0.20"
     assert numbers["validation/n-refused"] == "5"
+    assert numbers["validation/n-backups"] == "0"
 
 
 def test_numbers_of_the_default_noise_alone(tables):

@@ -7,16 +7,17 @@ import pandas as pd
 import pytest
 
 from head_patching.planted.circuit import DEFAULT_NOISE
-from head_patching.roles.scores import (
+from head_patching.roles.false_findings import (
+    ANOTHER,
     as_record,
-    confusion,
-    count,
+    decoys_named,
     false_roles,
-    proportion,
-    scores,
+    findings,
 )
+from head_patching.roles.scores import EACH, confusion, count, proportion, scores
 
 MOVER, INHIBITION, INDUCTION = "name mover", "S-inhibition", "induction"
+COUNTED = ["n_models", "n_found", "n_backups"]
 
 
 def model(heads, seed=0, without="nothing", architecture="gpt2", refused=0):
@@ -25,6 +26,11 @@ def model(heads, seed=0, without="nothing", architecture="gpt2", refused=0):
     return table.assign(
         architecture=architecture,
         noise=DEFAULT_NOISE,
+        redundancy="shared",
+        attention="soft",
+        wiring="both",
+        decoys="none",
+        decoy="none",
         seed=seed,
         without=without,
         task="ioi",
@@ -169,6 +175,86 @@ def test_false_roles_of_null_models_by_hand():
     assert (left_out["refused"], left_out["accuracy"]) == (0, 0.9)
     refused = table.loc["any role"]
     assert (refused["refused"], refused["false_roles"], refused["heads"]) == (1, 0, "")
+
+
+def test_redundancy_and_attention_are_scored_apart_and_wirings_together():
+    tables = [
+        FIRST.assign(redundancy="2", attention="saturated"),
+        FIRST.assign(redundancy="2", attention="saturated", wiring="place"),
+        FIRST.assign(redundancy="2"),
+    ]
+    table = scores(pd.concat([FIRST, *tables]))
+    mover = table[table["role"] == MOVER].set_index(["redundancy", "attention"])
+    assert mover["tp"].to_dict() == {
+        ("2", "saturated"): 2,
+        ("2", "soft"): 1,
+        ("shared", "soft"): 1,
+    }
+    assert mover["n_models"].to_dict()["2", "saturated"] == 2
+    each = scores(pd.concat(tables), keys=EACH)
+    assert sorted(each[each["role"] == MOVER]["wiring"]) == ["both", "both", "place"]
+    assert (each["n_models"] == 1).all()
+
+
+def test_backups_that_do_the_work_of_name_movers_are_counted_by_themselves():
+    backup, rows = "backup name mover", [(1, "none", "no role")]
+    rows += [(2, backup, MOVER), (3, backup, MOVER), (3, backup, INDUCTION)]
+    table = pd.concat(
+        [
+            model([*rows, (4, "none", MOVER)], without=MOVER),
+            # Where there are name movers, to be called one is as wrong as ever.
+            model(rows, seed=2, without=INDUCTION),
+        ]
+    )
+    nulls = false_roles(table).set_index("without")
+    without_movers = nulls.loc[MOVER]
+    assert without_movers["backups"] == 2
+    assert without_movers["false_roles"] == 2
+    assert without_movers["heads"] == f"L0H3 {INDUCTION}, L0H4 {MOVER}"
+    assert nulls.loc[INDUCTION, ["false_roles", "backups"]].tolist() == [3, 0]
+
+
+def test_decoys_with_a_role_are_counted_by_kind_and_nowhere_else():
+    heads = [(0, MOVER, MOVER), (1, "none", MOVER), (2, "none", "undecided")]
+    heads += [(3, "none", INDUCTION), (3, "none", MOVER), (4, "none", INDUCTION)]
+    kinds = ["none", "copying", "copying", "effect", "effect", "none"]
+    decoys = "copying, effect"
+    table = model(heads).assign(decoys=decoys, decoy=kinds)
+    # The same places in another model are other heads.
+    other = model(heads[1:3], seed=1).assign(decoys=decoys, decoy="copying")
+    named = decoys_named(pd.concat([FIRST, table, other])).set_index("kind")
+    assert [*named.index] == ["copying", "effect"]
+    counts = named[["n_models", "n_decoys", "with_role"]]
+    assert counts.loc["copying"].tolist() == [2, 4, 2]
+    assert counts.loc["effect"].tolist() == [1, 1, 1]  # one head, two roles
+    assert named.loc["effect", "heads"] == f"L0H3 {INDUCTION}, L0H3 {MOVER}"
+    pd.testing.assert_frame_equal(scores(pd.concat([FIRST, table])), scores(FIRST))
+    assert confusion(pd.concat([FIRST, table]))["heads"].sum() == len(FIRST)
+    assert decoys_named(FIRST).empty
+
+
+def test_models_with_false_roles_are_counted_by_what_is_left_out():
+    tables = [
+        # Two heads of one model: one model with the role that was left out.
+        model([(0, "none", INDUCTION), (1, "none", INDUCTION)], without=INDUCTION),
+        model([(0, MOVER, MOVER), (1, "none", MOVER)], seed=1, without=INDUCTION),
+        model([(0, "none", "undecided")], seed=2, without=INDUCTION),
+        # Of models without any circuit heads are counted.
+        model([(0, "none", INDUCTION), (1, "none", MOVER)], without="any role"),
+        model([(0, "backup name mover", MOVER)], without=MOVER),
+        model([(0, "none", MOVER)]).assign(decoys="copying", decoy="copying"),
+    ]
+    table = findings(pd.concat(tables)).set_index(["without", "kind"])
+    counts = {key: tuple(row) for key, row in table[COUNTED].iterrows()}
+    assert counts == {
+        (INDUCTION, INDUCTION): (3, 1, 0),
+        (INDUCTION, ANOTHER): (3, 1, 0),
+        ("any role", "any role"): (1, 2, 0),
+        (MOVER, MOVER): (1, 0, 1),
+        (MOVER, ANOTHER): (1, 0, 1),
+        ("nothing", "copying"): (1, 1, 0),
+    }
+    assert findings(FIRST).empty
 
 
 def test_null_models_alone_have_no_scores():

@@ -8,8 +8,9 @@ from head_patching.patching.effects import Importance
 from head_patching.planted.circuit import ROLES, PlantedModel, draw_circuit
 from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import read_criteria
+from head_patching.roles.false_findings import false_roles
 from head_patching.roles.groups import TraceRules
-from head_patching.roles.scores import false_roles, scores
+from head_patching.roles.scores import scores
 from head_patching.roles.validation import null_model, validate_model, without_text
 from head_patching.statistics import Statistics
 
@@ -60,6 +61,11 @@ def test_the_rows_name_the_model_and_what_it_can_do(whole):
         "seed": SEED,
         "without": "nothing",
         "refused": 0,
+        "redundancy": "shared",
+        "attention": "soft",
+        "wiring": "both",
+        "decoys": "none",
+        "decoy": "none",
     }.items():
         assert (table[column] == value).all()
     assert (table["accuracy"] >= 0.99).all()

@@ -39,6 +39,7 @@ rule summarise_validation:
         record="results/validation/scores.run.json",
         confusion="results/validation/confusion.csv",
         nulls="results/validation/null_models.csv",
+        decoys="results/validation/decoys.csv",
     log:
         "logs/summarise_validation.log",
     benchmark:
@@ -48,4 +49,5 @@ rule summarise_validation:
     shell:
         "head-patching summarise-validation {params.level}"
         " --out {output.scores} --out-confusion {output.confusion}"
-        " --out-null-models {output.nulls} {input.heads} > {log} 2>&1"
+        " --out-null-models {output.nulls} --out-decoys {output.decoys}"
+        " {input.heads} > {log} 2>&1"

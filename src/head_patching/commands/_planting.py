@@ -1,10 +1,18 @@
 """Options and settings of planted models, which several subcommands share."""
 
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from head_patching.terms import SHARED
+
+if TYPE_CHECKING:
+    from head_patching.planted.circuit import PlantedModel
+
+# In place of a setting: models of successive seeds have each of those that there are.
+BY_SEED = "by-seed"
 
 Redundancy = Annotated[
     str,
@@ -17,6 +25,83 @@ Wiring = Annotated[
     str,
     typer.Option(help="What S-inhibition heads write: both, place, token, separate."),
 ]
+
+
+def planted_models(
+    settings: Mapping[str, Sequence[Any]], seeds: str
+) -> "list[PlantedModel]":
+    """A model of each seed with each combination of settings.
+
+    Parameters
+    ----------
+    settings
+        What each setting is to be, by its name in `PlantedModel`; attention and wiring
+        may be `by-seed`: in turn.
+    seeds
+        As `seed_numbers` reads them.
+
+    Raises
+    ------
+    ValueError
+        When a model would be there twice.
+    """
+    from head_patching.planted.circuit import PlantedModel
+    from head_patching.roles.validation import in_turn
+
+    models = []
+    for values in product(*settings.values()):
+        chosen = dict(zip(settings, values, strict=True))
+        for seed in seed_numbers(seeds):
+            turns = in_turn(seed).items()
+            of_seed = {key: turn for key, turn in turns if chosen.get(key) == BY_SEED}
+            models.append(PlantedModel(seed=seed, **chosen | of_seed))
+    if len({*models}) < len(models):
+        raise ValueError(
+            f"{BY_SEED} stands beside a setting that it includes: some models would be "
+            "scored twice"
+        )
+    return models
+
+
+def each_once(kind: str, texts: Sequence[str], read: Callable[[str], Any]) -> list[Any]:
+    """What each text says, in their order.
+
+    Parameters
+    ----------
+    kind
+        Of setting, for the message.
+    read
+        What a text means; it refuses those that mean nothing.
+
+    Raises
+    ------
+    ValueError
+        When two say the same: their models would be scored twice.
+    """
+    values = [read(text) for text in texts]
+    if len({*values}) < len(values):
+        raise ValueError(f"{kind} {', '.join(texts)}: two of them are the same")
+    return values
+
+
+def seed_numbers(text: str) -> list[int]:
+    """The seeds that a text like 0-4,7 names.
+
+    Raises
+    ------
+    ValueError
+        When it is not written like that.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ValueError(f"seeds {text!r}: expected numbers or ranges like 0-9,12")
+        span = range(int(first), int(last or first) + 1)
+        if not span:
+            raise ValueError(f"seeds {text!r}: {part.strip()} holds no number")
+        numbers += span
+    return sorted(set(numbers))
 
 
 def redundancy_level(text: str) -> int | None:

@@ -20,18 +20,22 @@ def summarise_validation(
     out_null_models: Annotated[
         Path, typer.Option(metavar="CSV", help="False roles of null models.")
     ],
+    out_decoys: Annotated[
+        Path, typer.Option(metavar="CSV", help="Decoys that have a role.")
+    ],
     level: Level = 0.95,
 ) -> None:
-    """Write precision and recall, confusions, and false roles of null models."""
+    """Write precision and recall, confusions, and roles that nobody planted."""
     import pandas as pd
 
     from head_patching.files.tables import read_table
     from head_patching.files.writing import write_table
-    from head_patching.roles import scores
+    from head_patching.roles import false_findings, scores
 
     tables = [read_table("validation", path) for path in heads]
     table = pd.concat(tables, ignore_index=True)
     scores.require_once(table)
     write_table("confusion", out_confusion, scores.confusion(table))
-    write_table("null_models", out_null_models, scores.false_roles(table))
+    write_table("null_models", out_null_models, false_findings.false_roles(table))
+    write_table("decoys", out_decoys, false_findings.decoys_named(table))
     write_table("scores", out, scores.scores(table, level))

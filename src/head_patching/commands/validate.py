@@ -1,7 +1,8 @@
 """head-patching validate: roles found in planted models against the truth."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +15,14 @@ from head_patching.commands._options import (
     Threshold,
     use_threads,
 )
-from head_patching.commands._planting import noise_level
+from head_patching.commands._planting import (
+    BY_SEED,
+    each_once,
+    noise_level,
+    planted_models,
+    redundancy_level,
+)
+from head_patching.terms import SHARED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +48,39 @@ def validate(
         list[str] | None,
         typer.Option(help="A noise level, or default; may be repeated."),
     ] = None,
+    redundancy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How many heads do each job alone (1, 2, 3), or shared; may be "
+            "repeated."
+        ),
+    ] = None,
+    attention: Annotated[
+        list[str] | None,
+        typer.Option(help="soft, saturated, or by-seed (in turn); may be repeated."),
+    ] = None,
+    wiring: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What S-inhibition heads write: both, place, token, separate, or "
+            "by-seed (in turn); may be repeated."
+        ),
+    ] = None,
     null_models: Annotated[
         bool,
         typer.Option("--null-models", help="Score models without a circuit, too."),
     ] = False,
     null_seeds: Annotated[
+        str | None, typer.Option(help="Their seeds, if not those of the others.")
+    ] = None,
+    decoys: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Score models with heads without a role, too: attention, effect, "
+            "copying, rescaling; may be repeated."
+        ),
+    ] = None,
+    decoy_seeds: Annotated[
         str | None, typer.Option(help="Their seeds, if not those of the others.")
     ] = None,
     n_pairs: Annotated[int, typer.Option("--pairs", min=2)] = 30,
@@ -68,15 +104,15 @@ def validate(
     ] = None,
 ) -> None:
     """Score the roles found in models whose circuit is known."""
+    from dataclasses import replace
+
     import pandas as pd
     from rich.console import Console
 
     from head_patching.commands._progress import progress
     from head_patching.files.writing import write_json, write_table
-    from head_patching.lookup import one_of
     from head_patching.patching.effects import Importance
-    from head_patching.planted.circuit import ARCHITECTURES, DEFAULT_NOISE, PlantedModel
-    from head_patching.roles import scores, validation
+    from head_patching.roles import false_findings, scores, validation
     from head_patching.roles.classifier import Classifier
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.groups import TraceRules
@@ -84,27 +120,18 @@ def validate(
     from head_patching.tasks import find_task
 
     use_threads(threads)
-    for name in architecture or ():
-        one_of("architecture", name, ARCHITECTURES)
-    levels = [noise_level(level, DEFAULT_NOISE) for level in noise or ["default"]]
-    if len({*levels}) < len(levels):
-        raise ValueError(f"noise {', '.join(noise or ())}: two levels are the same")
-    names = dict.fromkeys(architecture or ARCHITECTURES)
-
-    def planted_with(seeds: str) -> list[PlantedModel]:
-        return [
-            PlantedModel(name, number, level)
-            for name in names
-            for level in levels
-            for number in seed_numbers(seeds)
-        ]
-
-    models = planted_with(seeds)
     if null_seeds and not null_models:
         raise ValueError("--null-seeds is of the models that --null-models adds")
+    if decoy_seeds and not decoys:
+        raise ValueError("--decoy-seeds is of the models that --decoys adds")
+    kinds = model_kinds(architecture, noise, redundancy, attention, wiring)
+    models = planted_models(kinds, seeds)
     if null_models:
-        drawn = planted_with(null_seeds or seeds)
+        drawn = planted_models(kinds, null_seeds or seeds)
         models += [validation.null_model(each) for each in drawn]
+    if decoys:
+        drawn = planted_models(kinds, decoy_seeds or seeds)
+        models += [replace(each, decoys=tuple(decoys)) for each in drawn]
     classifiers = {
         name: Classifier(
             read_criteria(criteria / f"{find_task(name).name}.yaml"),
@@ -125,51 +152,94 @@ def validate(
     if out is not None:
         write_table("validation", out, table)
     if json is not None:
-        write_json(json, scores.as_record(table))
+        write_json(json, false_findings.as_record(table))
     console = Console()
-    console.print(scores_table(scores.scores(table)))
-    if null_models:
-        nulls = scores.false_roles(table)
-        for name, of_task in nulls.groupby("task", sort=False):
-            console.print(
-                f"{name}: {len(of_task)} null models: "
-                f"{of_task['false_roles'].sum()} false roles, "
-                f"{of_task['refused'].sum()} refused because they do not do the task."
-            )
+    console.print(scores_table(scores.scores(table, keys=scores.EACH)))
+    nulls, beside = (
+        false_findings.false_roles(table),
+        false_findings.decoys_named(table),
+    )
+    for name, of_task in nulls.groupby("task", sort=False):
+        console.print(
+            f"{name}: {len(of_task)} null models: "
+            f"{of_task['false_roles'].sum()} false roles, "
+            f"{of_task['backups'].sum()} backups called name movers where these are "
+            f"left out, {of_task['refused'].sum()} refused because they do not do the "
+            "task."
+        )
+    for (name, kind), of_kind in beside.groupby(["task", "kind"], sort=False):
+        console.print(
+            f"{name}: {of_kind['n_decoys'].sum()} decoys of kind {kind}: "
+            f"{of_kind['with_role'].sum()} with a role."
+        )
 
 
-def seed_numbers(text: str) -> list[int]:
-    """The seeds that a text like 0-4,7 names.
+def model_kinds(
+    architecture: list[str] | None,
+    noise: list[str] | None,
+    redundancy: list[str] | None,
+    attention: list[str] | None,
+    wiring: list[str] | None,
+) -> dict[str, list[Any]]:
+    """What each setting of the models is to be, by its name in `PlantedModel`.
+
+    Parameters
+    ----------
+    architecture, noise, redundancy, attention, wiring
+        As given on the command line; None: all architectures, else the plainest.
 
     Raises
     ------
     ValueError
-        When it is not written like that.
+        When one does not exist, or is there twice.
     """
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ValueError(f"seeds {text!r}: expected numbers or ranges like 0-9,12")
-        span = range(int(first), int(last or first) + 1)
-        if not span:
-            raise ValueError(f"seeds {text!r}: {part.strip()} holds no number")
-        numbers += span
-    return sorted(set(numbers))
+    from head_patching.lookup import one_of
+    from head_patching.planted.circuit import (
+        ARCHITECTURES,
+        ATTENTION,
+        DEFAULT_NOISE,
+        WIRINGS,
+    )
+
+    def named(kind: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
+        return lambda text: one_of(kind, text, allowed)
+
+    given = {
+        "architecture": architecture or [*ARCHITECTURES],
+        "noise": noise or ["default"],
+        "redundancy": redundancy or [SHARED],
+        "attention": attention or ["soft"],
+        "wiring": wiring or ["both"],
+    }
+    read: dict[str, Callable[[str], Any]] = {
+        "architecture": named("architecture", ARCHITECTURES),
+        "noise": lambda text: noise_level(text, DEFAULT_NOISE),
+        "redundancy": redundancy_level,
+        "attention": named("attention", (*ATTENTION, BY_SEED)),
+        "wiring": named("wiring", (*WIRINGS, BY_SEED)),
+    }
+    return {kind: each_once(kind, given[kind], read[kind]) for kind in given}
 
 
 def scores_table(scores: "pd.DataFrame") -> "Table":
-    """Precision and recall of each role, for the terminal."""
+    """Precision and recall of each role, for the terminal.
+
+    Redundancy, attention and wiring are shown where one of them is not the plainest.
+    """
     from rich.table import Table
 
+    plainest = {"redundancy": SHARED, "attention": "soft", "wiring": "both"}
+    varied = [key for key, plain in plainest.items() if (scores[key] != plain).any()]
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("task", "model", "noise", "role"):
+    for heading in ("task", "model", "noise", *varied, "role"):
         table.add_column(heading, no_wrap=True)
     for heading in ("right", "wrong", "missed", "precision", "recall"):
         table.add_column(heading, justify="right")
     for row in scores.itertuples():
+        names = [row.task, row.architecture, f"{row.noise:g}"]
+        names += [getattr(row, key) for key in varied]
         table.add_row(
-            row.task, row.architecture, f"{row.noise:g}", row.role, str(row.tp),
-            str(row.fp), str(row.fn), f"{row.precision:.2f}", f"{row.recall:.2f}",
+            *names, row.role, str(row.tp), str(row.fp), str(row.fn),
+            f"{row.precision:.2f}", f"{row.recall:.2f}",
         )  # fmt: skip
     return table

@@ -20,7 +20,8 @@ _HEAD = "layer:i head:i"
 _PAIR = f"{_HEAD} later_layer:i later_head:i"
 _INTERVAL = "ci_low:f ci_high:f"
 _EFFECT = f"effect:f {_INTERVAL} p_value:f q_value:f confirmed:i important:i n_pairs:i"
-_PLANTED = "architecture noise:f seed:i without"
+_KIND = "architecture noise:f redundancy attention wiring"
+_PLANTED = f"{_KIND} decoys seed:i without"
 _RATES = (
     "precision:f precision_low:f precision_high:f recall:f recall_low:f recall_high:f"
 )
@@ -202,24 +203,32 @@ _EACH = (
         "validation",
         Scope.VALIDATION,
         f"{_PLANTED} induction_accuracy:f task accuracy:f refused:i {_HEAD}"
-        " planted found",
+        " planted decoy found",
         file="",
     ),
     Table(
         "scores",
         Scope.VALIDATION,
-        f"task architecture noise:f role tp:i fp:i fn:i {_RATES}"
-        " n_models:i is_default:i",
+        "task architecture noise:f redundancy attention role tp:i fp:i fn:i"
+        f" {_RATES} n_models:i is_default:i",
     ),
     Table(
         "confusion",
         Scope.VALIDATION,
-        "task architecture noise:f planted found heads:i is_default:i",
+        "task architecture noise:f redundancy attention planted found heads:i"
+        " is_default:i",
     ),
     Table(
         "null_models",
         Scope.VALIDATION,
-        f"{_PLANTED} task accuracy:f refused:i false_roles:i heads",
+        f"{_PLANTED} task accuracy:f refused:i false_roles:i heads backups:i",
+        may_be_empty=True,  # validated without
+    ),
+    Table(
+        "decoys",
+        Scope.VALIDATION,
+        "task architecture noise:f redundancy kind n_models:i n_decoys:i with_role:i"
+        " heads",
         may_be_empty=True,  # validated without
     ),
     Table(

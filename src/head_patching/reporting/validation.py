@@ -190,6 +190,7 @@ def _null_numbers(null_models: pd.DataFrame) -> Numbers:
         "validation/empty-analysed/n-words": number_word(n_empty_analysed),
         "validation/empty-analysed/found": flag(n_empty_analysed > 0),
         "validation/n-false-roles": str(int(false_roles.sum())),
+        "validation/n-backups": str(int(analysed["backups"].sum())),
         "validation/false-roles": escape(false_roles_text(analysed)),
         "validation/any-false": flag(false_roles.sum() > 0),
         "validation/false-roles-per-model": format_number(false_roles.mean(), 2),

@@ -4,28 +4,40 @@ All functions take the rows of `roles.validation.validate_model`, of any number 
 models.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from head_patching.planted.circuit import DEFAULT_NOISE, ROLES
 from head_patching.statistics import proportion_interval
-from head_patching.terms import NOTHING_LEFT_OUT, WITHOUT_ROLE, head_name
+from head_patching.terms import HEAD, NO_DECOY, NOTHING_LEFT_OUT, WITHOUT_ROLE
 
 ENDS = ("", "_low", "_high")  # the rate, and its interval
-MODEL = ["architecture", "noise", "seed", "without"]
+
+# The columns that name a model; models that differ in the others are scored together.
+MODEL = ["architecture", "noise", "redundancy", "attention", "wiring", "decoys"]
+MODEL += ["seed", "without"]
+CELL = ["task", "architecture", "noise", "redundancy", "attention"]
+EACH = [*CELL, "wiring"]
 RATES = [f"{rate}{end}" for rate in ("precision", "recall") for end in ENDS]
 
 
-def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
-    """Precision and recall of each role, by task, architecture and noise.
+def scores(
+    table: pd.DataFrame, level: float = 0.95, keys: Sequence[str] = CELL
+) -> pd.DataFrame:
+    """Precision and recall of each role, by what tells models apart.
 
     Models are pooled; intervals are Clopper-Pearson over heads. Rows of models from
-    which something was left out are not counted.
+    which something was left out, or to which decoys were added, are not counted.
+
+    Parameters
+    ----------
+    keys
+        The columns by which models are told apart, the task first.
     """
-    whole = table[table["without"] == NOTHING_LEFT_OUT]
-    rows = []
-    keys = ["task", "architecture", "noise"]
-    for names, models in whole.groupby(keys):
+    whole, rows = plain_models(table), []
+    for names, models in whole.groupby([*keys]):
         for role in roles_of(whole[whole["task"] == names[0]]):
             counts = count(models, role)
             rows.append(
@@ -34,11 +46,17 @@ def scores(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
                 | counts
                 | proportion("precision", counts["tp"], counts["fp"], level)
                 | proportion("recall", counts["tp"], counts["fn"], level)
-                | {"n_models": models["seed"].nunique()}
+                | {"n_models": len(models.drop_duplicates(MODEL))}
             )
     columns = [*keys, "role", "tp", "fp", "fn", *RATES, "n_models"]
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(is_default=at_default(table["noise"]))
+
+
+def plain_models(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of models with the whole circuit and nothing beside it."""
+    whole = table["without"] == NOTHING_LEFT_OUT
+    return table[whole & (table["decoys"] == NO_DECOY)]
 
 
 def require_once(table: pd.DataFrame) -> None:
@@ -68,7 +86,7 @@ def at_default(noise: pd.Series) -> pd.Series:
 def count(models: pd.DataFrame, role: str) -> dict[str, int]:
     """True positives, false positives and false negatives of one role."""
     is_planted, is_found = models["planted"] == role, models["found"] == role
-    planted = models[is_planted].drop_duplicates([*MODEL, "layer", "head"])
+    planted = models[is_planted].drop_duplicates([*MODEL, *HEAD])
     right = int((is_planted & is_found).sum())
     return {
         "tp": right,
@@ -92,46 +110,8 @@ def proportion(name: str, right: int, wrong: int, level: float) -> dict[str, flo
 def confusion(table: pd.DataFrame) -> pd.DataFrame:
     """How many heads of each planted role were found to have which role.
 
-    Columns task, architecture, noise, planted, found, heads, is_default; models with
-    nothing left out.
+    Columns: those of `CELL`, planted, found, heads, is_default; models as in `scores`.
     """
-    whole = table[table["without"] == NOTHING_LEFT_OUT]
-    keys = ["task", "architecture", "noise", "planted", "found"]
-    sizes = whole.groupby(keys).size().rename("heads").reset_index()
+    keys = [*CELL, "planted", "found"]
+    sizes = plain_models(table).groupby(keys).size().rename("heads").reset_index()
     return sizes.assign(is_default=at_default(sizes["noise"]))
-
-
-def false_roles(table: pd.DataFrame) -> pd.DataFrame:
-    """Roles found in null models that were not planted, model by model.
-
-    Columns: those that name the model, task, accuracy, refused, false_roles (their
-    number), heads (with their false roles).
-    """
-    nulls = table[table["without"] != NOTHING_LEFT_OUT]
-    rows = []
-    for names, heads in nulls.groupby([*MODEL, "task"]):
-        has_role = ~heads["found"].isin(WITHOUT_ROLE)
-        wrong = heads[has_role & (heads["found"] != heads["planted"])]
-        named = [f"{head_name(r.layer, r.head)} {r.found}" for r in wrong.itertuples()]
-        first = heads.iloc[0]
-        rows.append(
-            dict(zip([*MODEL, "task"], names, strict=True))
-            | {"accuracy": first["accuracy"], "refused": first["refused"]}
-            | {"false_roles": len(wrong), "heads": ", ".join(named)}
-        )
-    columns = [*MODEL, "task", "accuracy", "refused", "false_roles", "heads"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def as_record(table: pd.DataFrame) -> dict[str, list[dict]]:
-    """The scores and the null models as plain data."""
-    record = {"scores": plain_rows(scores(table))}
-    return record | {"null_models": plain_rows(false_roles(table))}
-
-
-def plain_rows(table: pd.DataFrame) -> list[dict]:
-    """A table's rows, None where a value is missing."""
-    return [
-        {key: None if pd.isna(value) else value for key, value in row.items()}
-        for row in table.to_dict("records")
-    ]

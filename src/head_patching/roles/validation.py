@@ -14,7 +14,13 @@ import pandas as pd
 from head_patching.models.transformer import Model
 from head_patching.patching.effects import TaskNotDone
 from head_patching.patching.experiment import HeadPatcher
-from head_patching.planted.circuit import ARCHITECTURES, ROLES, PlantedModel
+from head_patching.planted.circuit import (
+    ARCHITECTURES,
+    ATTENTION,
+    ROLES,
+    WIRINGS,
+    PlantedModel,
+)
 from head_patching.planted.in_memory import planted_in_memory
 from head_patching.roles.assign import assign_roles
 from head_patching.roles.attention import (
@@ -32,7 +38,15 @@ from head_patching.roles.tracer import Tracer, tracer
 from head_patching.tasks import Task, find_task
 from head_patching.tasks.ioi_templates import NAMES
 from head_patching.tasks.vocabulary import WORDS
-from head_patching.terms import NO_CIRCUIT, NO_ROLE, NOT_PLANTED, NOTHING_LEFT_OUT, Head
+from head_patching.terms import (
+    NO_CIRCUIT,
+    NO_DECOY,
+    NO_ROLE,
+    NOT_PLANTED,
+    NOTHING_LEFT_OUT,
+    SHARED,
+    Head,
+)
 
 # Of the test of induction as behaviour: random words, repeated once.
 N_SEQUENCES, N_TOKENS = 10, 20
@@ -58,6 +72,13 @@ def null_model(planted: PlantedModel) -> PlantedModel:
     return replace(planted, without=left_out[(first + planted.seed) % len(left_out)])
 
 
+def in_turn(seed: int) -> dict[str, str]:
+    """Attention and wiring by a seed: eight successive seeds have each pair once."""
+    number, wiring = divmod(seed, len(WIRINGS))
+    attention = ATTENTION[number % len(ATTENTION)]
+    return {"attention": attention, "wiring": WIRINGS[wiring]}
+
+
 def validate_model(
     planted: PlantedModel,
     classifiers: Mapping[str, Classifier],
@@ -69,7 +90,8 @@ def validate_model(
 
     Columns: those that name the model, induction_accuracy, task, accuracy, refused (1
     when the model does not do the task, so that nothing was measured), layer, head,
-    planted (a role or `none`), found (a role, `undecided` or `no role`).
+    planted (a role or `none`), decoy (its kind or `none`), found (a role, `undecided`
+    or `no role`).
 
     Parameters
     ----------
@@ -100,13 +122,9 @@ def validate_model(
             protocols=protocols,
             n_sequences=N_SCORED,
         )
-    names = {
-        "architecture": planted.architecture,
-        "noise": planted.noise,
-        "seed": planted.seed,
-        "without": without_text(planted.without),
-        "induction_accuracy": induction_accuracy(model, seed),
-    }
+    names = model_cells(planted)
+    names |= {"induction_accuracy": induction_accuracy(model, seed)}
+    decoys = decoy_heads(planted)
     tables = []
     for name, (trace, accuracy) in traces.items():
         if trace is None:
@@ -116,7 +134,8 @@ def validate_model(
             found = assign_roles(trace, classifiers[name], on_tokens, rules).roles
         names |= {"task": name, "accuracy": accuracy, "refused": int(trace is None)}
         known = {row.role for row in classifiers[name].criteria}
-        tables.append(pd.DataFrame(names | beside_truth(found, truth, known)))
+        beside = beside_truth(found, truth, decoys, known)
+        tables.append(pd.DataFrame(names | beside))
     return pd.concat(tables)
 
 
@@ -165,17 +184,40 @@ def protocols_needed(classifiers: Iterable[Classifier]) -> list[Protocol]:
     return [protocol for protocol in PROTOCOLS if protocol.criteria & named]
 
 
+def decoy_heads(planted: PlantedModel) -> dict[Head, str]:
+    """Each decoy's kind."""
+    return {}
+
+
 def beside_truth(
-    found: pd.DataFrame, truth: Mapping[tuple[int, int], str], known: Collection[str]
+    found: pd.DataFrame,
+    truth: Mapping[Head, str],
+    decoys: Mapping[Head, str],
+    known: Collection[str],
 ) -> dict[str, pd.Series | list[str]]:
     """Found and planted roles; only roles known to the criteria count as planted."""
-    keys = zip(found["layer"], found["head"], strict=True)
+    keys = [*zip(found["layer"], found["head"], strict=True)]
     planted = [truth.get(key, NOT_PLANTED) for key in keys]
     return {
         "layer": found["layer"],
         "head": found["head"],
         "planted": [role if role in known else NOT_PLANTED for role in planted],
+        "decoy": [decoys.get(key, NO_DECOY) for key in keys],
         "found": found["role"],
+    }
+
+
+def model_cells(planted: PlantedModel) -> dict[str, str | float | int]:
+    """The cells of a table that name a planted model."""
+    return {
+        "architecture": planted.architecture,
+        "noise": planted.noise,
+        "redundancy": str(planted.redundancy or SHARED),
+        "attention": planted.attention,
+        "wiring": planted.wiring,
+        "decoys": ", ".join(planted.decoys) or NO_DECOY,
+        "seed": planted.seed,
+        "without": without_text(planted.without),
     }
 
 
