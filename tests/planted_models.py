@@ -17,7 +17,12 @@ def planted_model(
     architecture: str, noise: float = 0.0, without: tuple[str, ...] = (), seed: int = 3
 ) -> Model:
     """A planted model, in memory; the truth is `draw_circuit` with the same."""
-    planted = PlantedModel(architecture, seed, noise, without)
+    return prepared(PlantedModel(architecture, seed, noise, without))
+
+
+@cache
+def prepared(planted: PlantedModel) -> Model:
+    """The model that the checkpoint of a planted model is prepared into."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_planted(planted, WORDS, folder / "checkpoint")

@@ -10,8 +10,8 @@ from head_patching.planted.circuit import (
     STAGES,
     PlantedModel,
     draw_circuit,
-    truth,
 )
+from head_patching.planted.truth import truth
 
 SEEDS = range(20)
 
@@ -60,10 +60,10 @@ def test_leaving_a_role_out_leaves_the_others_where_they_are():
 
 
 def test_the_truth_says_where_each_head_looks():
-    record = truth(draw_circuit(5, "llama"))
-    head = record["S-inhibition"][0]
+    record = truth(PlantedModel("llama", 5))
+    head = record["roles"]["S-inhibition"][0]
     assert (head["attends_from"], head["attends_to"]) == ("END", "S2")
-    assert set(head) == {"layer", "head", "strength", "attends_from", "attends_to"}
+    assert head["positions"] == ["END"]
 
 
 @pytest.mark.parametrize(

@@ -8,26 +8,30 @@ from torch.testing import assert_close
 
 from head_patching.planted.circuit import (
     ARCHITECTURES,
-    DEFAULT_NOISE,
+    DECOYS,
     ROLES,
     PlantedModel,
 )
 from head_patching.planted.in_memory import planted_in_memory
-from tests.planted_models import WORDS, planted_model
+from tests.planted_models import WORDS, prepared
 
 CASES = [
-    (architecture, *case)
+    PlantedModel(architecture, 3, **case)
     for architecture in ARCHITECTURES
-    for case in ((DEFAULT_NOISE, ()), (0.0, ("induction",)), (0.4, tuple(ROLES)))
+    for case in (
+        {},
+        {"noise": 0.0, "without": ("induction",)},
+        {"noise": 0.4, "without": tuple(map(str, ROLES))},
+        {"redundancy": 2, "attention": "saturated", "decoys": tuple(DECOYS)},
+        {"redundancy": 1, "wiring": "place", "n_layers": 9, "n_heads": 10},
+    )
 ]
 
 
 @pytest.fixture(params=CASES, ids=str, scope="module")
 def both(request):
     """The same model, made in memory and prepared from its checkpoint."""
-    architecture, noise, without = request.param
-    model = planted_in_memory(PlantedModel(architecture, 3, noise, without), WORDS)
-    return model, planted_model(architecture, noise, without)
+    return planted_in_memory(request.param, WORDS), prepared(request.param)
 
 
 def test_shapes_and_weights_are_the_same(both):

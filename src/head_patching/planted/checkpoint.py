@@ -9,14 +9,11 @@ import torch
 from head_patching.files.writing import write_json
 from head_patching.planted.circuit import (
     GROUP_SIZE,
-    N_HEADS,
-    N_LAYERS,
     PlantedModel,
-    truth,
 )
 from head_patching.planted.heads import D_HEAD
-from head_patching.planted.residual import D_MODEL
 from head_patching.planted.rotary import THETA
+from head_patching.planted.truth import truth
 from head_patching.planted.weights import (
     D_MLP,
     N_CONTEXT,
@@ -45,16 +42,7 @@ def write_planted(planted: PlantedModel, words: Words, folder: Path | str) -> Pa
     model = build(planted, words, tokenizer)
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
-    record = {
-        "architecture": planted.architecture,
-        "seed": planted.seed,
-        "noise": planted.noise,
-        "without": list(planted.without),
-        "n_layers": planted.n_layers,
-        "n_heads": planted.n_heads,
-        "roles": truth(planted.circuit),
-    }
-    write_json(folder / "truth.json", record)
+    write_json(folder / "truth.json", truth(planted))
     return folder
 
 
@@ -90,10 +78,11 @@ def fill_gpt2(weights: Weights) -> "PreTrainedModel":
     """GPT-2 with these weights; positions carry place codes."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
+    n_tokens, d_model = weights.embedding.shape
     config = GPT2Config(
-        vocab_size=len(weights.embedding), n_positions=N_CONTEXT, n_embd=D_MODEL,
-        n_layer=N_LAYERS, n_head=N_HEADS, n_inner=D_MLP, tie_word_embeddings=False,
-        bos_token_id=1, eos_token_id=None,
+        vocab_size=n_tokens, n_positions=N_CONTEXT, n_embd=d_model,
+        n_layer=len(weights.heads), n_head=len(weights.heads[0]), n_inner=D_MLP,
+        tie_word_embeddings=False, bos_token_id=1, eos_token_id=None,
     )  # fmt: skip
     model = GPT2LMHeadModel(config)
     zero_biases(model)
@@ -114,10 +103,11 @@ def fill_llama(weights: Weights) -> "PreTrainedModel":
     """Llama with these weights; a planted head's group takes its keys and values."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
+    (n_tokens, d_model), n_heads = weights.embedding.shape, len(weights.heads[0])
     config = LlamaConfig(
-        vocab_size=len(weights.embedding), max_position_embeddings=N_CONTEXT,
-        hidden_size=D_MODEL, num_hidden_layers=N_LAYERS, num_attention_heads=N_HEADS,
-        num_key_value_heads=N_HEADS // GROUP_SIZE["llama"], head_dim=D_HEAD["llama"],
+        vocab_size=n_tokens, max_position_embeddings=N_CONTEXT, hidden_size=d_model,
+        num_hidden_layers=len(weights.heads), num_attention_heads=n_heads,
+        num_key_value_heads=n_heads // GROUP_SIZE["llama"], head_dim=D_HEAD["llama"],
         intermediate_size=D_MLP, tie_word_embeddings=False,
         rope_parameters={"rope_type": "default", "rope_theta": THETA},
         bos_token_id=1, eos_token_id=None,

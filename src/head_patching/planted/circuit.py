@@ -1,12 +1,13 @@
 """Which heads of a planted model play which role, drawn by a seed."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from head_patching.lookup import one_of
+from head_patching.planted.residual import D_MODEL
 from head_patching.terms import Role
 
 Architecture = Literal["gpt2", "llama"]
@@ -72,13 +73,32 @@ STAGES = (
 )
 
 
+# Roles of whose heads there are as many as the redundancy; movers share one job.
+UPSTREAM = (
+    Role.PREVIOUS_TOKEN,
+    Role.DUPLICATE_TOKEN,
+    Role.INDUCTION,
+    Role.S_INHIBITION,
+)
+
+
 @dataclass(frozen=True)
 class PlantedHead:
-    """One head of the circuit; `strength` is its share of what its role writes."""
+    """One head of the circuit.
+
+    Parameters
+    ----------
+    strength
+        What it writes as a share of what does the whole job: shares of heads that share
+        one job add up to 1; redundant heads write 1 each.
+    signal
+        Which of several signals of its role it carries, `place` or `token`; None: all.
+    """
 
     layer: int
     head: int
     strength: float
+    signal: str | None = None
 
 
 Circuit = dict[str, list[PlantedHead]]
@@ -143,73 +163,151 @@ class PlantedModel:
             )
 
     @property
+    def plain(self) -> bool:
+        """Whether heads share one job softly and S-inhibition carries both signals.
+
+        Such a model is made as before there were others, weight by weight.
+        """
+        settings = self.redundancy, self.attention, self.wiring, self.n_layers
+        return settings == (None, "soft", "both", N_LAYERS) and self.n_heads == N_HEADS
+
+    @property
     def circuit(self) -> Circuit:
         """The heads of each role."""
-        plain = PlantedModel(self.architecture, self.seed, self.noise, self.without)
-        if self != plain:
-            raise NotImplementedError(
-                "only soft models of 8 x 8 heads that share one job can be made so far"
-            )
-        return draw_circuit(self.seed, self.architecture, self.without)
+        whole = self.whole_circuit
+        return {role: whole[role] for role in whole if role not in self.without}
+
+    @property
+    def whole_circuit(self) -> Circuit:
+        """The heads of each role, also of those that are left out."""
+        return draw_circuit(
+            self.seed, self.architecture, (), self.redundancy, self.wiring,
+            self.n_layers, self.n_heads,
+        )  # fmt: skip
+
+    @property
+    def d_model(self) -> int:
+        """Width of the residual stream, a multiple of the number of heads."""
+        return D_MODEL // N_HEADS * self.n_heads
 
 
 def draw_circuit(
-    seed: int, architecture: Architecture, without: Collection[str] = ()
+    seed: int,
+    architecture: Architecture,
+    without: Collection[str] = (),
+    redundancy: int | None = None,
+    wiring: Wiring = "both",
+    n_layers: int = N_LAYERS,
+    n_heads: int = N_HEADS,
 ) -> Circuit:
     """Heads for every role that is not left out.
 
     Leaving out a role does not move the heads of the others, so that models of one
     seed can be compared.
+
+    Parameters
+    ----------
+    seed, architecture, without, redundancy, wiring, n_layers, n_heads
+        As in `PlantedModel`.
     """
     for role in without:
         one_of("role", role, [*map(str, ROLES)])
-    rng = np.random.default_rng([seed, ARCHITECTURES.index(architecture)])
+    key = [seed, ARCHITECTURES.index(architecture)]
+    rng = np.random.default_rng(key if redundancy is None else [*key, redundancy])
     group = GROUP_SIZE[architecture]
     free = {
-        layer: list(range(0, N_HEADS, group)) for layer in range(N_LAYERS)
+        layer: list(range(0, n_heads, group)) for layer in range(n_layers)
     }  # first heads of the groups that are still free
     counts = {
         role: int(rng.integers(least, most + 1))
         for role, (least, most) in COUNTS.items()
     }
+    if redundancy is not None:
+        counts |= dict.fromkeys(UPSTREAM, redundancy)
+        counts[Role.S_INHIBITION] *= len(signals_apart(wiring))
+    needed = [sum(counts[role] for role in roles) for roles in STAGES]
+    needed[0] += needs_helper(architecture, wiring)
+    stages = draw_stages(rng, needed, n_heads // group, n_layers)
     circuit: Circuit = {}
-    stages = draw_stages(rng, counts, N_HEADS // group)
     for roles, layers in zip(STAGES, stages, strict=True):
         for role in roles:
-            shares = rng.uniform(0.75, 1.25, size=counts[role])
             heads = []
-            for share in shares / shares.sum():
+            shares = draw_shares(rng, role, counts[role], redundancy, wiring)
+            for strength, signal in shares:
                 layer = int(rng.choice([at for at in layers if free[at]]))
                 first = free[layer].pop(int(rng.integers(len(free[layer]))))
                 head = first + int(rng.integers(group))
-                heads.append(PlantedHead(layer, head, round(float(share), 4)))
+                heads.append(PlantedHead(layer, head, strength, signal))
             circuit[role] = sorted(heads, key=lambda each: (each.layer, each.head))
     return {str(role): heads for role, heads in circuit.items() if role not in without}
 
 
+def signals_apart(wiring: Wiring) -> tuple[str | None, ...]:
+    """The signals that have S-inhibition heads of their own; None: each has all."""
+    return ("place", "token") if wiring == "separate" else (None,)
+
+
+def draw_shares(
+    rng: np.random.Generator,
+    role: Role,
+    count: int,
+    redundancy: int | None,
+    wiring: Wiring,
+) -> list[tuple[float, str | None]]:
+    """Strength and signal of each head of a role.
+
+    Parameters
+    ----------
+    count
+        Heads of the role.
+    redundancy, wiring
+        As in `PlantedModel`.
+    """
+    shares = rng.uniform(0.75, 1.25, size=count)
+    signals = signals_apart(wiring) if role == Role.S_INHIBITION else (None,)
+    carried = np.resize(np.array(signals, dtype=object), count)
+    for signal in signals:
+        shares[carried == signal] /= shares[carried == signal].sum()
+    if redundancy is not None and role in UPSTREAM:
+        shares[:] = 1.0
+    return [(round(float(s), 4), c) for s, c in zip(shares, carried, strict=True)]
+
+
+def needs_helper(architecture: Architecture, wiring: Wiring) -> bool:
+    """Whether induction heads need a head that tells them the place of S1.
+
+    In Llama that is the token before it, two back from where they look.
+    """
+    return architecture == "llama" and wiring == "place"
+
+
 def draw_stages(
-    rng: np.random.Generator, counts: Mapping[str, int], room: int
+    rng: np.random.Generator, needed: Sequence[int], room: int, n_layers: int
 ) -> list[list[int]]:
     """Consecutive layers for each stage, all layers together, with room for its heads.
 
-    `room` is how many heads of the circuit one layer can hold.
+    Parameters
+    ----------
+    needed
+        Heads of each stage.
+    room
+        How many heads of the circuit one layer can hold.
+    n_layers
+        Of the model.
+
+    Raises
+    ------
+    ValueError
+        When the layers have too little room.
     """
-    needed = [sum(counts[role] for role in roles) for roles in STAGES]
+    least = sum(-(-count // room) for count in needed)
+    if least > n_layers:
+        raise ValueError(
+            f"a circuit of {sum(needed)} heads needs {least} layers, got {n_layers}"
+        )
     while True:
-        inner = np.arange(1, N_LAYERS)
+        inner = np.arange(1, n_layers)
         cuts = np.sort(rng.choice(inner, len(STAGES) - 1, replace=False))
-        stages = [part.tolist() for part in np.split(np.arange(N_LAYERS), cuts)]
+        stages = [part.tolist() for part in np.split(np.arange(n_layers), cuts)]
         if all(room * len(s) >= n for s, n in zip(stages, needed, strict=True)):
             return stages
-
-
-def truth(circuit: Circuit) -> dict[str, list[dict[str, Any]]]:
-    """The circuit as data: each role's heads with strength and positions."""
-    return {
-        role: [
-            asdict(head)
-            | {"attends_from": ROLES[role][0], "attends_to": ROLES[role][1]}
-            for head in heads
-        ]
-        for role, heads in circuit.items()
-    }

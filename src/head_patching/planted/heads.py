@@ -22,7 +22,7 @@ from head_patching.planted.residual import (
 from head_patching.planted.rotary import D_HEAD_LLAMA, FREE_DIMS, kernel
 from head_patching.terms import Role
 
-# The norm multiplies a stream of nominal size by this.
+# The norm multiplies a stream of nominal size by this, at the usual width.
 GAIN = D_MODEL**0.5 / NOMINAL_NORM
 
 D_HEAD = {"gpt2": 64, "llama": D_HEAD_LLAMA}
@@ -95,6 +95,14 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Distance:
+    """A part of the score that is `weight` where the key is `offset` tokens back."""
+
+    weight: float
+    offset: int
+
+
+@dataclass(frozen=True)
 class HeadWeights:
     """One head's matrices; W_Q, W_K and W_V read the normalised stream."""
 
@@ -109,22 +117,47 @@ def planted_head(
     role: str, architecture: Architecture, residual: Residual, strength: float
 ) -> HeadWeights:
     """The weights of a head with this role and share of what the role writes."""
-    d_head = D_HEAD[architecture]
-    rotary = architecture == "llama"
-    W_Q, W_K = by_content(
+    return assemble(
+        architecture,
+        residual,
         score_terms(role, architecture, residual),
-        FREE_DIMS if rotary else np.arange(d_head),
-        d_head,
+        compared_distance(role, architecture),
+        moves(role, architecture, residual),
+        strength * SIZE[role],
     )
-    if rotary:
-        by_place = by_distance(role, residual)
+
+
+def assemble(
+    architecture: Architecture,
+    residual: Residual,
+    terms: Sequence[Term],
+    distance: Distance | None,
+    moved: Sequence[Move],
+    size: float,
+) -> HeadWeights:
+    """The weights of a head from its parts.
+
+    Parameters
+    ----------
+    terms, distance
+        Its attention score: what compares content, and what compares distances, in a
+        rotary model.
+    moved, size
+        What it writes, for subspaces of unit size, and what all of it is multiplied by.
+    """
+    d_head, d_model = D_HEAD[architecture], residual.d_model
+    rotary = architecture == "llama"
+    free = FREE_DIMS if rotary else np.arange(d_head)
+    W_Q, W_K = by_content(terms, free, d_head, residual)
+    if distance:
+        by_place = by_distance(distance, residual)
         W_Q, W_K = W_Q + by_place[0], W_K + by_place[1]
-    W_V, W_O = np.zeros((D_MODEL, d_head)), np.zeros((d_head, D_MODEL))
+    W_V, W_O = np.zeros((d_model, d_head)), np.zeros((d_head, d_model))
     at = 0
-    for move in moves(role, architecture, residual):
+    for move in moved:
         dims = slice(at, at := at + move.read.shape[1])
-        W_V[:, dims] = move.read / GAIN
-        W_O[dims] = strength * SIZE[role] * move.write.T
+        W_V[:, dims] = move.read / residual.gain
+        W_O[dims] = size * move.write.T
     return HeadWeights(W_Q * d_head**0.5, W_K, W_V, W_O, planted=True)
 
 
@@ -160,6 +193,16 @@ def score_terms(
         Term(unwanted, r["token"]),
         rest,
     ]
+
+
+def compared_distance(role: str, architecture: Architecture) -> Distance | None:
+    """The part of a role's score that compares distances: in a rotary model alone."""
+    if architecture == "gpt2":
+        return None
+    return {
+        Role.PREVIOUS_TOKEN: Distance(ONE_BACK["llama"], 1),
+        Role.DUPLICATE_TOKEN: Distance(NOT_ITSELF["llama"], 0),
+    }.get(Role(role))
 
 
 def moves(role: str, architecture: Architecture, residual: Residual) -> list[Move]:
@@ -204,23 +247,21 @@ def place_code(architecture: Architecture, residual: Residual) -> Basis:
 
 
 def by_content(
-    terms: Sequence[Term], free: np.ndarray, d_head: int
+    terms: Sequence[Term], free: np.ndarray, d_head: int, residual: Residual
 ) -> tuple[Basis, Basis]:
     """Query and key matrices whose products are the terms, in the free dimensions."""
-    W_Q, W_K = np.zeros((D_MODEL, d_head)), np.zeros((D_MODEL, d_head))
+    W_Q = np.zeros((residual.d_model, d_head))
+    W_K = np.zeros((residual.d_model, d_head))
     at = 0
     for term in terms:
         dims = free[at : (at := at + term.key.shape[1])]
-        W_Q[:, dims], W_K[:, dims] = term.query / GAIN, term.key / GAIN
+        W_Q[:, dims] = term.query / residual.gain
+        W_K[:, dims] = term.key / residual.gain
     return W_Q, W_K
 
 
-def by_distance(role: str, residual: Residual) -> tuple[Basis, Basis]:
-    """Query and key matrices of roles that attend by distance, in a rotary model."""
-    constant = residual["constant"] / CONSTANT / GAIN
-    weight, offset = {
-        Role.PREVIOUS_TOKEN: (ONE_BACK["llama"], 1),
-        Role.DUPLICATE_TOKEN: (NOT_ITSELF["llama"], 0),
-    }.get(role, (0.0, 0))
-    query, key = kernel(offset)
-    return constant * (weight * query), constant * key * (weight != 0)
+def by_distance(distance: Distance, residual: Residual) -> tuple[Basis, Basis]:
+    """Query and key matrices of a head that attends by distance, in a rotary model."""
+    constant = residual["constant"] / CONSTANT / residual.gain
+    query, key = kernel(distance.offset)
+    return constant * (distance.weight * query), constant * key

@@ -15,9 +15,8 @@ from torch import Tensor
 from head_patching.models.transformer import Model
 from head_patching.models.weights import LayerWeights, ModelConfig
 from head_patching.planted.checkpoint import word_tokenizer
-from head_patching.planted.circuit import GROUP_SIZE, N_HEADS, N_LAYERS, PlantedModel
+from head_patching.planted.circuit import GROUP_SIZE, PlantedModel
 from head_patching.planted.heads import D_HEAD
-from head_patching.planted.residual import D_MODEL
 from head_patching.planted.rotary import THETA
 from head_patching.planted.weights import (
     D_MLP,
@@ -48,7 +47,9 @@ def planted_in_memory(planted: PlantedModel, words: Words) -> Model:
     W_U = tensor(centred(weights.unembedding, 0) if is_gpt2 else weights.unembedding)
     return Model(
         config=config,
-        layers=[layer_weights(config, weights, index) for index in range(N_LAYERS)],
+        layers=[
+            layer_weights(config, weights, index) for index in range(config.n_layers)
+        ],
         W_E=tensor(centred(weights.embedding, 1) if is_gpt2 else weights.embedding),
         W_pos=tensor(centred(weights.places, 1)) if is_gpt2 else None,
         rotary_cos=cos,
@@ -63,10 +64,12 @@ def config_of(planted: PlantedModel, n_tokens: int) -> ModelConfig:
     """The model's shape."""
     architecture = planted.architecture
     return ModelConfig(
-        name="planted", architecture=ARCHITECTURE[architecture], n_layers=N_LAYERS,
-        n_heads=N_HEADS, n_key_value_heads=N_HEADS // GROUP_SIZE[architecture],
-        d_model=D_MODEL, d_head=D_HEAD[architecture], d_mlp=D_MLP, d_vocab=n_tokens,
-        n_ctx=N_CONTEXT, normalization="LN" if architecture == "gpt2" else "RMS",
+        name="planted", architecture=ARCHITECTURE[architecture],
+        n_layers=planted.n_layers, n_heads=planted.n_heads,
+        n_key_value_heads=planted.n_heads // GROUP_SIZE[architecture],
+        d_model=planted.d_model, d_head=D_HEAD[architecture], d_mlp=D_MLP,
+        d_vocab=n_tokens, n_ctx=N_CONTEXT,
+        normalization="LN" if architecture == "gpt2" else "RMS",
         eps=EPS[architecture], act_fn=ACT_FN[architecture],
         gated_mlp=architecture == "llama", parallel_attn_mlp=False,
     )  # fmt: skip

@@ -48,16 +48,31 @@ class Residual:
     """Orthonormal bases of all subspaces, drawn by a seed; each vector has mean 0."""
 
     seed: int
+    d_model: int = D_MODEL
+
+    @property
+    def gain(self) -> float:
+        """What the norm multiplies a stream of nominal size by."""
+        return self.d_model**0.5 / NOMINAL_NORM
 
     @cached_property
     def bases(self) -> dict[str, Float[np.ndarray, "d_model size"]]:
         """One basis per code and flag."""
         rng = np.random.default_rng([self.seed, 1])
         sizes = [D_CODE] * len(CODES) + [1] * len(FLAGS)
-        drawn = rng.normal(size=(D_MODEL, sum(sizes)))
+        drawn = rng.normal(size=(self.d_model, sum(sizes)))
         basis, _ = np.linalg.qr(drawn - drawn.mean(axis=0))
         parts = np.split(basis, np.cumsum(sizes)[:-1], axis=1)
         return dict(zip(CODES + FLAGS, parts, strict=True))
+
+    @cached_property
+    def unread(self) -> Float[np.ndarray, "d_model code"]:
+        """A basis of what no head reads: orthogonal to all others and to the mean."""
+        rng = np.random.default_rng([self.seed, 3])
+        drawn = rng.normal(size=(self.d_model, D_CODE))
+        used = np.concatenate(list(self.bases.values()), axis=1)
+        drawn -= drawn.mean(axis=0)
+        return np.linalg.qr(drawn - used @ (used.T @ drawn))[0]
 
     def __getitem__(self, name: str) -> Float[np.ndarray, "d_model size"]:
         return self.bases[name]

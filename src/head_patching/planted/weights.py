@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from head_patching.planted.circuit import N_HEADS, N_LAYERS, PlantedModel
-from head_patching.planted.heads import D_HEAD, GAIN, HeadWeights, planted_head
-from head_patching.planted.residual import CONSTANT, D_MODEL, Residual
+from head_patching.planted.circuit import PlantedModel
+from head_patching.planted.decoys import draw_beside, weights_beside
+from head_patching.planted.heads import D_HEAD, HeadWeights
+from head_patching.planted.jobs import Jobs
+from head_patching.planted.residual import CONSTANT, Residual
 from head_patching.tasks.vocabulary import Words
 
 if TYPE_CHECKING:
@@ -22,9 +24,6 @@ START_TOKEN = "<s>"
 
 # From a unit of the final stream, normalised, to logits.
 UNEMBEDDING = 1.5
-
-# Size of the part of the stream that noise heads and MLPs read: all but the constant.
-READ_BY_NOISE = GAIN * 3**0.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def all_weights(
     planted: PlantedModel, words: Words, tokenizer: "PreTrainedTokenizerFast"
 ) -> Weights:
     """The weights of embedding, heads, MLPs and unembedding."""
-    residual = Residual(planted.seed)
+    residual = Residual(planted.seed, planted.d_model)
     tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     codes = residual.token_codes(len(tokens))
     codes[tokens.index(START_TOKEN)] = 0.0  # a head that attends here moves nothing
@@ -58,21 +57,22 @@ def all_weights(
         residual.place_codes(N_CONTEXT) @ residual["place"].T,
         UNEMBEDDING * residual["output"] @ codes.T,
         all_heads(planted, residual),
-        [noise_mlp(planted, residual, layer) for layer in range(N_LAYERS)],
+        [noise_mlp(planted, residual, layer) for layer in range(planted.n_layers)],
     )
 
 
 def all_heads(planted: PlantedModel, residual: Residual) -> list[list[HeadWeights]]:
     """Every head's weights, [layer][head]: the circuit's, and noise elsewhere."""
     heads = [
-        [noise_head(planted, residual, layer, head) for head in range(N_HEADS)]
-        for layer in range(N_LAYERS)
+        [noise_head(planted, residual, layer, head) for head in range(planted.n_heads)]
+        for layer in range(planted.n_layers)
     ]
+    jobs = Jobs(planted, residual)
     for role, members in planted.circuit.items():
         for member in members:
-            heads[member.layer][member.head] = planted_head(
-                role, planted.architecture, residual, member.strength
-            )
+            heads[member.layer][member.head] = jobs.weights(role, member)
+    for beside in draw_beside(planted):
+        heads[beside.layer][beside.head] = weights_beside(jobs, beside)
     return heads
 
 
@@ -85,12 +85,13 @@ def noise_head(
     """
     d_head = D_HEAD[planted.architecture]
     rng = np.random.default_rng([planted.seed, 4, layer, head])
-    scale = 1 / READ_BY_NOISE
+    scale = 1 / read_by_noise(planted, residual)
     W_Q, W_K, W_V = (
-        blind_to_constant(rng.normal(size=(D_MODEL, d_head)) * scale, residual)
+        blind_to_constant(rng.normal(size=(residual.d_model, d_head)) * scale, residual)
         for _ in range(3)
     )
-    W_O = rng.normal(size=(d_head, D_MODEL)) * planted.noise / (d_head * D_MODEL) ** 0.5
+    W_O = rng.normal(size=(d_head, residual.d_model))
+    W_O = W_O * planted.noise / (d_head * residual.d_model) ** 0.5
     return HeadWeights(W_Q, W_K, W_V, W_O, planted=False)
 
 
@@ -99,13 +100,25 @@ def noise_mlp(
 ) -> dict[str, np.ndarray]:
     """Random weights `in`, `gate` and `out`; the output is as long as the noise."""
     rng = np.random.default_rng([planted.seed, 5, layer])
-    scale = 1 / READ_BY_NOISE
+    scale = 1 / read_by_noise(planted, residual)
     entering = {
-        name: blind_to_constant(rng.normal(size=(D_MODEL, D_MLP)) * scale, residual)
+        name: blind_to_constant(
+            rng.normal(size=(residual.d_model, D_MLP)) * scale, residual
+        )
         for name in ("in", "gate")
     }
-    out = rng.normal(size=(D_MLP, D_MODEL)) * planted.noise / (D_MLP * D_MODEL) ** 0.5
+    out = rng.normal(size=(D_MLP, residual.d_model))
+    out = out * planted.noise / (D_MLP * residual.d_model) ** 0.5
     return entering | {"out": out}
+
+
+def read_by_noise(planted: PlantedModel, residual: Residual) -> float:
+    """Size of what noise heads and MLPs read: of the stream but for the constant.
+
+    Token, place, and the token before, once for each head that writes it.
+    """
+    n_writing = planted.redundancy or 1
+    return residual.gain * (2 + n_writing**2) ** 0.5
 
 
 def blind_to_constant(weights: np.ndarray, residual: Residual) -> np.ndarray:
@@ -116,7 +129,7 @@ def blind_to_constant(weights: np.ndarray, residual: Residual) -> np.ndarray:
 
 def key_value_heads(layer: Sequence[HeadWeights], size: int) -> list[HeadWeights]:
     """The head of each group whose keys and values the whole group uses."""
-    groups = [layer[first : first + size] for first in range(0, N_HEADS, size)]
+    groups = [layer[first : first + size] for first in range(0, len(layer), size)]
     return [max(group, key=lambda head: head.planted) for group in groups]
 
 
