@@ -95,6 +95,11 @@ def draw_beside(planted: PlantedModel) -> list[Beside]:
     return drawn
 
 
+def decoys(planted: PlantedModel) -> list[Beside]:
+    """The decoys alone."""
+    return [each for each in draw_beside(planted) if each.kind != HELPER]
+
+
 def decoy_layers(kind: str, role: Role, circuit: Circuit, n_layers: int) -> range:
     """Where a decoy can do what it does."""
     layers = {str(r): [h.layer for h in heads] for r, heads in circuit.items()}

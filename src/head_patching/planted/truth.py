@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from head_patching.planted.circuit import ROLES, PlantedModel
-from head_patching.planted.decoys import HELPER, draw_beside
+from head_patching.planted.decoys import HELPER, decoys, draw_beside
 from head_patching.terms import Head, Role
 
 LOGITS = "logits"
@@ -59,7 +59,7 @@ def truth(planted: PlantedModel) -> dict[str, Any]:
         "roles": roles,
         "edges": [edge._asdict() for edge in paths],
         "groups": [group._asdict() for group in groups(planted)],
-        "decoys": [asdict(head) for head in beside if head.kind != HELPER],
+        "decoys": [asdict(head) for head in decoys(planted)],
         "helpers": [
             {"layer": head.layer, "head": head.head, "attends": HELPER}
             | {"positions": positions(HELPER, paths)}

@@ -21,6 +21,7 @@ from head_patching.planted.circuit import (
     WIRINGS,
     PlantedModel,
 )
+from head_patching.planted.decoys import decoys
 from head_patching.planted.in_memory import planted_in_memory
 from head_patching.roles.assign import assign_roles
 from head_patching.roles.attention import (
@@ -186,7 +187,7 @@ def protocols_needed(classifiers: Iterable[Classifier]) -> list[Protocol]:
 
 def decoy_heads(planted: PlantedModel) -> dict[Head, str]:
     """Each decoy's kind."""
-    return {}
+    return {(decoy.layer, decoy.head): decoy.kind for decoy in decoys(planted)}
 
 
 def beside_truth(
