@@ -11,20 +11,20 @@ left out, or decoys, with attention and wiring in turn by seed. Each model is sc
 a process of one thread, and its heads are written as soon as it is done: a run that was
 ended goes on where it was. All cells have their first seed before one has its second,
 so that a part of the work (`--cells`, `--seeds`, `--minutes`) is a fair sample of it.
+Cells called `told-...` are whole circuits of which the trace is told receivers and
+groups: what the same criteria find then is beside what they find.
 
 In the folder: `models/CELL/SEED.csv`, `cells.csv` (precision and recall of each role),
 `false_findings.csv` (what nobody planted) and `run.json` (what was run).
 """
 
 import argparse
-import itertools
 import multiprocessing
 import os
 import subprocess
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -32,26 +32,18 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from head_patching.files.register import columns
 from head_patching.files.tables import read_table
 from head_patching.files.writing import write_csv, write_json, write_table
 from head_patching.patching.effects import Importance
-from head_patching.planted.circuit import (
-    ARCHITECTURES,
-    ATTENTION,
-    DECOYS,
-    MOST_REDUNDANT,
-    ROLES,
-    WIRINGS,
-    PlantedModel,
-)
+from head_patching.roles.cells import KINDS, TOLD, Cell, cells
 from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import read_criteria
 from head_patching.roles.false_findings import findings, n_models
 from head_patching.roles.groups import TraceRules
 from head_patching.roles.scores import EACH, require_once, scores
-from head_patching.roles.validation import in_turn, validate_model, without_text
+from head_patching.roles.validation import told, validate_model
 from head_patching.statistics import Statistics
-from head_patching.terms import SHARED
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,58 +58,10 @@ SETTLED_ON = range(50)  # seeds on which criteria and generator were set
 # What is asked of rates, and how many models (heads, of decoys) may be wrong.
 LEAST, MOST = 0.95, 1
 
-REDUNDANCIES = (None, *range(1, MOST_REDUNDANT + 1))
 TASK = "ioi"
 
 
-@dataclass(frozen=True)
-class Cell:
-    """Models that are scored together; attention and wiring take turns where empty."""
-
-    kind: str
-    architecture: str
-    redundancy: int | None
-    attention: str = ""
-    wiring: str = ""
-    without: tuple[str, ...] = ()
-    decoys: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The cell's name, which is that of its folder."""
-        parts = [self.kind, self.architecture, str(self.redundancy or SHARED)]
-        parts += [self.attention, self.wiring]
-        parts += [without_text(self.without)] if self.without else []
-        return "-".join(filter(None, parts)).replace(" ", "_")
-
-    def model(self, seed: int) -> PlantedModel:
-        """The cell's model of a seed."""
-        turn = in_turn(seed)
-        return PlantedModel(
-            self.architecture,
-            seed,
-            without=self.without,
-            redundancy=self.redundancy,
-            attention=self.attention or turn["attention"],
-            wiring=self.wiring or turn["wiring"],
-            decoys=self.decoys,
-        )
-
-
 Work = tuple[Cell, int, Path]  # a model, and where its heads are written
-
-
-def cells() -> list[Cell]:
-    """Every cell: whole circuits, what was left out, and decoys."""
-    kinds = [*itertools.product(ARCHITECTURES, REDUNDANCIES)]
-    how = [*itertools.product(ATTENTION, WIRINGS)]
-    roles = tuple(map(str, ROLES))
-    left_out = [roles, *((role,) for role in roles)]
-    return [
-        *(Cell("whole", *kind, *each) for kind in kinds for each in how),
-        *(Cell("without", *kind, without=each) for kind in kinds for each in left_out),
-        *(Cell("decoys", *kind, decoys=tuple(DECOYS)) for kind in kinds),
-    ]
 
 
 def seeds_of(commit: str) -> list[int]:
@@ -180,7 +124,10 @@ def score_model(cell: Cell, seed: int, path: Path) -> float:
 
     torch.set_num_threads(1)
     began, (classifier, *measuring) = time.process_time(), settings()
-    table = validate_model(cell.model(seed), {TASK: classifier}, *measuring)
+    model = cell.model(seed)
+    if cell.kind == TOLD:
+        classifier = told(classifier, model)
+    table = validate_model(model, {TASK: classifier}, *measuring)
     write_table("validation", path, table)
     return time.process_time() - began
 
@@ -220,29 +167,39 @@ def summarise(commit: str, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     They are about all models of the freeze that are done, in whichever run.
     """
-    paths = [
-        folder / "models" / cell.name / f"{seed}.csv"
-        for cell in cells()
-        for seed in seeds_of(commit)
-    ]
-    tables = [read_table("validation", path) for path in paths if path.is_file()]
-    if not tables:
-        raise SystemExit("error: no model is scored yet")
-    table = pd.concat(tables, ignore_index=True)
-    require_once(table)
+    table = read_models([c for c in cells() if c.kind != TOLD], commit, folder)
     found, false = scores(table, keys=EACH).drop(columns="is_default"), findings(table)
     rates = found[["precision", "recall"]]
     found = found.assign(holds=(rates >= LEAST).all(axis=1).astype(int))
+    of_told = scores(
+        read_models([c for c in cells() if c.kind == TOLD], commit, folder), keys=EACH
+    )
+    names = {"recall": "recall_told", "n_models": "n_told"}
+    of_told = of_told.rename(columns=names)[[*EACH, "role", *names.values()]]
+    found = found.merge(of_told, how="left", on=[*EACH, "role"])
     false = false.assign(holds=(false["n_found"] <= MOST).astype(int))
     write_csv(folder / "cells.csv", found)
     write_csv(folder / "false_findings.csv", false)
     done = {
-        "freeze": commit,
-        "seeds": seeds_of(commit),
         "models_scored": n_models(table),
+        "models_asked_for": N_SEEDS * sum(c.kind != TOLD for c in cells()),
     }
-    write_json(folder / "run.json", done | {"models_of_all_cells": len(paths)})
+    drawn = {"freeze": commit, "seeds": seeds_of(commit)}
+    write_json(folder / "run.json", drawn | done)
     return found, false
+
+
+def read_models(chosen: Sequence[Cell], commit: str, folder: Path) -> pd.DataFrame:
+    """The heads of all models of some cells that are done; no rows without any."""
+    paths = [
+        folder / "models" / cell.name / f"{seed}.csv"
+        for cell in chosen
+        for seed in seeds_of(commit)
+    ]
+    tables = [read_table("validation", path) for path in paths if path.is_file()]
+    table = pd.concat([pd.DataFrame(columns=columns("validation")), *tables])
+    require_once(table)
+    return table
 
 
 def main() -> None:
@@ -250,7 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--freeze", required=True, metavar="COMMIT")
     parser.add_argument(
-        "--cells", nargs="+", default=[""], help="beginnings of their names"
+        "--cells", nargs="+", default=KINDS, help="beginnings of their names"
     )
     parser.add_argument("--seeds", type=int, default=N_SEEDS, help="of each cell")
     parser.add_argument("--minutes", type=float, default=float("inf"))

@@ -1,15 +1,17 @@
 """Cells, seeds and the course of the scoring on frozen criteria, without any model."""
 
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from benchmarks import score_roles
-from benchmarks.score_roles import Cell, cells, score_all, seeds_of
+from benchmarks.score_roles import score_all, seeds_of
 from head_patching.files.writing import write_table
 from head_patching.planted.circuit import ROLES
+from head_patching.roles.cells import Cell, cells
 from tests.tables import made
 
 COMMIT = "81203eb" + 33 * "0"
@@ -26,6 +28,7 @@ def test_every_cell_that_is_asked_for_is_there_once():
         "whole": 2 * 4 * 2 * 4,
         "without": 2 * 4 * (1 + len(ROLES)),
         "decoys": 2 * 4,
+        "told": 2 * 4 * 2 * 4,
     }
     assert "whole-llama-shared-soft-both" in names
     assert "without-gpt2-3-any_role" in names
@@ -106,6 +109,16 @@ def test_all_models_are_scored_and_summarised(tmp_path, monkeypatch):
     assert (rows["induction"].tp, rows["induction"].fn) == (20, 0)
     assert (rows["name mover"].tp, rows["name mover"].fn) == (n_even, 20 - n_even)
     assert [rows[role].holds for role in ("induction", "name mover")] == [1, 0]
+    assert rows["induction"].n_models == 20
+    assert rows["induction"].recall_told != rows["induction"].recall_told  # not scored
+    # The same models, of which the trace is told the circuit.
+    of_told = replace(WHOLE, kind="told")
+    folder = tmp_path / "models" / of_told.name
+    assert score_all([(of_told, seeds[0], folder / f"{seeds[0]}.csv")], 1, 1)[0] == 2
+    table, _ = score_roles.summarise(COMMIT, tmp_path)
+    rows = {row.role: row for row in table.itertuples()}
+    assert (rows["induction"].recall_told, rows["induction"].n_told) == (1, 1)
+    assert rows["name mover"].recall_told == (seeds[0] % 2 == 0)
     assert rows["induction"].n_models == 20
     # Without the time for one, none is begun.
     assert score_all(models, processes=3, minutes=0) == (0.0, [])

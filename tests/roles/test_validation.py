@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from head_patching.patching.effects import Importance
@@ -11,7 +12,12 @@ from head_patching.roles.criteria import read_criteria
 from head_patching.roles.false_findings import false_roles
 from head_patching.roles.groups import TraceRules
 from head_patching.roles.scores import scores
-from head_patching.roles.validation import null_model, validate_model, without_text
+from head_patching.roles.validation import (
+    null_model,
+    told,
+    validate_model,
+    without_text,
+)
 from head_patching.statistics import Statistics
 
 CRITERIA = Path(__file__).parents[2] / "config" / "roles"
@@ -83,6 +89,17 @@ def test_scores_of_a_model_in_which_all_is_right(whole):
         planted = len(draw_circuit(SEED, row.architecture)[row.role])
         assert (row.tp, row.fp, row.fn) == (planted, 0, 0)
         assert (row.precision, row.recall) == (1, 1)
+
+
+def test_a_trace_that_is_told_the_circuit(whole):
+    """Receivers are the true heads, whatever was measured; roles are as before."""
+    planted, table = whole
+    knowing = {name: told(each, planted) for name, each in CLASSIFIERS.items()}
+    heads = {(head.layer, head.head) for head in planted.circuit["induction"]}
+    assert {*knowing["ioi"].candidates("induction", [])} == heads
+    assert knowing["ioi"].heads_with("no such role", []) == []
+    of_told = validate_model(planted, knowing, RULES, N_PAIRS, seed=0)
+    pd.testing.assert_frame_equal(of_told, table)
 
 
 def test_a_model_without_circuit_is_refused_and_has_no_roles():
