@@ -12,20 +12,29 @@ from typer.testing import CliRunner
 
 from head_patching.cli import app
 from head_patching.commands._planting import redundancy_level
-from head_patching.planted.circuit import draw_circuit
+from head_patching.planted.circuit import PlantedModel
 from head_patching.tasks.ioi import ioi_pairs
 
-SEED = 7
+SEED, DECOYS = 7, ("copying",)
+MODELS = {
+    "plain": ([], PlantedModel("gpt2", SEED)),
+    "redundant": (
+        ["--architecture", "llama", "--redundancy", "2", "--attention", "saturated"]
+        + ["--wiring", "separate", "--decoys", "copying"]
+        + ["--noise", "0.05"],
+        PlantedModel("llama", SEED, 0.05, (), 2, "saturated", "separate", DECOYS),
+    ),
+}
 
 
 def run(*options):
     return CliRunner().invoke(app, ["plant", *map(str, options)])
 
 
-@pytest.fixture(scope="module", params=["gpt2", "llama"])
+@pytest.fixture(scope="module", params=MODELS)
 def folder(request, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("planted") / "below" / request.param
-    result = run("--architecture", request.param, "--seed", SEED, "--out", out)
+    result = run(*MODELS[request.param][0], "--seed", SEED, "--out", out)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.count("\n") == 1
     return out
@@ -38,8 +47,7 @@ def test_transformers_loads_a_model_that_does_the_task(folder):
         # As anybody would call it: the tokenizer puts the start token before the words.
         logits = model(**tokenizer(pair.clean, return_tensors="pt")).logits[0, -1]
         answers = tokenizer.convert_tokens_to_ids([pair.answer, pair.wrong_answer])
-        assert int(logits.argmax()) == answers[0]
-        assert logits[answers[0]] > logits[answers[1]] + 0.1
+        assert logits[answers[0]] > logits[answers[1]]
 
 
 def test_transformer_lens_loads_the_same_model(folder):
@@ -60,22 +68,26 @@ def test_the_truth_names_the_circuit(folder):
         role: {(head["layer"], head["head"]) for head in heads}
         for role, heads in record["roles"].items()
     }
-    circuit = draw_circuit(SEED, folder.name)
+    model = MODELS[folder.name][1]
     assert planted == {
         role: {(head.layer, head.head) for head in heads}
-        for role, heads in circuit.items()
+        for role, heads in model.circuit.items()
     }
+    assert {decoy["kind"] for decoy in record["decoys"]} == {*model.decoys}
+    assert (record["redundancy"], record["wiring"]) == (model.redundancy, model.wiring)
     assert (record["n_layers"], record["n_heads"]) == (8, 8)
 
 
 def test_the_card_says_how_the_model_was_made(folder, tmp_path):
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlicense: mit\n")
-    for role, heads in draw_circuit(SEED, folder.name).items():
+    model = MODELS[folder.name][1]
+    for role, heads in model.circuit.items():
         names = ", ".join(f"L{head.layer}H{head.head}" for head in heads)
         assert f"| {role} | {names} |" in card
     assert "undefined" not in card.lower()
     assert "{" not in card
+    assert ("- `copying`: " in card) == bool(model.decoys)
     # Its command makes the same weights again.
     [line] = [
         line for line in card.splitlines() if line.startswith("$ head-patching pl")
