@@ -53,13 +53,22 @@ def four_passes(
     sender_mask,
     receiver_mask,
     mlps,
+    silenced=(),
+    silenced_mask=None,
 ):
     """Logits [batch d_vocab] at END, by the passes of Wang et al. 2022, appendix B.
 
-    `senders` has a set of heads for each prompt of the batch.
+    `senders` has a set of heads for each prompt of the batch. The outputs of `silenced`
+    heads are the source's at the mask in every pass but A.
     """
     _, source = bridge.run_with_cache(source_tokens)  # pass A
-    _, base = bridge.run_with_cache(base_tokens)  # pass B
+    always = []
+    for layer in sorted({layer for layer, _ in silenced}):
+        name = f"blocks.{layer}.attn.hook_z"
+        heads = [head for at, head in silenced if at == layer]
+        always.append((name, putting_heads(source[name], heads, silenced_mask)))
+    with bridge.hooks(fwd_hooks=always):
+        _, base = bridge.run_with_cache(base_tokens)  # pass B
     group = 1
     if bridge.cfg.n_key_value_heads:
         group = bridge.cfg.n_heads // bridge.cfg.n_key_value_heads
@@ -85,7 +94,7 @@ def four_passes(
     hooks += [(name, keeping(read, name)) for name in names.values()]
     bridge.run_with_hooks(base_tokens, fwd_hooks=hooks)
 
-    hooks = []  # pass D
+    hooks = list(always)  # pass D
     for layer, name in names.items():
         heads = [head for at, head in receivers.heads if at == layer]
         if group == 1 or receivers.activation == "q":
@@ -114,6 +123,8 @@ def hooked_effects(
     sender_position=None,
     masks=None,
     senders=None,
+    silenced=(),
+    silenced_position=None,
 ):
     """logit_diff [sender pair] of every sender, a set of heads, by hooks alone."""
     senders = senders or [[head] for head in model.config.heads]
@@ -137,6 +148,10 @@ def hooked_effects(
             sender_mask.repeat(n_senders, 1),
             receiver_mask.repeat(n_senders, 1),
             mlps,
+            silenced,
+            position_mask(pairs, members, silenced_position, base_tokens).repeat(
+                n_senders, 1
+            ),
         ).unflatten(0, (n_senders, len(members)))
         expected[:, members] = logit_diff(logits, answer, wrong)
     return expected

@@ -6,8 +6,8 @@ import torch
 
 from head_patching.patching.paths import path_effects
 from head_patching.patching.receivers import Receivers
-from head_patching.patching.replaced import with_heads_replaced
-from head_patching.patching.runs import PairBatch, run_batch
+from head_patching.patching.replaced import Silenced, with_heads_replaced
+from head_patching.patching.runs import run_batch
 from head_patching.patching.set_paths import set_path_effects
 from tests.architectures import random_pairs
 from tests.patching.four_passes import hooked_effects
@@ -88,20 +88,25 @@ def test_a_run_with_heads_replaced_equals_one_with_hooks(prepared, heads):
     assert (found.final_logits - batch.clean.final_logits).abs().max() > 1e-2
 
 
-def test_a_path_in_a_run_with_heads_replaced(prepared):
-    """The base of a path may be such a run: nothing of the clean run is left in it."""
-    model, _ = prepared
-    pairs = random_pairs(seed=43, lengths=(8, 8), n_changed=3)
-    batch = run_batch(model, pairs, [0, 1], first=3)
-    every = with_heads_replaced(
-        model, batch.clean, batch.corrupt, [(0, head) for head in range(4)]
-    )
-    base = PairBatch(batch.indices, batch.firsts, every, batch.corrupt)
-    receivers = Receivers("q", [(1, 0), (1, 1)], "END")
+@pytest.mark.parametrize("name", ["q-of-two-layers", "k-everywhere", "v-of-two-layers"])
+def test_paths_beside_silenced_heads(prepared, name):
+    """They are silent in the run that is patched, and do not come back to life.
+
+    The silenced heads are below, between and above the receivers.
+    """
+    model, bridge = prepared
+    pairs, receivers = random_pairs(seed=43, n_changed=5), RECEIVERS[name]
+    silenced = Silenced([(0, 1), (1, 2), (2, 3)], "S2")
+    sets = [[(0, 0)], [(0, 2), (0, 3)], [(1, 3), (0, 0)]]
     found = set_path_effects(
-        model, pairs, "noising", receivers, [[(0, 1)], [(0, 2), (0, 0)]], [base]
+        model, pairs, "noising", receivers, sets, silenced=silenced
     )
-    # Their outputs are the corrupt run's already.
-    assert np.array_equal(
-        found.logit_diff.values, np.tile(found.clean_logit_diff.values, (2, 1))
-    )
+    expected = hooked_effects(
+        model, bridge, pairs, "noising", receivers, "recomputed", senders=sets,
+        silenced=silenced.heads, silenced_position="S2",
+    )  # fmt: skip
+    error = np.abs(found.logit_diff.values - expected).max()
+    moved = np.abs(expected - found.clean_logit_diff.values)
+    assert error < min(TOLERANCE, 0.01 * moved.max())
+    intact = set_path_effects(model, pairs, "noising", receivers, sets)
+    assert np.abs(intact.clean_logit_diff - found.clean_logit_diff).max() > 1e-3

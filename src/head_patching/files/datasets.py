@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Variables of every file of patched runs, of estimates, and of evidence.
 PATCHED = ("logit_diff", "clean_logit_diff", "corrupt_logit_diff")
 ESTIMATED = ("estimated_change", "clean_logit_diff", "corrupt_logit_diff")
-MEASURED = ("pair_values", "pair_scale", "pair_group", "pair_tested")
+MEASURED = ("pair_values", "pair_scale", "pair_group", "pair_tested", "pair_given")
 GROUPS = ("members", "joint", "scale", "heads")
 
 

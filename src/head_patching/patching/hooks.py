@@ -4,12 +4,14 @@ As a hook of TransformerLens does, they replace an activation of some heads. The
 needed where one patch replaces something in several layers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from head_patching.terms import Head
 
 
 @dataclass(frozen=True)
@@ -91,3 +93,38 @@ class InputHook:
 
 
 Hook = OutputHook | InputHook
+
+
+@dataclass(frozen=True)
+class Held:
+    """Heads whose outputs do not react to any patch.
+
+    Parameters
+    ----------
+    heads
+        Heads (layer, head).
+    z
+        What their z is held at, of all heads.
+    mask
+        Where it is held.
+    """
+
+    heads: Sequence[Head]
+    z: Float[Tensor, "layer batch position head d_head"]
+    mask: Bool[Tensor, "batch position"]
+
+    def hooks(self, layer: int, patches: Iterable[int], first: int) -> list[OutputHook]:
+        """The hooks that hold the heads of a layer in some patched runs.
+
+        Parameters
+        ----------
+        patches
+            Indices of the patched runs.
+        first
+            First position of the suffix.
+        """
+        members = [head for at, head in self.heads if at == layer]
+        if not members:
+            return []
+        z, mask = self.z[layer, :, first:, members], self.mask[:, first:]
+        return [OutputHook(patch, members, z, mask) for patch in patches]

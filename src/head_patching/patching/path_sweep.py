@@ -21,6 +21,7 @@ from torch import Tensor
 from head_patching.models.activations import Activations
 from head_patching.models.layers import attn_out, mlp_out, normalise
 from head_patching.models.transformer import Model
+from head_patching.patching.hooks import Held
 from head_patching.patching.propagate import blocks, final_residual
 from head_patching.patching.receivers import Receivers, propagate_from_receivers
 from head_patching.patching.sender_deltas import SenderDeltas, sender_deltas
@@ -39,6 +40,7 @@ def sweep_paths(
     receiver_pos: slice,
     sender_mask: Bool[Tensor, "batch position"] | None = None,
     mlps: MlpMode = "recomputed",
+    held: Held | None = None,
 ) -> Float[Tensor, "sender batch d_model"]:
     """The final residual at END with each sender's path to the receivers patched.
 
@@ -64,6 +66,8 @@ def sweep_paths(
     mlps
         Whether MLPs between sender and receivers are `recomputed`, or `frozen` at their
         outputs in the base run.
+    held
+        Heads that do not react to what the receivers then write.
     """
     n_layers = model.config.n_layers
     receiver_layers: Collection[int] = [n_layers]
@@ -82,7 +86,7 @@ def sweep_paths(
     )
     if isinstance(receivers, Receivers):
         final[nonzero] = propagate_from_receivers(
-            model, base, receivers, resid_changes, receiver_pos
+            model, base, receivers, resid_changes, receiver_pos, held
         )
     else:
         # At END, the one position of receiver_pos: [sender batch d_model].

@@ -20,7 +20,7 @@ from head_patching.models.activations import Activations
 from head_patching.models.layers import attention_pattern, head_outputs, normalise
 from head_patching.models.transformer import Model, project_qkv
 from head_patching.models.weights import ModelConfig
-from head_patching.patching.hooks import InputHook
+from head_patching.patching.hooks import Held, Hook, InputHook
 from head_patching.patching.propagate import Patches, blocks, propagate
 from head_patching.patching.readout import PositionLabel
 from head_patching.terms import HEAD_INPUTS, SHARED_IN_GROUP, Head, head_name
@@ -76,6 +76,7 @@ def propagate_from_receivers(
         int, Float[Tensor, "_sender_below batch receiver_pos d_model"]
     ],
     receiver_pos: slice,
+    held: Held | None = None,
 ) -> Float[Tensor, "sender batch d_model"]:
     """The final residual at END when only the receivers' inputs are replaced.
 
@@ -91,11 +92,14 @@ def propagate_from_receivers(
         below that layer, which are the first ones: its length differs between layers.
     receiver_pos
         The positions at which the receivers' q, k or v is replaced.
+    held
+        Heads that do not react to what the receivers then write.
     """
     first, n_layers = receiver_pos.start, model.config.n_layers
     activation = receivers.activation
     in_suffix = slice(0, receiver_pos.stop - first)
-    senders_from, replacements, hooks = {}, {}, {}
+    senders_from, replacements = {}, {}
+    hooks: dict[int, list[Hook]] = {}
     # Senders below the previous layer of receivers: their patches start there or lower,
     # in this layer they are hooked. Those between the two layers start here.
     n_started = 0
@@ -110,6 +114,11 @@ def propagate_from_receivers(
             for sender in range(n_started)
         ]
         n_started = n_below
+    for layer in range(n_layers) if held else ():
+        n_below = max(
+            (s.stop for at, s in senders_from.items() if at < layer), default=0
+        )
+        hooks.setdefault(layer, []).extend(held.hooks(layer, range(n_below), first))
 
     def patches_from(layer: int) -> Patches:
         senders = senders_from.get(layer, range(0))

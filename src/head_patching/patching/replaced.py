@@ -8,7 +8,7 @@ hooks.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool
@@ -25,7 +25,31 @@ from head_patching.models.layers import (
 )
 from head_patching.models.transformer import Model, project_qkv, unembed
 from head_patching.patching.head_sets import check_sets, heads_in
+from head_patching.patching.hooks import Held
+from head_patching.patching.runs import PairBatch
 from head_patching.terms import Head
+
+
+@dataclass(frozen=True)
+class Silenced:
+    """Heads whose outputs are the corrupt run's at one position, whatever is patched.
+
+    `position` is the name of each prompt's own position.
+    """
+
+    heads: Sequence[Head]
+    position: str
+
+    def batch(
+        self, model: Model, batch: PairBatch, mask: Bool[Tensor, "batch position"]
+    ) -> PairBatch:
+        """The batch with the heads silenced in its clean run, where the mask says."""
+        clean = with_heads_replaced(model, batch.clean, batch.corrupt, self.heads, mask)
+        return replace(batch, clean=clean)
+
+    def held(self, batch: PairBatch, mask: Bool[Tensor, "batch position"]) -> Held:
+        """What holds them silent while other heads of the batch are patched."""
+        return Held(self.heads, batch.corrupt.z, mask)
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from head_patching.patching.effects import unpatched_logit_diff
 from head_patching.patching.head_sets import check_sets
 from head_patching.patching.padded import run_together
 from head_patching.patching.path_sweep import sweep_paths
-from head_patching.patching.paths import check_position
+from head_patching.patching.paths import check_position, position_mask
 from head_patching.patching.propagate import final_residual
 from head_patching.patching.readout import (
     base_and_source,
@@ -29,6 +29,7 @@ from head_patching.patching.readout import (
     read_unpatched,
 )
 from head_patching.patching.receivers import Receivers
+from head_patching.patching.replaced import Silenced
 from head_patching.patching.runs import PairBatch, each_pair_once, pairs_per_batch
 from head_patching.patching.workers import workers
 from head_patching.tasks.pairs import PromptPairs
@@ -42,6 +43,7 @@ def set_path_effects(
     receivers: Receivers,
     sender_sets: Sequence[Sequence[Head]],
     batches: Iterable[PairBatch] | None = None,
+    silenced: Silenced | None = None,
 ) -> xr.Dataset:
     """What the model says with the paths from each set of heads patched.
 
@@ -57,6 +59,8 @@ def set_path_effects(
         positions that reach the receivers; all other heads are frozen on the way.
     batches
         The pairs' activations; computed here when None.
+    silenced
+        Heads that are silent meanwhile: the run that is patched is one without them.
 
     Returns
     -------
@@ -91,7 +95,12 @@ def set_path_effects(
         if position is not None:
             at = slice(position, position + 1)
         base, source = base_and_source(batch, direction)
-        final = sweep_paths(model, base, source, ordered[sets], receivers, at)
+        held = None
+        if silenced is not None:
+            held = silenced.held(batch, position_mask(pairs, batch, silenced.position))
+        final = sweep_paths(
+            model, base, source, ordered[sets], receivers, at, held=held
+        )
         read = logit_diffs(model, pairs, batch, final)  # [set batch]
         same = (final == final_residual(model, base)).all(dim=-1).cpu().numpy()
         unpatched = unpatched_logit_diff(results).values[batch.indices]
@@ -100,6 +109,9 @@ def set_path_effects(
 
     with torch.inference_mode(), workers() as run_all:
         for batch in each_pair_once(pairs, batches):
+            if silenced is not None:
+                mask = position_mask(pairs, batch, silenced.position)
+                batch = silenced.batch(model, batch, mask)
             read_unpatched(model, pairs, batch, results)
             run_all(patch, parts(pairs, batch, receivers.position, len(ordered)))
     values = ("set", "pair"), logit_diff, {"units": "logit"}

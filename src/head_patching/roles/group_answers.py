@@ -9,6 +9,7 @@ from jaxtyping import Float
 from head_patching.roles.group_tables import PARTS, TEXTS
 from head_patching.roles.groups import GroupAnswer
 from head_patching.roles.paths import Stage
+from head_patching.roles.questions import WAYS
 from head_patching.roles.stages import heads_key, stage_of
 from head_patching.terms import head_name
 
@@ -30,10 +31,8 @@ def to_dataset(stages: Sequence[Stage], templates: Sequence[str]) -> xr.Dataset:
     names = np.full((len(rows), n_members), "", dtype=object)
     for number, (_, answer) in enumerate(rows):
         count = len(answer.heads)
-        members[number, 0, :count] = answer.alone
-        members[number, 1, :count] = answer.given_back
-        if answer.shares is not None:
-            members[number, 2, :count] = answer.shares
+        for way, values in answer.by_way().items():
+            members[number, WAYS.index(way), :count] = values
         random[number, : len(answer.random)] = answer.random
         names[number, :count] = [head_name(*head) for head in answer.heads]
     texts = [

@@ -74,7 +74,7 @@ def group_tables(
         found = ratio_of_means(both, scale, templates, untested, statistics)
         random = one["random"].values
         random = random[np.isfinite(random).all(axis=1)]
-        matters = bool(np.isfinite(parts[2]).all())
+        matters = bool(np.isfinite(parts[1]).all())
         label, probability = NO_EFFECT, np.nan
         if matters:
             label = labels.of(texts["direction"], found.value[1] / found.value[0])

@@ -8,13 +8,14 @@ and induction heads both tell S-inhibition heads that a name was repeated). The 
 asked several questions (`roles.questions`); in each, a member has
 
 - its effect alone: what is lost, or restored, when it alone is patched;
-- its share of the group: its Shapley value (`roles.shapley`);
 - what is given back: the joint effect less the effect of all the others, that is what
-  the head does when no other member is there to do it.
+  the head does when no other member is there to do it;
+- where neither of these says who does it, because only several heads together make a
+  difference in either way, its share of the group: its Shapley value (`roles.shapley`).
 
-A share is asked for only where the group matters: its joint effect reaches the
-threshold of importance, is significantly different from zero, and is larger than that
-of each random group of as many heads of the same layers.
+What is given back, and shares, are asked for only where the group matters: its joint
+effect reaches the threshold of importance, is significantly different from zero, and is
+larger than that of each random group of as many heads of the same layers.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,11 +25,14 @@ import numpy as np
 from jaxtyping import Float
 
 from head_patching.patching.effects import Importance
-from head_patching.roles.questions import Question
+from head_patching.roles.questions import ALONE, GIVEN_BACK, SHARE, Question
 from head_patching.roles.shapley import Subset, in_group, shapley_values, subsets
 from head_patching.significance import sign_flip_p
 from head_patching.statistics import Statistics
 from head_patching.terms import Head
+
+# The part of a joint effect that single heads have to account for in one way or other.
+ACCOUNTED = 0.5
 
 # Patches sets of heads along a path; gives their contributions per pair.
 Patch = Callable[[Sequence[Sequence[Head]]], Float[np.ndarray, "set pair"]]
@@ -67,14 +71,15 @@ class GroupAnswer:
         As asked of single heads.
     heads
         The members, in order.
+    joint
+        Effect of all members patched together.
     alone
         Effect of each member patched alone.
     given_back
-        Joint effect less the effect of all other members.
-    joint
-        Effect of all members patched together.
+        Joint effect less the effect of all other members; None where the group does not
+        matter.
     shares
-        Shapley values; None where the group does not matter.
+        Shapley values; None where they were not needed.
     random
         Joint effects of the random groups; empty where none was needed.
     scale
@@ -83,9 +88,9 @@ class GroupAnswer:
 
     question: Question
     heads: Sequence[Head]
-    alone: Float[np.ndarray, "head pair"]
-    given_back: Float[np.ndarray, "head pair"]
     joint: Float[np.ndarray, " pair"]
+    alone: Float[np.ndarray, "head pair"]
+    given_back: Float[np.ndarray, "head pair"] | None
     shares: Float[np.ndarray, "head pair"] | None
     random: Float[np.ndarray, "group pair"]
     scale: Float[np.ndarray, " pair"]
@@ -93,7 +98,12 @@ class GroupAnswer:
     @property
     def matters(self) -> bool:
         """Whether the group's joint effect counts."""
-        return self.shares is not None
+        return self.given_back is not None
+
+    def by_way(self) -> dict[str, Float[np.ndarray, "head pair"]]:
+        """What each member does, by the way of asking, where it was asked."""
+        ways = {ALONE: self.alone, GIVEN_BACK: self.given_back, SHARE: self.shares}
+        return {way: values for way, values in ways.items() if values is not None}
 
 
 def ask_group(
@@ -128,31 +138,43 @@ def ask_group(
     rules
         How many random groups and orders.
     """
-    whole = frozenset(range(len(heads)))
-    needed = [frozenset([index]) for index in sorted(whole)]
-    needed += [whole - {index} for index in sorted(whole)]
-    needed = list(dict.fromkeys([*needed, whole]))
-    found = patched_subsets(heads, needed, patch)
-    joint, n_heads = found[whole], len(heads)
-    random = np.empty((0, len(scale)))
-    shares = None
+    members = range(len(heads))
+    whole = frozenset(members)
+    single = [frozenset([index]) for index in members]
+    found = patched_subsets(heads, list(dict.fromkeys([*single, whole])), patch)
+    joint, alone = found[whole], np.stack([found[subset] for subset in single])
+    random, given_back, shares = np.empty((0, len(scale))), None, None
+    matters = False
     if reaches(joint, scale, templates, importance, statistics):
         drawn = random_groups(heads, others, rules)
         random = patch(drawn) if drawn else random
-        if is_larger(joint, random):
-            missing = [
-                subset
-                for subset in subsets(n_heads, rules.random_orders, rules.seed)
-                if subset not in found
-            ]
+        matters = is_larger(joint, random)
+    if matters:
+        without = [whole - {index} for index in members]
+        found |= patched_subsets(heads, [s for s in without if s not in found], patch)
+        nothing = np.zeros_like(joint)
+        given_back = np.stack([joint - found.get(s, nothing) for s in without])
+        if is_degenerate(joint, alone, given_back):
+            sampling = len(heads), rules.random_orders, rules.seed
+            missing = [s for s in subsets(*sampling) if s not in found]
             found |= patched_subsets(heads, missing, patch)
-            shares = shapley_values(found, n_heads, rules.random_orders, rules.seed)
-    alone = np.stack([found[frozenset([index])] for index in sorted(whole)])
-    none = np.zeros_like(joint)
-    without = np.stack([found.get(whole - {index}, none) for index in sorted(whole)])
+            shares = shapley_values(found, *sampling)
     return GroupAnswer(
-        question, list(heads), alone, joint - without, joint, shares, random, scale
+        question, list(heads), joint, alone, given_back, shares, random, scale
     )
+
+
+def is_degenerate(
+    joint: Float[np.ndarray, " pair"],
+    alone: Float[np.ndarray, "head pair"],
+    given_back: Float[np.ndarray, "head pair"],
+) -> bool:
+    """Whether neither taking one out nor giving one back accounts for half the effect.
+
+    So it is when two of three heads have to fail, or to work: no one of them matters.
+    """
+    accounted = [each.mean(axis=1).sum() / joint.mean() for each in (alone, given_back)]
+    return bool(max(accounted) < ACCOUNTED)
 
 
 def patched_subsets(

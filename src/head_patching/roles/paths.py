@@ -26,7 +26,7 @@ A step without receivers is not measured: its values are empty, and no head meet
 criterion on them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,7 +36,7 @@ from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import require_criteria
 from head_patching.roles.groups import GroupAnswer, TraceRules, ask_group
 from head_patching.roles.measured import Measured, effect
-from head_patching.roles.questions import ALONE, SHARE
+from head_patching.roles.questions import ALONE, WAYS, Question
 from head_patching.roles.stages import (
     KNOCKED_OUT,
     Ends,
@@ -173,6 +173,7 @@ def measure_stage(
     classifier: Classifier,
     rules: TraceRules,
     on_step: Callable[[str], None] = lambda step: None,
+    only: Collection[Question] | None = None,
 ) -> Stage:
     """Ask every question of the candidates of a stage.
 
@@ -184,6 +185,8 @@ def measure_stage(
         The stage, and its receivers.
     known
         All that was measured before.
+    only
+        The questions worth asking (None: all); the others count as asked.
     """
     heads = members_of(step, ends, classifier, known)
     kind = "receivers" if ends.found else "receivers by attention alone"
@@ -198,6 +201,10 @@ def measure_stage(
         for question in questions_of(trace.tracing, list(trace.pairs), ends)
         if trace.runs(question.corruption) is not None
     ]
+    n_questions = len(questions)
+    if only is not None:
+        asked = {question._replace(silenced="") for question in only}
+        questions = [q for q in questions if q._replace(silenced="") in asked]
     others = other_heads(trace, classifier, known, {*heads, *ends.heads})
     answers = [
         ask_group(
@@ -207,20 +214,17 @@ def measure_stage(
         )
         for question in questions
     ]  # fmt: skip
-    n_asked = len(questions) * (1 if len(heads) == 1 else 2)
-    measured = []
-    for answer in answers:
-        asked = {ALONE: answer.alone}
-        if answer.shares is not None and len(heads) > 1:
-            asked[SHARE] = answer.shares
-        for patched, values in asked.items():
-            question = answer.question._replace(patched=patched)
-            measured.append(
-                replace(
-                    of_heads(trace, criterion, heads, values, answer.scale),
-                    question=question, n_asked=n_asked, given=given,
-                )
-            )  # fmt: skip
+    n_asked = n_questions * (1 if len(heads) == 1 else len(WAYS))
+    measured = [
+        replace(
+            of_heads(trace, criterion, heads, values, answer.scale),
+            question=answer.question._replace(patched=way),
+            n_asked=n_asked, given=given,
+        )
+        for answer in answers
+        for way, values in answer.by_way().items()
+        if way == ALONE or len(heads) > 1
+    ]  # fmt: skip
     return Stage(step, ends, measured, answers)
 
 

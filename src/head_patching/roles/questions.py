@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-ALONE, SHARE = "alone", "share of the group"
+# How much of what a group does is put down to one head.
+ALONE, GIVEN_BACK, SHARE = WAYS = "alone", "given back", "share of the group"
 
 
 class Question(NamedTuple):
@@ -27,7 +28,8 @@ class Question(NamedTuple):
     silenced
         Names of heads whose outputs are the corrupt run's meanwhile, joined by `+`.
     patched
-        The head `alone`, or its `share of the group` (its Shapley value).
+        The head `alone`; what it does when all others of its group are patched and it
+        is `given back`; or its `share of the group` (its Shapley value).
     """
 
     corruption: str = ""

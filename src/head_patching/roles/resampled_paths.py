@@ -26,6 +26,8 @@ def retrace_paths(
 ) -> tuple[list[Measured], list[LeftOver]]:
     """Paths into receivers that only resamples find, and the draws left over.
 
+    They are asked the questions to which the group of that step mattered.
+
     Parameters
     ----------
     trace, evidence, classifier, rules
@@ -38,6 +40,10 @@ def retrace_paths(
     known = [*evidence, *traced.measured]
     measured_of = {
         (stage.step.criterion, ends_key(stage.ends)): list(stage.measured)
+        for stage in traced.stages
+    }
+    worth_asking = {
+        stage.step.criterion: [each.question for each in stage.answers if each.matters]
         for stage in traced.stages
     }
     n_sets: Counter[str] = Counter()
@@ -61,7 +67,8 @@ def retrace_paths(
         return once(
             step.criterion, ends_key(ends),
             lambda: measure_stage(
-                trace, step, ends, known, classifier, rules
+                trace, step, ends, known, classifier, rules,
+                only=worth_asking[step.criterion],
             ).measured,
         )  # fmt: skip
 

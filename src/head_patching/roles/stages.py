@@ -13,8 +13,9 @@ path into the receivers is tested once more with the heads beside them silenced.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
-from head_patching.roles.classifier import Classifier
+from head_patching.roles.criteria import Criterion
 from head_patching.roles.measured import Measured
 from head_patching.roles.questions import Question
 from head_patching.tasks.task import Step, Tracing
@@ -32,6 +33,21 @@ def stage_of(criterion: str) -> str:
     'stage.induction_keys'
     """
     return "stage." + criterion.removeprefix("path.")
+
+
+@runtime_checkable
+class FindsHeads(Protocol):
+    """What finds heads by criteria: in the evidence, or in one resample of it."""
+
+    @property
+    def criteria(self) -> Sequence[Criterion]:
+        """The rows of the table."""
+
+    def heads_with(self, role: str, measured: Sequence[Measured]) -> list[Head]:
+        """The heads that meet all criteria of a role."""
+
+    def candidates(self, role: str, measured: Sequence[Measured]) -> list[Head]:
+        """The heads that meet all criteria of a role but effects."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,7 @@ class Ends:
         return "+".join(head_name(*head) for head in self.silenced)
 
 
-def roles_at(step: Step, classifier: Classifier) -> list[str]:
+def roles_at(step: Step, classifier: FindsHeads) -> list[str]:
     """The roles that serve a stage, in the order of the table."""
     criterion = stage_of(step.criterion)
     roles = [row.role for row in classifier.criteria if row.criterion == criterion]
@@ -69,7 +85,7 @@ def roles_at(step: Step, classifier: Classifier) -> list[str]:
 
 
 def ends_of(
-    step: Step, tracing: Tracing, classifier: Classifier, measured: Sequence[Measured]
+    step: Step, tracing: Tracing, classifier: FindsHeads, measured: Sequence[Measured]
 ) -> Ends:
     """The receivers of a stage, from what was measured before it."""
     heads, found = found_or_candidates(step.role, classifier, measured)
@@ -87,7 +103,7 @@ def ends_of(
 
 
 def found_or_candidates(
-    role: str, classifier: Classifier, measured: Sequence[Measured]
+    role: str, classifier: FindsHeads, measured: Sequence[Measured]
 ) -> tuple[list[Head], bool]:
     """The heads with a role and True, or else its candidates and False."""
     heads = classifier.heads_with(role, measured)
@@ -95,7 +111,7 @@ def found_or_candidates(
 
 
 def members_of(
-    step: Step, ends: Ends, classifier: Classifier, measured: Sequence[Measured]
+    step: Step, ends: Ends, classifier: FindsHeads, measured: Sequence[Measured]
 ) -> list[Head]:
     """The candidates of all roles of a stage that can reach its receivers."""
     if not ends.heads:

@@ -5,7 +5,7 @@ corruption are kept, where they fit, since every step patches them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -20,9 +20,9 @@ from head_patching.patching.effects import (
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.knock_out import knock_out
 from head_patching.patching.padded import run_together
-from head_patching.patching.paths import path_effects, position_mask
+from head_patching.patching.paths import path_effects
 from head_patching.patching.receivers import Receivers
-from head_patching.patching.replaced import with_heads_replaced
+from head_patching.patching.replaced import Silenced
 from head_patching.patching.runs import PairBatch
 from head_patching.patching.set_paths import set_path_effects
 from head_patching.roles.groups import Patch
@@ -101,14 +101,21 @@ class Tracer:
         """The function that patches sets of heads as a question asks."""
         pairs = self.pairs[question.corruption]
         batches = self.batches(question.corruption)
+        silenced = None
         if question.silenced:
-            batches = [silenced(self.model, pairs, batch, ends) for batch in batches]
+            silenced = Silenced(ends.silenced, ends.silenced_at)
 
         def patch(
             sender_sets: Sequence[Sequence[Head]],
         ) -> Float[np.ndarray, "set pair"]:
             patched = set_path_effects(
-                self.model, pairs, question.direction, receivers, sender_sets, batches
+                self.model,
+                pairs,
+                question.direction,
+                receivers,
+                sender_sets,
+                batches,
+                silenced,
             )
             base = unpatched_logit_diff(patched)
             change = patched.logit_diff - base
@@ -147,15 +154,6 @@ class Tracer:
         config = self.model.config
         shape = config.n_layers, config.n_heads, len(self.steps.scale)
         return self.effect(criterion, np.full(shape, np.nan))
-
-
-def silenced(
-    model: Model, pairs: PromptPairs, batch: PairBatch, ends: Ends
-) -> PairBatch:
-    """The batch with some heads of its clean run silenced at one position."""
-    mask = position_mask(pairs, batch, ends.silenced_at)
-    clean = with_heads_replaced(model, batch.clean, batch.corrupt, ends.silenced, mask)
-    return replace(batch, clean=clean)
 
 
 def in_order(change: xr.DataArray) -> Float[np.ndarray, "layer head pair"]:
