@@ -66,3 +66,15 @@ def test_a_criterion_that_is_not_measured_yet_is_named():
     ) as error:
         CLASSIFIER.heads_with("S-inhibition", [PATH, ATTENTION])
     assert "\n" not in str(error.value)
+
+
+def test_candidates_of_other_measurements_are_found_anew():
+    """The last ones are kept, and given again for the same measurements alone."""
+    first = CLASSIFIER.candidates("name mover", [ATTENTION, PATH])
+    assert first == [(0, 0), (1, 0), (1, 1)]
+    first.clear()
+    assert CLASSIFIER.candidates("name mover", [ATTENTION]) == [(0, 0), (1, 0), (1, 1)]
+    other = average("attention", on_heads([[0.1, 0.5], [0.1, 0.1]]), TEMPLATES)
+    assert CLASSIFIER.candidates("name mover", [other, PATH]) == [(0, 1)]
+    with pytest.raises(ValueError, match="requires 'attention', which was not measu"):
+        CLASSIFIER.candidates("name mover", [PATH])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from head_patching.roles.classify import classify, require_measured
 from head_patching.roles.criteria import Criterion
 from head_patching.roles.measured import Measured, table_of
 from head_patching.statistics import Statistics
+from head_patching.terms import Head
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,22 @@ class Classifier:
             for row in self.criteria
             if row.role == role and not row.comparison.startswith("effect")
         ]
-        return self._heads(role, rows, measured)
+        names = {row.criterion for row in rows}
+        used = [each for each in measured if each.criterion in names]
+        before, heads = self._asked.get(role, ([], []))
+        if used and list(map(id, before)) == list(map(id, used)):
+            return [*heads]
+        heads = self._heads(role, rows, used)
+        self._asked[role] = used, heads
+        return [*heads]
+
+    @cached_property
+    def _asked(self) -> dict[str, tuple[list[Measured], list[Head]]]:
+        """The last candidates of each role, and what they were found by.
+
+        Every stage asks for the candidates of all roles, by the same measurements.
+        """
+        return {}
 
     def _heads(
         self, role: str, rows: Sequence[Criterion], measured: Sequence[Measured]

@@ -109,7 +109,8 @@ def told(classifier: Classifier, planted: PlantedModel) -> Told:
         role: [(head.layer, head.head) for head in heads]
         for role, heads in planted.circuit.items()
     }
-    return Told(**vars(classifier), circuit=heads)
+    given = classifier.criteria, classifier.importance, classifier.statistics
+    return Told(*given, circuit=heads)
 
 
 def validate_model(
