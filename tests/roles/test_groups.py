@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from head_patching.patching.effects import Importance
-from head_patching.roles.groups import TraceRules, ask_group, random_groups
+from head_patching.roles.groups import (
+    TraceRules,
+    all_shown,
+    ask_group,
+    random_groups,
+    with_shares,
+)
 from head_patching.roles.questions import Question
 from head_patching.statistics import Statistics
 
@@ -31,7 +37,7 @@ def ask(heads, value, of_others=0.0):
         heads, QUESTION, patch, SCALE, TEMPLATES, OTHERS,
         Importance(0.02, 0.05), Statistics(0, 5000, 0), RULES,
     )  # fmt: skip
-    return answer, patched
+    return with_shares(answer, patch, RULES), patched
 
 
 def share(values):
@@ -47,15 +53,15 @@ def test_heads_of_which_one_is_enough():
     assert share(answer.joint) == 0.9
     assert share(answer.alone) == [0, 0, 0, 0]
     assert share(answer.given_back) == [0.9, 0.9, 0.9, 0]
-    assert answer.shares is None  # it is known who does it
-    assert len(patched) == len(set(patched)) == 4 + 1 + 4 + 6
+    assert share(answer.shares) == [0.3, 0.3, 0.3, 0]
+    assert len(patched) == len(set(patched)) == 2**4 - 1 + 6
 
 
 def test_heads_that_are_all_needed():
     answer, _ = ask(HEADS[:2], lambda lost: 0.4 * bool(lost))
     assert share(answer.alone) == [0.4, 0.4]
     assert share(answer.given_back) == [0, 0]
-    assert answer.shares is None
+    assert share(answer.shares) == [0.2, 0.2]
 
 
 def test_heads_of_which_two_of_three_decide():
@@ -64,6 +70,18 @@ def test_heads_of_which_two_of_three_decide():
     assert share(answer.alone) == share(answer.given_back) == [0, 0, 0, 0]
     assert share(answer.shares) == [0.3, 0.3, 0.3, 0]
     assert len(patched) == len(set(patched)) == 2**4 - 1 + 6
+
+
+def test_members_are_shown_by_any_question_that_shows_them():
+    of = Importance(0.02, 0.05), Statistics(0, 5000, 0)
+    first, _ = ask(HEADS[:2], lambda lost: 0.3 * (HEADS[0] in lost))
+    second, _ = ask(HEADS[:2], lambda lost: 0.3 * (HEADS[1] in lost))
+    # 16 templates: p is 1 / 5001 of each test.
+    assert all_shown([first, second], TEMPLATES, *of, n_asked=12)
+    assert not all_shown([first, first], TEMPLATES, *of, n_asked=12)
+    assert not all_shown([first, second], TEMPLATES, *of, n_asked=300)
+    small, _ = ask(HEADS[:2], lambda lost: 0.019 * len(lost))
+    assert not all_shown([small], TEMPLATES, *of, n_asked=1)
 
 
 def test_a_group_without_effect_has_no_shares_and_costs_no_subsets():
@@ -125,3 +143,8 @@ def test_large_groups_are_sampled(n_heads):
     assert found[3:] == [0] * (n_heads - 3)
     assert min(found[:3]) > 0.1
     assert sum(found) == pytest.approx(0.9)
+    # Unless what is given back says who does it.
+    answer, patched = ask(heads, lambda lost: 0.9 * ({*heads[:3]} <= lost))
+    assert share(answer.given_back)[:4] == [0.9, 0.9, 0.9, 0]
+    assert answer.shares is None
+    assert len(patched) == n_heads + 1 + n_heads + 6

@@ -10,8 +10,8 @@ asked several questions (`roles.questions`); in each, a member has
 - its effect alone: what is lost, or restored, when it alone is patched;
 - what is given back: the joint effect less the effect of all the others, that is what
   the head does when no other member is there to do it;
-- where neither of these says who does it, because only several heads together make a
-  difference in either way, its share of the group: its Shapley value (`roles.shapley`).
+- if some member is not shown by these, as where two of three heads decide, its share of
+  the group: its Shapley value (`roles.shapley`).
 
 What is given back, and shares, are asked for only where the group matters: its joint
 effect reaches the threshold of importance, is significantly different from zero, and is
@@ -19,14 +19,14 @@ larger than that of each random group of as many heads of the same layers.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from head_patching.patching.effects import Importance
 from head_patching.roles.questions import ALONE, GIVEN_BACK, SHARE, Question
-from head_patching.roles.shapley import Subset, in_group, shapley_values, subsets
+from head_patching.roles.shapley import EXACT, Subset, in_group, shapley_values, subsets
 from head_patching.significance import sign_flip_p
 from head_patching.statistics import Statistics
 from head_patching.terms import Head
@@ -143,7 +143,7 @@ def ask_group(
     single = [frozenset([index]) for index in members]
     found = patched_subsets(heads, list(dict.fromkeys([*single, whole])), patch)
     joint, alone = found[whole], np.stack([found[subset] for subset in single])
-    random, given_back, shares = np.empty((0, len(scale))), None, None
+    random, given_back = np.empty((0, len(scale))), None
     matters = False
     if reaches(joint, scale, templates, importance, statistics):
         drawn = random_groups(heads, others, rules)
@@ -154,26 +154,70 @@ def ask_group(
         found |= patched_subsets(heads, [s for s in without if s not in found], patch)
         nothing = np.zeros_like(joint)
         given_back = np.stack([joint - found.get(s, nothing) for s in without])
-        if is_degenerate(joint, alone, given_back):
-            sampling = len(heads), rules.random_orders, rules.seed
-            missing = [s for s in subsets(*sampling) if s not in found]
-            found |= patched_subsets(heads, missing, patch)
-            shares = shapley_values(found, *sampling)
     return GroupAnswer(
-        question, list(heads), joint, alone, given_back, shares, random, scale
+        question, list(heads), joint, alone, given_back, None, random, scale
     )
 
 
-def is_degenerate(
-    joint: Float[np.ndarray, " pair"],
-    alone: Float[np.ndarray, "head pair"],
-    given_back: Float[np.ndarray, "head pair"],
+def with_shares(answer: GroupAnswer, patch: Patch, rules: TraceRules) -> GroupAnswer:
+    """The answer with the members' shares, where the group matters.
+
+    Shares of large groups take many patches: they are computed only where neither
+    taking heads out nor giving them back says who does the job.
+
+    Parameters
+    ----------
+    patch
+        The same as in `ask_group`.
+    """
+    few = len(answer.heads) <= EXACT
+    if answer.given_back is None or not (few or is_degenerate(answer)):
+        return answer
+    heads, sampling = answer.heads, (rules.random_orders, rules.seed)
+    whole = frozenset(range(len(heads)))
+    found = {whole: answer.joint}
+    for index, alone in enumerate(answer.alone):
+        found[frozenset([index])] = alone
+        found[whole - {index}] = answer.joint - answer.given_back[index]
+    missing = [each for each in subsets(len(heads), *sampling) if each not in found]
+    found |= patched_subsets(heads, missing, patch)
+    return replace(answer, shares=shapley_values(found, len(heads), *sampling))
+
+
+def all_shown(
+    answers: Sequence[GroupAnswer],
+    templates: Sequence[str],
+    importance: Importance,
+    statistics: Statistics,
+    n_asked: int,
 ) -> bool:
+    """Whether some question shows each member, alone or given back.
+
+    Parameters
+    ----------
+    answers
+        Of all questions about one group.
+    n_asked
+        Number of tests of each member, for which each is corrected.
+    """
+    shown = np.zeros(len(answers[0].heads), dtype=bool)
+    for answer in answers:
+        for values in answer.by_way().values():
+            p = sign_flip_p(values, templates, statistics.n_sign_flips, statistics.seed)
+            large = values.mean(axis=1) / answer.scale.mean() >= importance.threshold
+            shown |= large & (p * n_asked <= importance.rate)
+    return bool(shown.all())
+
+
+def is_degenerate(answer: GroupAnswer) -> bool:
     """Whether neither taking one out nor giving one back accounts for half the effect.
 
     So it is when two of three heads have to fail, or to work: no one of them matters.
     """
-    accounted = [each.mean(axis=1).sum() / joint.mean() for each in (alone, given_back)]
+    accounted = [
+        values.mean(axis=1).sum() / answer.joint.mean()
+        for values in answer.by_way().values()
+    ]
     return bool(max(accounted) < ACCOUNTED)
 
 

@@ -34,7 +34,13 @@ import numpy as np
 from head_patching.patching.receivers import Receivers
 from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import require_criteria
-from head_patching.roles.groups import GroupAnswer, TraceRules, ask_group
+from head_patching.roles.groups import (
+    GroupAnswer,
+    TraceRules,
+    all_shown,
+    ask_group,
+    with_shares,
+)
 from head_patching.roles.measured import Measured, effect
 from head_patching.roles.questions import ALONE, WAYS, Question
 from head_patching.roles.stages import (
@@ -206,15 +212,23 @@ def measure_stage(
         asked = {question._replace(silenced="") for question in only}
         questions = [q for q in questions if q._replace(silenced="") in asked]
     others = other_heads(trace, classifier, known, {*heads, *ends.heads})
+    patches = [trace.patch_of(question, receivers, ends) for question in questions]
+    templates, measures = trace.prompts.templates, (
+        classifier.importance, classifier.statistics,
+    )  # fmt: skip
     answers = [
         ask_group(
-            heads, question, trace.patch_of(question, receivers, ends),
-            trace.runs(question.corruption).scale, trace.prompts.templates, others,
-            classifier.importance, classifier.statistics, rules,
+            heads, question, patch, trace.runs(question.corruption).scale, templates,
+            others, *measures, rules,
         )
-        for question in questions
+        for question, patch in zip(questions, patches, strict=True)
     ]  # fmt: skip
     n_asked = n_questions * (1 if len(heads) == 1 else len(WAYS))
+    if answers and not all_shown(answers, templates, *measures, n_asked):
+        answers = [
+            with_shares(answer, patch, rules)
+            for answer, patch in zip(answers, patches, strict=True)
+        ]
     measured = [
         replace(
             of_heads(trace, criterion, heads, values, answer.scale),
