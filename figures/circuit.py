@@ -1,4 +1,7 @@
-"""The circuit as found: heads with a role by position and layer, edges along paths."""
+"""The circuit as found: heads with a role by position and layer, edges along paths.
+
+A group of heads that can replace one another has one edge, with its joint effect.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,33 +9,35 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import MaxNLocator
 
+from figures.arrows import HELPS, HINDERS, add_group, add_path, look
 from figures.command import figure_command
 from figures.heads import first_roles
 from figures.names import Name, name_points
 from figures.style import TEXT_WIDTH, role_color, role_handles
-from head_patching.reporting.rounding import format_number
-from head_patching.terms import head_name
+from head_patching.reporting.groups import redundant_groups
+from head_patching.reporting.keys import pairs_of
+from head_patching.reporting.rounding import format_effect, format_number
+from head_patching.terms import HEAD, head_name, heads_named
 
 LOGITS = "logits"
-HELPS, HINDERS = "#B2182B", "#2166AC"  # the ends of the diverging scale of effects
-WIDTHS = (0.5, 3.0)  # points, of the smallest and the largest effect
+GROUP = ["group", "joint", "joint_low", "joint_high"]
 # Positions are 1 apart: half the width of their bands, and how far heads are from the
 # middle of theirs, and at most.
 BAND, SPREAD, WIDEST = 0.46, 0.26, 0.42
-FORK = 0.4  # share of the way from the receivers back to the sender
 
 
 def nodes_of(circuit: pd.DataFrame) -> pd.DataFrame:
     """One row per head: its first role, and x, so that neighbours do not overlap.
 
-    The heads of one layer are side by side in the band of their position; a head that
-    is alone in its layer is left, in the middle or right, in turn.
+    A head that has a role is shown with it, whatever it is a candidate for. The heads
+    of one layer are side by side in the band of their position; a head that is alone
+    in its layer is left, in the middle or right, in turn.
     """
-    first = first_roles(circuit[["layer", "head", "role"]])
-    heads = first.merge(circuit).drop_duplicates(["layer", "head"])
+    firmest = circuit.groupby(HEAD)["found"].transform("max")
+    shown = circuit[circuit["found"] == firmest]
+    heads = first_roles(shown[[*HEAD, "role"]]).merge(shown).drop_duplicates(HEAD)
     heads = heads.sort_values(["place", "layer", "head"], ignore_index=True)
     x = pd.Series(0.0, index=heads.index)
     for number, (_, of_place) in enumerate(heads.groupby("place")):
@@ -46,15 +51,34 @@ def nodes_of(circuit: pd.DataFrame) -> pd.DataFrame:
     return heads.assign(x=x)
 
 
+def with_groups(circuit: pd.DataFrame, head_groups: pd.DataFrame) -> pd.DataFrame:
+    """The circuit; paths of redundant heads have their group and its joint effect.
+
+    Columns beside those of the circuit: group (names joined by `+`; empty for a path of
+    its own), joint, joint_low, joint_high.
+    """
+    groups = redundant_groups(head_groups).rename(columns={"heads": "group"})
+    groups = groups.assign(criterion=groups["stage"].str.replace("stage.", "path."))
+    found = circuit.merge(groups[["criterion", *GROUP]], how="left", on="criterion")
+    heads = zip(found["layer"], found["head"], strict=True)
+    member = [
+        head in heads_named(names)
+        for head, names in zip(heads, found["group"].fillna(""), strict=True)
+    ]
+    counts = pd.Series(member, index=found.index, dtype=bool) & (
+        found["important"] == 1
+    )
+    found[GROUP] = found[GROUP].where(counts)
+    return found.assign(group=found["group"].fillna(""))
+
+
 def edges_of(circuit: pd.DataFrame) -> pd.DataFrame:
     """Important paths, from each sender to each head above it with another role."""
-    paths = circuit[circuit["important"] == 1].drop_duplicates(
-        ["layer", "head", "receiver"]
-    )
-    roles = circuit.groupby(["layer", "head"])["role"].agg(set)
+    paths = circuit[circuit["important"] == 1].drop_duplicates([*HEAD, "receiver"])
+    roles = circuit.groupby(HEAD)["role"].agg(set)
     own = [roles[row.layer, row.head] for row in paths.itertuples()]
     paths = paths[[r not in o for r, o in zip(paths["receiver"], own, strict=True)]]
-    heads = circuit[["layer", "head", "role"]].drop_duplicates()
+    heads = circuit[[*HEAD, "role"]].drop_duplicates()
     heads = heads.rename(columns={"layer": "to_layer", "head": "to_head"})
     direct = paths[paths["receiver"] == LOGITS]
     between = paths.merge(
@@ -67,8 +91,10 @@ def edges_of(circuit: pd.DataFrame) -> pd.DataFrame:
 
 def outline(
     nodes: pd.DataFrame, edges: pd.DataFrame, *, ax: Axes | None = None
-) -> Axes:
+) -> list[Name]:
     """Heads as dots in the band of their position, paths as arrows, the logits on top.
+
+    Gives what is to be written at the squares of groups: the joint effects.
 
     Parameters
     ----------
@@ -85,23 +111,36 @@ def outline(
     # Above END, at which the answer is read.
     logits = len(places) - 1, nodes["layer"].max() + 2.5
     ax.text(*logits, "logits", ha="center", va="center", fontsize=8)
-    largest = edges["value"].abs().max() if len(edges) else 1.0
-    for (layer, head, receiver), path in edges.groupby(["layer", "head", "receiver"]):
-        value = path["value"].iloc[0]  # of all receivers together
-        share = abs(value) / largest
-        below = logits[0], logits[1] - 0.5
-        ends = [below] if receiver == LOGITS else [at[to] for to in receivers(path)]
-        add_path(
-            ax, at[layer, head], ends, color=HELPS if value > 0 else HINDERS,
-            width=WIDTHS[0] + share * (WIDTHS[1] - WIDTHS[0]),
-        )  # fmt: skip
-    ax.scatter(
-        nodes["x"], nodes["layer"], s=42, c=nodes["role"].map(role_color),
-        edgecolors="black", linewidths=0.5, zorder=5,
-    )  # fmt: skip
     name_axes(ax, list(places["position"]), nodes["layer"])
     ax.set_ylim(nodes["layer"].min() - 1, logits[1] + 0.8)
-    return ax
+    largest = edges[["value", "joint"]].abs().max(axis=None)
+    alone, together = edges[edges["group"] == ""], edges[edges["group"] != ""]
+    for (layer, head, receiver), path in alone.groupby([*HEAD, "receiver"]):
+        below = logits[0], logits[1] - 0.5
+        ends = [below] if receiver == LOGITS else [at[to] for to in receivers(path)]
+        # The effect is that on all receivers together.
+        add_path(ax, at[layer, head], ends, **look(path["value"].iloc[0], largest))
+    written = []
+    for _, path in together.groupby("criterion"):
+        joint = path.iloc[0]
+        starts = [at[head] for head in pairs_of(path[HEAD].drop_duplicates())]
+        ends = [at[to] for to in sorted({*receivers(path)})]
+        line = look(joint["joint"], largest)
+        place = add_group(ax, starts, ends, **line)
+        written.append(Name(joint_text(joint), *place, color=line["color"]))
+    filled = nodes["role"].map(role_color).where(nodes["found"] == 1, "white")
+    ax.scatter(
+        nodes["x"], nodes["layer"], s=42, c=filled, linewidths=0.5, zorder=5,
+        edgecolors=nodes["role"].map(role_color).where(nodes["found"] == 0, "black"),
+    )  # fmt: skip
+    return written
+
+
+def joint_text(group: pd.Series) -> str:
+    """What is written beside a group: its size, its joint effect and the interval."""
+    n_heads = len(heads_named(group["group"]))
+    joint = format_effect(group["joint"], group["joint_low"], group["joint_high"], 2)
+    return f"{n_heads} candidates together\n{joint}"
 
 
 def name_axes(ax: Axes, positions: list[str], layers: pd.Series) -> None:
@@ -124,71 +163,38 @@ def receivers(path: pd.DataFrame) -> list[tuple[int, int]]:
     return list(ends.itertuples(index=False, name=None))
 
 
-def add_path(
-    ax: Axes,
-    start: tuple[float, float],
-    ends: list[tuple[float, float]],
-    *,
-    color: str,
-    width: float,
-) -> None:
-    """An arrow from a sender; to several receivers, a trunk that divides before them.
-
-    The effect was measured for all receivers together: only the trunk has its width.
-
-    Parameters
-    ----------
-    ax
-        The panel.
-    start
-        Where the sender is.
-    ends
-        Where the receivers are.
-    color
-        Of the sign of the effect.
-    width
-        Of the effect, in points.
-    """
-    look = {"color": color, "alpha": 0.75, "zorder": 2}
-    arrow = {"arrowstyle": "-|>", "shrinkB": 4, "connectionstyle": "arc3,rad=0.06"}
-    if len(ends) == 1:
-        arrow |= {"mutation_scale": 6 + width, "linewidth": width, "shrinkA": 3}
-        ax.add_patch(FancyArrowPatch(start, ends[0], **arrow, **look))
-        return
-    fork = FORK * np.array(start) + (1 - FORK) * np.mean(ends, axis=0)
-    trunk = {"arrowstyle": "-", "linewidth": width, "shrinkA": 3, "shrinkB": 0}
-    ax.add_patch(FancyArrowPatch(start, fork, **trunk, **look))
-    arrow |= {"mutation_scale": 6, "linewidth": WIDTHS[0], "shrinkA": 0}
-    for end in ends:
-        ax.add_patch(FancyArrowPatch(fork, end, **arrow, **look))
-
-
 def edge_handles(edges: pd.DataFrame) -> list[Line2D]:
     """Legend entries of both signs, with the largest effect that is drawn."""
-    handles = []
+    handles, effect = [], edges["joint"].where(edges["group"] != "", edges["value"])
     for color, label, chosen in (
-        (HELPS, "helps the answer", edges["value"] > 0),
-        (HINDERS, "works against it", edges["value"] < 0),
+        (HELPS, "helps the answer", effect > 0),
+        (HINDERS, "works against it", effect < 0),
     ):
         if chosen.any():
-            size = edges.loc[chosen, "value"].abs().max()
+            size = effect[chosen].abs().max()
             label = f"{label} (up to {format_number(size)})"
             handles.append(Line2D([], [], color=color, linewidth=1.5, label=label))
+    if (edges["group"] != "").any():
+        square = {"marker": "s", "linestyle": "none", "color": "black"}
+        handles.append(Line2D([], [], **square, label="can replace one another"))
     return handles
 
 
-def draw(circuit: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """The heads with a role and the important paths between them."""
+def draw(
+    circuit: pd.DataFrame, head_groups: pd.DataFrame
+) -> tuple[Figure, pd.DataFrame]:
+    """The heads with a role, and the important paths between them and of groups."""
+    circuit = with_groups(circuit, head_groups)
     n_layers = (
         circuit["layer"].max() - circuit["layer"].min() + 1 if len(circuit) else 1
     )
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.6 + 0.16 * max(n_layers, 12)))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.6 + 0.16 * max(n_layers, 18)))
     if circuit.empty:
         ax.set_axis_off()
         ax.text(0.5, 0.5, "no head has a role", ha="center", transform=ax.transAxes)
         return fig, circuit
     nodes, edges = nodes_of(circuit), edges_of(circuit)
-    outline(nodes, edges, ax=ax)
+    joint = outline(nodes, edges, ax=ax)
     fig.legend(
         handles=role_handles(nodes["role"], marker="o") + edge_handles(edges),
         loc="outside upper center",
@@ -197,7 +203,9 @@ def draw(circuit: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         columnspacing=1.3,
     )
     names = [Name(head_name(n.layer, n.head), n.x, n.layer) for n in nodes.itertuples()]
-    name_points(ax, names, nodes[["x", "layer"]].to_numpy(), fontsize=7)
+    squares = [(name.x, name.y) for name in joint]
+    points = np.array([*zip(nodes["x"], nodes["layer"], strict=True), *squares])
+    name_points(ax, [*joint, *names], points, fontsize=7)
     return fig, circuit
 
 

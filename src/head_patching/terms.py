@@ -30,6 +30,10 @@ UNDECIDED = "undecided"  # an important effect, but no role's criteria are met
 NO_ROLE = "no role"  # neither
 WITHOUT_ROLE = (UNDECIDED, NO_ROLE)
 
+# In the column `receivers`: whether the heads that a role acts on have theirs, or only
+# what a head with that role must show besides effects.
+WITH_ROLE, CANDIDATES = "role", "candidates"
+
 POOLED = "all roles"  # the row of a table that is about all roles together
 
 # Cells of the tables about planted models, in the columns `without` and `planted`.
@@ -39,6 +43,11 @@ NOT_PLANTED = "none"  # the head is not part of the circuit
 
 # Cells of the columns `decoys` of a model and `decoy` of a head.
 NO_DECOY = "none"
+
+# Labels of groups whose heads can replace one another: the loss of one is not felt
+# (noising), or one of them does as much as all (denoising).
+REDUNDANT, EACH_SUFFICIENT = "redundant", "each sufficient"
+CAN_REPLACE = (REDUNDANT, EACH_SUFFICIENT)
 
 # In the column `redundancy`, where it is no number: the heads of a role share one job.
 SHARED = "shared"
@@ -127,3 +136,15 @@ def head_name(layer: SupportsInt, head: SupportsInt) -> str:
     'L9H6'
     """
     return f"L{int(layer)}H{int(head)}"
+
+
+def heads_named(names: str) -> list[Head]:
+    """The heads whose names are joined by `+`, as tables list the heads of a group.
+
+    Examples
+    --------
+    >>> heads_named("L9H6+L10H0")
+    [(9, 6), (10, 0)]
+    """
+    parts = [name.removeprefix("L").split("H") for name in names.split("+") if name]
+    return [(int(layer), int(head)) for layer, head in parts]

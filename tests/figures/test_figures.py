@@ -17,7 +17,7 @@ from PIL import Image
 import figures
 from figures.command import command_line, figure_command, of_task, read_tables
 from figures.style import PNG_DPI, SMALL, TEXT_WIDTH, figure_style
-from head_patching.files.register import inputs
+from head_patching.files.register import TABLES, inputs
 from head_patching.files.tables import read_table
 
 FOLDER = Path(figures.__path__[0])
@@ -30,7 +30,7 @@ def draw(name: str, folder: Path, out: Path) -> None:
     """Draw a figure through its command line."""
     module = importlib.import_module(f"figures.{name}")
     arguments = [
-        f"--{table.replace('_', '-')}={folder / table}.csv"
+        f"--{table.replace('_', '-')}={folder / Path(TABLES[table].file).name}"
         for table in inputs(module.draw)
     ]
     figure_command(module.draw, [*arguments, f"--out={out}"])
@@ -61,7 +61,7 @@ def test_a_figure_is_as_wide_as_the_text_and_the_same_twice(
 def test_no_type_of_a_figure_is_too_small_to_read(name, results_folder):
     module = importlib.import_module(f"figures.{name}")
     tables = {
-        table: read_table(table, results_folder / f"{table}.csv")
+        table: read_table(table, results_folder / Path(TABLES[table].file).name)
         for table in inputs(module.draw)
     }
     with mpl.rc_context(figure_style()):

@@ -12,6 +12,7 @@ import pytest
 
 from figures.command import figure_command
 from head_patching.building.figure_modules import figures
+from head_patching.files.register import TABLES
 from head_patching.reporting.chapter import (
     chapter_numbers,
     write_numbers,
@@ -85,7 +86,8 @@ def draw_figures(folder: Path, sources: Mapping[str, Path]) -> None:
         task, _, name = figure.rpartition("/")
         source = sources[task or "ioi"]
         arguments = [
-            f"--{table.replace('_', '-')}={source / table}.csv" for table in tables
+            f"--{table.replace('_', '-')}={source / Path(TABLES[table].file).name}"
+            for table in tables
         ]
         out = folder / f"results/figures/{figure}.pdf"
         module = importlib.import_module(f"figures.{name}")

@@ -43,6 +43,7 @@ OF_INDUCTION = {
     for name in (
         "path.logits",
         "path.induction_keys",
+        "stage.induction_keys",
         "knocked_out.effect",
         "knocked_out.interaction",
         "effect.denoising.output",
@@ -169,7 +170,8 @@ def synthetic_circuit() -> pd.DataFrame:
     """circuit.csv: the circuit that the roles and the evidence outline."""
     roles, evidence = synthetic_roles.synthetic_roles(), synthetic_evidence()
     criteria = synthetic_roles.synthetic_role_criteria()
-    return circuit(find_task("ioi"), roles, criteria, evidence)
+    groups = synthetic_roles.synthetic_head_groups()
+    return circuit(find_task("ioi"), roles, criteria, evidence, groups)
 
 
 def synthetic_models() -> pd.DataFrame:
@@ -209,6 +211,9 @@ def induction_tables(patch_types: Sequence[str]) -> dict[str, Any]:
         rows = tables[name][tables[name]["criterion"].isin(OF_INDUCTION)]
         names = rows["criterion"].map(OF_INDUCTION)
         tables[name] = rows.assign(criterion=names)
+    for name in ("head_groups", "group_members"):
+        of_step = tables[name]["stage"] == "stage.induction_keys"
+        tables[name] = tables[name][of_step].assign(corruption="unrelated")
     for name in ("role_criteria", "role_stability"):
         tables[name] = tables[name][tables[name]["role"].isin(INDUCTION_ROLES)]
     roles = tables["roles"].copy()

@@ -28,11 +28,21 @@ def test_senders_are_under_their_path_strongest_first(tables):
 
 def test_a_path_without_receivers_says_so(tables):
     evidence = without(tables["evidence"], "path.induction_keys")
-    rows = body(paths_table(evidence, tables["roles"]))
+    rows = body(paths_table(evidence, tables["roles"], tables["head_groups"]))
     assert rows[-1][1:] == ["--", "no important sender", "{--}", "--"]
     numbers = path_numbers(evidence)
     assert numbers["evidence/path/induction-keys/measured"] == "false"
     assert numbers["evidence/path/induction-keys/top-head"] == "--"
+
+
+def test_receivers_that_are_candidates_are_named_as_such(tables):
+    roles = tables["roles"].replace({"role": {"S-inhibition": "undecided"}})
+    groups = tables["head_groups"]
+    below = groups["stage"] == "stage.s_inhibition_values"
+    through = groups.assign(found=(~below).astype(int))
+    rows = body(tables.but(roles=roles, head_groups=through).call(paths_table))
+    named = [row[0] for row in rows if "S-inhibition values" in row[0]]
+    assert named == ["path to S-inhibition values (candidates L18H8 and L20H0)"]
 
 
 def test_what_grows_without_name_movers(tables):

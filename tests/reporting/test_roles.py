@@ -58,11 +58,67 @@ def test_roles_are_counted_and_named_strongest_first(tables):
     rows = {row[0]: row[1:] for row in body(tables.call(roles_table))}
     jaccard = tables["role_stability"].set_index("role")["jaccard"]
     stable = f"{jaccard['name mover']:.2f}"
-    assert rows["name mover"] == ["2", stable, "L24H4 and L21H7", "L9H9 and L10H0"]
-    assert [rows["S-inhibition"][place] for place in (0, 2)] == ["2", "L20H0 and L18H8"]
+    movers = ["2", stable, "10", "L24H4 and L21H7", "L9H9 and L10H0"]
+    assert rows["name mover"] == movers
+    assert [rows["S-inhibition"][place] for place in (0, 3)] == ["2", "L20H0 and L18H8"]
     assert "backup name mover" not in rows  # neither tested nor found
-    assert rows["undecided"] == ["2", "--", "L23H6 and L15H1", "--"]
-    assert rows["no role"] == ["259", "--", "--", "--"]
+    assert rows["undecided"] == ["2", "--", "--", "L23H6 and L15H1", "--"]
+    assert rows["no role"] == ["259", "--", "--", "--", "--"]
+
+
+def test_a_redundant_group_is_below_its_role(tables):
+    """Each alone sums to .12 of .64 in noising; in denoising to .68 of .71."""
+    rows = body(tables.call(roles_table))
+    names = [row[0] for row in rows]
+    group = rows[names.index("S-inhibition") + 1]
+    assert group[:4] == [r"\quad as a group", "2", "--", "--"]
+    assert group[4] == (
+        r"L18H8 and L20H0, together \ensuremath{+0.64} \ensuremath{[+0.54, +0.74]} "
+        "(noising, unrelated names)"
+    )
+    assert names.count(r"\quad as a group") == 1  # all other groups add up
+
+
+def test_a_group_that_two_roles_serve_is_below_the_last_of_them(tables):
+    groups = tables["head_groups"].assign(label="redundant")
+    rows = body(tables.but(head_groups=groups).call(roles_table))
+    names = [row[0] for row in rows]
+    assert names.count(r"\quad as a group") == 3
+    below = rows[names.index("duplicate token") + 1]
+    assert below[0] == r"\quad as a group"
+    assert below[4].startswith("L7H2 and L11H3, together")
+
+
+def test_a_role_that_was_found_through_candidates_says_so(tables):
+    inhibiting = tables["roles"]["role"] == "S-inhibition"
+    receivers = tables["roles"]["receivers"].mask(inhibiting, "candidates")
+    through = tables.but(roles=tables["roles"].assign(receivers=receivers))
+    rows = body(through.call(roles_table))
+    marked = [row[0] for row in rows if "candidates" in row[0]]
+    assert marked == ["S-inhibition (through candidates)"]
+    evidence = {row[1]: row[3] for row in body(through.call(role_evidence_table))}
+    assert evidence["L20H0"].endswith("; receivers are candidates")
+    assert "candidates" not in evidence["L11H3"]
+    numbers = through.call(role_numbers)
+    assert numbers["roles/through-candidates/heads"] == "L20H0 and L18H8"
+    assert tables.call(role_numbers)["roles/through-candidates/found"] == "false"
+
+
+def test_the_evidence_of_a_role_says_by_which_question(tables):
+    rows = {row[1]: row[3] for row in body(tables.call(role_evidence_table))}
+    assert rows["L20H0"].startswith(
+        r"effect on name movers' queries \ensuremath{0.34} \ensuremath{[0.31, 0.37]} "
+        "(noising, unrelated names, share of the group); attention"
+    )
+    assert "group" not in rows["L24H4"]  # it was asked nothing
+
+
+def test_the_share_left_over_is_the_largest_of_any_role(tables):
+    numbers = stability_numbers(tables["role_stability"])
+    assert numbers["roles/left-over-percent"] == "10"
+    assert numbers["roles/any-left-over"] == "true"
+    none = stability_numbers(tables["role_stability"].assign(left_over=0.0))
+    assert none["roles/any-left-over"] == "false"
 
 
 def test_role_evidence_lists_what_was_met(tables):
@@ -98,7 +154,7 @@ def test_roles_that_a_user_adds_are_listed_after_the_known_ones(tables):
     roles = tables["roles"].replace({"role": {"undecided": "verb mover"}})
     rows = body(tables.but(roles=roles).call(roles_table))
     assert [row[0] for row in rows[-3:]] == ["verb mover", "undecided", "no role"]
-    assert rows[-3][1:] == ["2", "--", "L23H6 and L15H1", "--"]
+    assert rows[-3][1:] == ["2", "--", "--", "L23H6 and L15H1", "--"]
 
 
 def test_a_robust_z_is_given_in_units_of_the_value_too():
@@ -125,6 +181,7 @@ def test_criteria_are_named_in_words():
     assert criterion_name("attention.S2.S1+1") == r"attention S2$\to$S1+1"
     assert criterion_name("effect.denoising.output") == "denoising effect (output)"
     assert criterion_name("path.induction_keys") == "path to induction keys"
+    assert criterion_name("stage.induction_keys") == "effect on induction keys"
     assert criterion_name("previous_token_score") == "previous token score"
 
 

@@ -98,6 +98,7 @@ rule outline_circuit:
         roles="results/{model}/{task}/{corruption}/roles.csv",
         criteria="results/{model}/{task}/{corruption}/role_criteria.csv",
         evidence="results/{model}/{task}/{corruption}/evidence.csv",
+        groups="results/{model}/{task}/{corruption}/groups.csv",
         code=code_with_task("outline-circuit"),
     output:
         circuit="results/{model}/{task}/{corruption}/circuit.csv",
@@ -109,7 +110,7 @@ rule outline_circuit:
     shell:
         "head-patching outline-circuit --task {wildcards.task} --roles {input.roles}"
         " --role-criteria {input.criteria} --evidence {input.evidence}"
-        " --out {output.circuit} > {log} 2>&1"
+        " --groups {input.groups} --out {output.circuit} > {log} 2>&1"
 
 
 rule show_attention:

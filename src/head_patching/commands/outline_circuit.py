@@ -17,6 +17,9 @@ def outline_circuit(
     evidence: Annotated[
         Path, typer.Option(metavar="CSV", help="Made by classify-roles.")
     ],
+    groups: Annotated[
+        Path, typer.Option(metavar="CSV", help="Made by classify-roles.")
+    ],
     out: Out,
 ) -> None:
     """Join roles and path effects: the nodes and edges of the circuit as found."""
@@ -30,5 +33,6 @@ def outline_circuit(
         read_table("roles", roles),
         read_table("role_criteria", role_criteria),
         read_table("evidence", evidence),
+        read_table("head_groups", groups),
     )
     write_table("circuit", out, found)

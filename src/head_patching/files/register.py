@@ -110,7 +110,8 @@ _EACH = (
     Table(
         "circuit",
         Scope.EXPERIMENT,
-        f"{_HEAD} role position place:i receiver value:f {_INTERVAL} important:i",
+        f"{_HEAD} role found:i position place:i criterion receiver value:f {_INTERVAL}"
+        f" important:i {_QUESTION} patched",
         may_be_empty=True,  # no head has a role
     ),
     Table(

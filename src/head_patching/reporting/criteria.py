@@ -14,9 +14,10 @@ from head_patching.reporting.tabular import (
     condition_text,
     criterion_name,
     interval_cell,
+    question_text,
     tabular,
 )
-from head_patching.terms import UNDECIDED, has_role, head_name
+from head_patching.terms import CANDIDATES, UNDECIDED, has_role, head_name
 
 # What a page has room for: heads with a role, undecided heads, effects of one of these.
 MOST_WITH_ROLE = 24
@@ -27,19 +28,27 @@ LARGEST_EFFECTS = 2
 @latex_table
 def role_evidence_table(
     effects: pd.DataFrame,
+    evidence: pd.DataFrame,
     roles: pd.DataFrame,
     role_criteria: pd.DataFrame,
     most: int = MOST_WITH_ROLE,
 ) -> str:
     """The evidence for each head's role: every criterion of the role, with interval.
 
-    `P` is the role's probability under resampling. Roles in circuit order; within a
-    role by |denoising effect|, layer, head. At most `most` heads; the weakest are left
-    out.
+    Parameters
+    ----------
+    effects, roles, role_criteria
+        Of one task. `P` is the role's probability under resampling. Roles in circuit
+        order; within a role by |denoising effect|, layer, head.
+    evidence
+        Says of a criterion that was measured by several questions which one it was.
+    most
+        Of the heads, the weakest are left out.
     """
     met = role_criteria[role_criteria["verdict"] == 1]
     by_head, order = roles_by_head(roles), role_names(roles, role_criteria)
-    probability = roles.set_index(["layer", "head", "role"])["probability"]
+    given = roles.set_index(["layer", "head", "role"])
+    questions = questions_among(evidence)
     rows = []
     for strength, (layer, head) in enumerate(heads_by_strength(effects)):
         for role in filter(has_role, by_head.get((layer, head), [])):
@@ -49,9 +58,13 @@ def role_evidence_table(
                 f"{criterion_name(row.criterion)} "
                 f"{math_mode(format_number(row.value, 2))} "
                 f"{interval_cell(row.ci_low, row.ci_high, 2)}"
+                f"{questions.get((layer, head, row.criterion), '')}"
                 for row in shown.itertuples()
             )
-            share = format_number(probability[(layer, head, role)], 3)
+            own_role = given.loc[(layer, head, role)]
+            if own_role["receivers"] == CANDIDATES:
+                values += "; receivers are candidates"
+            share = format_number(own_role["probability"], 3)
             line = [escape(role), head_name(layer, head), share, values]
             rows.append((strength, role, line))
     rows = sorted(sorted(rows)[:most], key=lambda row: (order.index(row[1]), row[0]))
@@ -61,6 +74,15 @@ def role_evidence_table(
     table = pd.DataFrame([row[2] for row in rows], columns=columns)
     wide = r">{\raggedright\arraybackslash}p{8.7cm}"
     return tabular(table, rf"@{{}}llr{wide}@{{}}")
+
+
+def questions_among(evidence: pd.DataFrame) -> dict[tuple[int, int, str], str]:
+    """By layer, head and criterion: in brackets, the question answered best."""
+    asked = evidence[evidence["patched"] != ""].dropna(subset=["value"])
+    return {
+        (row.layer, row.head, row.criterion): f" ({question_text(row)})"
+        for row in asked.itertuples()
+    }
 
 
 @latex_table

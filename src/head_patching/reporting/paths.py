@@ -24,6 +24,7 @@ from head_patching.reporting.tabular import (
     PATHS,
     cell,
     criterion_name,
+    effect_cell,
     interval_cell,
     number_column,
     paths_among,
@@ -77,10 +78,17 @@ def signals_among(evidence: pd.DataFrame) -> list[str]:
 
 @latex_table
 def paths_table(
-    evidence: pd.DataFrame, roles: pd.DataFrame, most: int = MOST_SENDERS
+    evidence: pd.DataFrame,
+    roles: pd.DataFrame,
+    head_groups: pd.DataFrame,
+    most: int = MOST_SENDERS,
 ) -> str:
-    """The strongest important senders of each kind of path, with intervals."""
+    """The strongest important senders of each kind of path, with intervals.
+
+    In brackets the receivers: heads with their role, or else its candidates.
+    """
     by_head, rows, effects = roles_by_head(roles), [], []
+    through = head_groups[head_groups["found"] == 0].set_index("stage")["receivers"]
     for criterion in paths_among(evidence["criterion"]):
         role = PATHS.get(criterion, (None, ""))[0]
         senders = evidence_of(evidence, criterion)
@@ -89,7 +97,11 @@ def paths_table(
             head_name(*head) for head, named in sorted(by_head.items()) if role in named
         ]
         name = criterion_name(criterion)
-        if role is not None:
+        stage = criterion.replace("path.", "stage.")
+        if not receivers and stage in through:
+            candidates = through[[stage]].iloc[0].split("+")
+            name += f" (candidates {join_names(candidates)})"
+        elif role is not None:
             name += f" ({join_names(receivers) or 'no such head'})"
         for number, row in enumerate(strong.itertuples()):
             effects.append(row.value)
@@ -127,7 +139,7 @@ def knock_out_table(evidence: pd.DataFrame, roles: pd.DataFrame, most: int = 10)
                 head_name(*head),
                 roles_cell(by_head.get(head, [])),
                 math_mode(format_number(within, EFFECT_DIGITS, sign=True)),
-                effect_cell(without),
+                measured_cell(without),
                 cell(row["value"], EFFECT_DIGITS, sign=True),
                 interval_cell(row["ci_low"], row["ci_high"], EFFECT_DIGITS, sign=True),
             ]
@@ -150,7 +162,7 @@ def signals_table(evidence: pd.DataFrame) -> str:
     rows = []
     for head in sorted({head for table in tables for head in table.index}):
         cells = [
-            effect_cell(table.loc[head]) if head in table.index else MISSING
+            measured_cell(table.loc[head]) if head in table.index else MISSING
             for table in tables
         ]
         rows.append([head_name(*head), *cells])
@@ -161,11 +173,9 @@ def signals_table(evidence: pd.DataFrame) -> str:
     return tabular(pd.DataFrame(rows, columns=["Head", *names]), form)
 
 
-def effect_cell(row: pd.Series) -> str:
-    """An effect and its interval in one cell."""
-    number = math_mode(format_number(row["value"], EFFECT_DIGITS, sign=True))
-    interval = interval_cell(row["ci_low"], row["ci_high"], EFFECT_DIGITS, sign=True)
-    return f"{number} {interval}"
+def measured_cell(row: pd.Series) -> str:
+    """The effect of a row of evidence, with its interval."""
+    return effect_cell(row["value"], row["ci_low"], row["ci_high"], EFFECT_DIGITS)
 
 
 def roles_cell(roles: list[str]) -> str:

@@ -64,6 +64,9 @@ def setting_numbers(provenance: Mapping[str, Any]) -> Numbers:
         "settings/distances": join_names(
             [str(number) for number in settings["weights.distances"]]
         ),
+        "settings/random-groups": str(settings["groups.random_groups"]),
+        "settings/redundant-below": f"{settings['groups.redundant_below']:g}",
+        "settings/necessary-above": f"{settings['groups.necessary_above']:g}",
         "settings/rotations": str(settings["weights.rotations"]),
         "settings/edge": f"{settings['weights.edge']:g}",
         "settings/threshold": f"{threshold:g}",

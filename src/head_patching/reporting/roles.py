@@ -6,6 +6,7 @@ import pandas as pd
 
 from head_patching.reporting.criteria import MOST_UNDECIDED, MOST_WITH_ROLE
 from head_patching.reporting.discovery import latex_table, numbers
+from head_patching.reporting.groups import members_text, redundant_groups
 from head_patching.reporting.keys import (
     Numbers,
     counted_pairs,
@@ -24,8 +25,9 @@ from head_patching.reporting.rounding import (
     math_mode,
 )
 from head_patching.reporting.select import heads_by_strength, role_names, roles_by_head
-from head_patching.reporting.tabular import tabular
+from head_patching.reporting.tabular import effect_cell, question_text, tabular
 from head_patching.terms import (
+    CANDIDATES,
     NO_ROLE,
     POOLED,
     ROLES,
@@ -58,6 +60,7 @@ def role_numbers(
         found |= counted_pairs(f"roles/{slug(role)}", heads)
         if heads:
             mean_layer[role] = sum(layer for layer, _ in heads) / len(heads)
+    through = roles[roles["receivers"] == CANDIDATES]
     n_undecided = sum(UNDECIDED in by_head.get(head, []) for head in order)
     n_verdicts = sum(map(len, roles_of.values()))
     output = effects.query("patch_type == 'output' and important == 1")
@@ -70,6 +73,7 @@ def role_numbers(
             head for head in order if head in important and roles_of[head]
         ],
         "sure": [head for head in order if head in sure and roles_of[head]],
+        "through-candidates": [head for head in order if head in {*pairs_of(through)}],
     }
     for name, heads in sets.items():
         found |= counted_pairs(f"roles/{name}", heads)
@@ -106,11 +110,14 @@ def stability_numbers(role_stability: pd.DataFrame) -> Numbers:
     """How alike the role sets of resamples are."""
     jaccard = role_stability.set_index("role")["jaccard"]
     whole = float(jaccard[POOLED])
+    left_over = float(role_stability["left_over"].max())
     return {
         "evidence/most-senders": number_word(MOST_SENDERS),
         "roles/jaccard": math_mode(format_number(whole, 2)),
         "roles/stable": flag(whole >= STABLE),
         "roles/n-resamples": str(int(role_stability["n_resamples"].iloc[0])),
+        "roles/any-left-over": flag(left_over),
+        "roles/left-over-percent": format_percent(left_over),
     }
 
 
@@ -120,34 +127,63 @@ def roles_table(
     roles: pd.DataFrame,
     role_criteria: pd.DataFrame,
     role_stability: pd.DataFrame,
+    head_groups: pd.DataFrame,
     published_roles: pd.DataFrame,
 ) -> str:
     """How many heads have each role, and which; strongest denoising effect first.
 
     With the mean pairwise Jaccard index of the role's heads over resamples, and the
-    heads that the literature gives the role in its own model, by layer.
+    heads that the literature gives the role in its own model, by layer. A group of
+    heads that can replace one another is below the last role that its heads may have.
 
     Parameters
     ----------
-    effects, roles, role_criteria, role_stability
+    effects, roles, role_criteria, role_stability, head_groups
         Of one task.
     published_roles
         The roles that the literature gives to heads of a model.
     """
     published = published_roles.sort_values(["layer", "head"])
     order, by_head = heads_by_strength(effects), roles_by_head(roles)
-    jaccard = role_stability.set_index("role")["jaccard"]
+    stability = role_stability.set_index("role")
+    through = {*roles.loc[roles["receivers"] == CANDIDATES, "role"]}
+    names = role_names(roles, role_criteria)
+    groups = _group_rows(head_groups, roles, role_criteria, names)
     rows = []
-    for role in (*role_names(roles, role_criteria), UNDECIDED, NO_ROLE):
+    for role in (*names, UNDECIDED, NO_ROLE):
         heads = [head for head in order if role in by_head.get(head, [])]
         shown = MISSING if role == NO_ROLE else _head_list(heads)
-        stable = format_number(jaccard[role], 2) if role in jaccard else MISSING
+        stable = left_over = MISSING
+        if role in stability.index:
+            stable = format_number(stability.loc[role, "jaccard"], 2)
+            left_over = format_percent(stability.loc[role, "left_over"])
         elsewhere = _head_list(pairs_of(published[published["role"] == role]))
-        rows.append([escape(role), str(len(heads)), stable, shown, elsewhere])
-    columns = ["Role", "Heads", "Jaccard", "Which", "Published"]
+        name = escape(role) + (" (through candidates)" if role in through else "")
+        rows.append([name, str(len(heads)), stable, left_over, shown, elsewhere])
+        rows += groups.get(role, [])
+    columns = ["Role", "Heads", "Jaccard", r"Left over, \%", "Which", "Published"]
     wide = r">{\raggedright\arraybackslash}p"
-    specification = rf"@{{}}lrr{wide}{{5.2cm}}{wide}{{2.9cm}}@{{}}"
-    return tabular(pd.DataFrame(rows, columns=columns), specification)
+    form = rf"@{{}}{wide}{{2.6cm}}rrr{wide}{{4.2cm}}{wide}{{2.3cm}}@{{}}"
+    return tabular(pd.DataFrame(rows, columns=columns), form)
+
+
+def _group_rows(
+    head_groups: pd.DataFrame,
+    roles: pd.DataFrame,
+    role_criteria: pd.DataFrame,
+    order: list[str],
+) -> dict[str, list[list[str]]]:
+    """Rows about redundant heads, by the last role that serves their stage."""
+    rows: dict[str, list[list[str]]] = {}
+    for group in redundant_groups(head_groups).itertuples():
+        of_stage = role_criteria[role_criteria["criterion"] == group.stage]
+        serving = [role for role in order if role in {*of_stage["role"]}]
+        joint = effect_cell(group.joint, group.joint_low, group.joint_high, 2)
+        heads = members_text(group.heads, roles)
+        said = f"{heads}, together {joint} ({question_text(group)})"
+        row = [r"\quad as a group", str(group.n_heads), *2 * [MISSING], said, MISSING]
+        rows.setdefault(serving[-1] if serving else order[-1], []).append(row)
+    return rows
 
 
 def _head_list(heads: list[tuple[int, int]]) -> str:

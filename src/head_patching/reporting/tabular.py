@@ -1,6 +1,7 @@
 """The form that all tables share: booktabs tabulars with aligned numbers."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from head_patching.reporting.rounding import (
     escape,
     format_interval,
     format_number,
+    join_names,
     math_mode,
 )
 from head_patching.terms import Role
@@ -32,6 +34,22 @@ PATHS: dict[str, tuple[str | None, str]] = {
     "path.name_mover_queries": (Role.NAME_MOVER, "to name movers' queries"),
     "path.s_inhibition_values": (Role.S_INHIBITION, "to S-inhibition values"),
     "path.induction_keys": (Role.INDUCTION, "to induction keys"),
+}
+
+# What groups of heads act on, in the words of the text; others by their criterion.
+STAGES = {
+    "stage.name_mover_queries": "name movers' queries",
+    "stage.s_inhibition_values": "S-inhibition values",
+    "stage.induction_keys": "induction keys",
+}
+
+# How a corruption changes the names or words, in the words of the text; others by name.
+CORRUPTIONS = {
+    "abc": "unrelated names",
+    "s2_io_flip": "IO at S2",
+    "s2_random": "third name at S2",
+    "s1_io_flip": "IO and S1 exchanged",
+    "unrelated": "unrelated words",
 }
 
 # Criteria whose names alone would say too little.
@@ -81,6 +99,12 @@ def interval_cell(low: float, high: float, digits: int, *, sign: bool = False) -
     return math_mode(format_interval(low, high, digits, sign=sign))
 
 
+def effect_cell(value: float, low: float, high: float, digits: int) -> str:
+    """An effect and its interval in one cell."""
+    number = math_mode(format_number(value, digits, sign=True))
+    return f"{number} {interval_cell(low, high, digits, sign=True)}"
+
+
 def criterion_name(criterion: str) -> str:
     """A criterion in the words of the text, as LaTeX.
 
@@ -93,6 +117,8 @@ def criterion_name(criterion: str) -> str:
         return CRITERIA[criterion]
     if criterion.startswith("path."):
         return f"path {path_target(criterion)}"
+    if criterion.startswith("stage."):
+        return f"effect on {stage_name(criterion)}"
     parts = criterion.split(".", 2)
     if parts[0] == "attention" and len(parts) == 3:
         return rf"attention {escape(parts[1])}$\to${escape(parts[2])}"
@@ -111,6 +137,28 @@ def path_target(criterion: str) -> str:
     """
     words = criterion.removeprefix("path.").replace("_", " ")
     return PATHS.get(criterion, (None, f"to {words}"))[1]
+
+
+def stage_name(criterion: str) -> str:
+    """What the heads of a stage act on.
+
+    Examples
+    --------
+    >>> stage_name("stage.induction_keys"), stage_name("stage.mover_keys")
+    ('induction keys', 'mover keys')
+    """
+    words = criterion.removeprefix("stage.").replace("_", " ")
+    return STAGES.get(criterion, escape(words))
+
+
+def question_text(row: Any) -> str:
+    """How heads were patched, from a row with the columns of a question, as LaTeX."""
+    corruption = CORRUPTIONS.get(row.corruption, escape(row.corruption))
+    parts = [row.direction, corruption]
+    if row.silenced:
+        parts.append(f"{join_names(row.silenced.split('+'))} silenced")
+    parts.append(getattr(row, "patched", ""))
+    return ", ".join(filter(None, parts))
 
 
 def paths_among(criteria: Iterable[str]) -> list[str]:

@@ -10,12 +10,13 @@ from jaxtyping import Float
 
 from head_patching.patching.effects import ratio_of_means
 from head_patching.statistics import Statistics, group_sums, resampled_group_counts
+from head_patching.terms import EACH_SUFFICIENT, REDUNDANT, heads_named
 
 # How the effects of single members and the joint effect relate: by direction, the label
 # where single effects are much less than the joint effect, about as much, much more.
 LABELS = {
-    "noising": ("redundant", "additive", "each necessary"),
-    "denoising": ("sufficient together", "additive", "each sufficient"),
+    "noising": (REDUNDANT, "additive", "each necessary"),
+    "denoising": ("sufficient together", "additive", EACH_SUFFICIENT),
 }
 NO_EFFECT = "no effect"
 TEXTS = ("stage", "receivers", "corruption", "direction", "silenced")
@@ -141,8 +142,7 @@ def members_of(
     untested = np.zeros(parts.shape[:2], dtype=bool)
     found = ratio_of_means(parts, scale, templates, untested, statistics)
     rows = []
-    for member, name in enumerate(names):
-        layer, head = map(int, name.removeprefix("L").split("H"))
+    for member, (layer, head) in enumerate(heads_named("+".join(names))):
         row = {key: texts[key] for key in TEXTS if key != "receivers"}
         row |= {"layer": layer, "head": head}
         for part, of_part in enumerate(PARTS):

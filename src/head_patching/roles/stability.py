@@ -15,7 +15,7 @@ from jaxtyping import Bool
 from head_patching.roles.criteria import Criterion
 from head_patching.roles.retrace import LeftOver
 from head_patching.roles.stages import stage_of
-from head_patching.terms import HEAD, POOLED
+from head_patching.terms import CANDIDATES, HEAD, POOLED, WITH_ROLE
 
 
 def probabilities(
@@ -58,7 +58,7 @@ def receivers(
         for row in criteria
         if row.criterion.startswith("stage.")
     }
-    words = {0: "candidates", 1: "role"}
+    words = {0: CANDIDATES, 1: WITH_ROLE}
     return [words.get(found.get(stages.get(role)), "") for role in roles]
 
 
