@@ -204,8 +204,10 @@ def origin_of(source: Source) -> str:
     if isinstance(source, FolderModel):
         return f"local folder {source.folder.resolve().name}"
     if isinstance(source, PlantedWeights):
+        redundant = source.redundancy is not None
+        heads = f", redundancy {source.redundancy}, {source.attention} attention"
         return (
             f"constructed: a circuit planted in the {source.architecture} architecture "
-            f"by seed {source.seed}, noise {source.noise:g}"
+            f"by seed {source.seed}, noise {source.noise:g}{heads if redundant else ''}"
         )
     return f"Hugging Face repository {source.repository}"

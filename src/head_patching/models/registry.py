@@ -51,6 +51,8 @@ class PlantedWeights:
     seed: int
     noise: float
     title: str
+    redundancy: int | None = None
+    attention: str = "soft"
 
 
 Source = WheelModel | HubModel | FolderModel | PlantedWeights
@@ -75,6 +77,14 @@ MODELS: dict[str, Source] = {
         license="Apache-2.0",
     ),
     "planted-gpt2": PlantedWeights("gpt2", seed=0, noise=0.1, title="Planted GPT-2"),
+    "planted-gpt2-redundant": PlantedWeights(
+        "gpt2",
+        seed=0,
+        noise=0.1,
+        title="Planted GPT-2 with redundant heads",
+        redundancy=2,
+        attention="saturated",
+    ),
     "planted-llama": PlantedWeights("llama", seed=0, noise=0.1, title="Planted Llama"),
 }
 

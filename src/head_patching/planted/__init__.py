@@ -11,5 +11,11 @@ def construct(source: PlantedWeights, folder: Path) -> None:
     from head_patching.planted.circuit import PlantedModel
     from head_patching.tasks.vocabulary import WORDS
 
-    planted = PlantedModel(source.architecture, source.seed, source.noise)
+    planted = PlantedModel(
+        source.architecture,
+        source.seed,
+        source.noise,
+        redundancy=source.redundancy,
+        attention=source.attention,
+    )
     write_planted(planted, WORDS, folder)

@@ -77,11 +77,12 @@ class Scores:
 
 # Saturated: 20 leaves e^-20 of the attention to S; half of it, or a quarter where codes
 # are alike, still next to nothing. Soft: with one S-inhibition head a name mover
-# attends to IO by .7 more than to S, so that a lost signal is felt.
+# attends to IO by .8 more than to S, so that a lost signal is felt.
 SCORES = {
-    "soft": Scores(match=MATCH, previous=30.0, repeated=40.0, inhibited=2.4),
+    "soft": Scores(match=MATCH, previous=30.0, repeated=40.0, inhibited=3.0),
     "saturated": Scores(match=2 * MATCH, previous=120.0, repeated=40.0, inhibited=20.0),
 }
+SOFT_IN_ONE_HEAD = 2.0  # of each signal, where a head sends both
 
 # The score of the start token for induction heads, as a share of the score of a match
 # with one previous token head at work. Codes of different tokens have scalar products
@@ -165,9 +166,9 @@ class Jobs:
     @property
     def inhibited(self) -> float:
         """What one S-inhibition head takes from the score of S by each signal."""
-        in_one_head = 2 if self.planted.wiring == "both" else 1
-        soft = self.planted.attention == "soft"
-        return self.scores.inhibited / (in_one_head if soft else 1)
+        if self.planted.attention == "soft" and self.planted.wiring == "both":
+            return SOFT_IN_ONE_HEAD
+        return self.scores.inhibited
 
     @property
     def name(self) -> float:
