@@ -121,15 +121,22 @@ def test_nothing_is_left_when_the_disk_is_full(tmp_path):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("name", ["planted-gpt2", "planted-llama"])
+PLANTED = {
+    "planted-gpt2": "by seed 0, noise 0.1",
+    "planted-gpt2-redundant": "noise 0.1, redundancy 2, saturated attention",
+    "planted-llama": "by seed 0, noise 0.1",
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
 def test_a_registered_planted_model(name, tmp_path):
     with pytest.raises(ValueError, match="is constructed"):
         prepare_model(name, tmp_path / "none")
     record = prepare_model(name, tmp_path / "out", construct)
     truth = json.loads((tmp_path / "out/checkpoint/truth.json").read_text())
     assert truth["noise"] == DEFAULT_NOISE
-    made = f"by seed {truth['seed']}, noise 0.1"
-    assert record["provenance"]["source"].endswith(made)
+    assert truth["seed"] == 0
+    assert record["provenance"]["source"].endswith(PLANTED[name])
     model = load_model(tmp_path / "out")
     for task, corruption in (("ioi", "s2_io_flip"), ("induction", "b1_replaced")):
         pairs = find_task(task).build(model.tokenizer, 8, corruption, 1)
