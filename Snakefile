@@ -17,8 +17,10 @@
 #       attribution.csv, audit.csv                      estimates against exact effects
 #       effects.csv, effects_by_position.csv            effect of every head
 #       evidence.nc, paths.nc                           measured on every head and pair
+#       groups.nc                                       and on groups of heads
 #       evidence.csv, roles.csv, role_criteria.csv,
 #       role_stability.csv                              roles, and how stable they are
+#       groups.csv, group_members.csv                   what heads do together, and each
 #       attention_examples.csv                          attention on one prompt
 #       circuit.csv                                     heads with a role, paths between
 #       weight_*.csv, composition_edges.csv,

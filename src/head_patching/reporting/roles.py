@@ -163,7 +163,7 @@ def roles_table(
         rows += groups.get(role, [])
     columns = ["Role", "Heads", "Jaccard", r"Left over, \%", "Which", "Published"]
     wide = r">{\raggedright\arraybackslash}p"
-    form = rf"@{{}}{wide}{{2.6cm}}rrr{wide}{{4.2cm}}{wide}{{2.3cm}}@{{}}"
+    form = rf"@{{}}{wide}{{3.1cm}}rrr{wide}{{4.4cm}}{wide}{{2.3cm}}@{{}}"
     return tabular(pd.DataFrame(rows, columns=columns), form)
 
 
