@@ -8,10 +8,10 @@ from head_patching.roles.groups import (
     TraceRules,
     all_shown,
     ask_group,
-    random_groups,
     with_shares,
 )
 from head_patching.roles.questions import Question
+from head_patching.roles.random_groups import random_groups
 from head_patching.statistics import Statistics
 
 RULES = TraceRules(random_groups=6, random_orders=2, receiver_sets=0, seed=2)
@@ -124,14 +124,14 @@ def test_a_group_of_one():
 
 
 def test_random_groups_have_as_many_heads_in_each_layer():
-    drawn = random_groups([(0, 1), (2, 0), (2, 1)], OTHERS, RULES)
+    drawn = random_groups([(0, 1), (2, 0), (2, 1)], OTHERS, 6, 2)
     assert len(drawn) == 6
     for group in drawn:
         assert [layer for layer, _ in group] == [0, 2, 2]
         assert len({*group}) == 3
         assert {*group} <= {*OTHERS}
-    assert drawn == random_groups([(0, 1), (2, 0), (2, 1)], OTHERS, RULES)
-    assert random_groups([(7, 0)], OTHERS, RULES) == []
+    assert drawn == random_groups([(0, 1), (2, 0), (2, 1)], OTHERS, 6, 2)
+    assert random_groups([(7, 0)], OTHERS, 6, 2) == []
 
 
 @pytest.mark.parametrize("n_heads", [8, 9])

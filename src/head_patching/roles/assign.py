@@ -11,7 +11,8 @@ from head_patching.roles.classifier import Classifier
 from head_patching.roles.evidence import evidence_on_pairs
 from head_patching.roles.groups import TraceRules
 from head_patching.roles.measured import Measured
-from head_patching.roles.paths import Stage, trace_paths
+from head_patching.roles.paths import trace_paths
+from head_patching.roles.stage_effects import Stage
 from head_patching.roles.tracer import Tracer
 
 

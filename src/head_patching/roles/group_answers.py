@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from head_patching.roles.group_tables import PARTS, TEXTS
 from head_patching.roles.groups import GroupAnswer
-from head_patching.roles.paths import Stage
 from head_patching.roles.questions import WAYS
+from head_patching.roles.stage_effects import Stage
 from head_patching.roles.stages import heads_key, stage_of
 from head_patching.terms import head_name
 

@@ -26,6 +26,7 @@ from jaxtyping import Float
 
 from head_patching.patching.effects import Importance
 from head_patching.roles.questions import ALONE, GIVEN_BACK, SHARE, Question
+from head_patching.roles.random_groups import is_larger, random_groups, reaches
 from head_patching.roles.shapley import EXACT, Subset, in_group, shapley_values, subsets
 from head_patching.significance import sign_flip_p
 from head_patching.statistics import Statistics
@@ -146,7 +147,7 @@ def ask_group(
     random, given_back = np.empty((0, len(scale))), None
     matters = False
     if reaches(joint, scale, templates, importance, statistics):
-        drawn = random_groups(heads, others, rules)
+        drawn = random_groups(heads, others, rules.random_groups, rules.seed)
         random = patch(drawn) if drawn else random
         matters = is_larger(joint, random)
     if matters:
@@ -230,48 +231,3 @@ def patched_subsets(
         return {}
     found = patch([in_group(heads, subset) for subset in filled])
     return dict(zip(filled, found, strict=True))
-
-
-def reaches(
-    joint: Float[np.ndarray, " pair"],
-    scale: Float[np.ndarray, " pair"],
-    templates: Sequence[str],
-    importance: Importance,
-    statistics: Statistics,
-) -> bool:
-    """Whether a joint effect is as large as the threshold, and significant alone."""
-    if abs(joint.mean() / scale.mean()) < importance.threshold or not joint.any():
-        return False
-    p = sign_flip_p(joint[None], templates, statistics.n_sign_flips, statistics.seed)
-    return bool(p[0] <= importance.rate)
-
-
-def is_larger(
-    joint: Float[np.ndarray, " pair"], random: Float[np.ndarray, "group pair"]
-) -> bool:
-    """Whether the joint effect is larger than that of every random group."""
-    return bool((np.abs(random.mean(axis=1)) < abs(joint.mean())).all())
-
-
-def random_groups(
-    heads: Sequence[Head], others: Sequence[Head], rules: TraceRules
-) -> list[list[Head]]:
-    """Random groups of as many heads in each layer, of heads that are no members.
-
-    Fewer where the layers have too few other heads; each group is drawn once.
-    """
-    free: dict[int, list[Head]] = {}
-    for head in others:
-        free.setdefault(head[0], []).append(head)
-    rng = np.random.default_rng([rules.seed, len(heads)])
-    drawn: list[list[Head]] = []
-    for _ in range(rules.random_groups):
-        group: list[Head] = []
-        for layer in sorted({layer for layer, _ in heads}):
-            n_needed = sum(at == layer for at, _ in heads)
-            pool = free.get(layer, [])
-            picked = rng.permutation(len(pool))[:n_needed]
-            group += [pool[index] for index in sorted(picked)]
-        if group and group not in drawn:
-            drawn.append(group)
-    return drawn

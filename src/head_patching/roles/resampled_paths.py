@@ -8,8 +8,9 @@ from head_patching.roles.classifier import Classifier
 from head_patching.roles.draws import Draws
 from head_patching.roles.groups import TraceRules
 from head_patching.roles.measured import Measured
-from head_patching.roles.paths import Traced, knocked_out, measure_stage
+from head_patching.roles.paths import Traced, knocked_out
 from head_patching.roles.retrace import LeftOver, retrace
+from head_patching.roles.stage_effects import measure_stage
 from head_patching.roles.stages import KNOCKED_OUT, Ends, ends_key, heads_key
 from head_patching.roles.tracer import Tracer
 from head_patching.tasks.task import Step
