@@ -174,7 +174,7 @@ def disturb(folder: Path, n_kills: int, draw: random.Random) -> None:
 def main() -> None:
     """Print what was killed and whether anything differs in the end."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=16)
+    parser.add_argument("--kills", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where to build; else temporary")
     options = parser.parse_args()
