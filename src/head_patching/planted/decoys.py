@@ -30,7 +30,7 @@ from head_patching.terms import Role
 
 # What decoys write that act on the logits: less than the heads of the circuit, of which
 # they would else undo the work.
-COPIED = 0.3  # of the token at S2, as a share of what all name movers write
+COPIED = 0.1  # of the token at S2, as a share of what all name movers write
 SHORTENED = -2.0  # of the constant's 10, which sets the size of the logits at END
 AGAIN = 0.5  # of what the role wrote here
 

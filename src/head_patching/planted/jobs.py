@@ -9,6 +9,8 @@ can do the whole job and several do no more than one:
   stays the same.
 - Name movers flag that they have answered (`answered`); backups then attend to no name.
 - The place of the start token is not moved: a head that finds nothing writes nothing.
+- Duplicate token and induction heads look nothing up for the word that prompts end with
+  (the flag `asking`): what followed it before is no part of the task.
 
 A head of strength 1 writes as much as the whole role of a model without redundancy.
 """
@@ -37,6 +39,8 @@ from head_patching.planted.heads import (
 )
 from head_patching.planted.residual import CONSTANT, D_CODE, Residual
 from head_patching.terms import Role
+
+LAST_WORD = "to"  # of every IOI prompt
 
 # What duplicate token and induction heads write, as a share of a unit code or flag.
 SEEN = 0.5
@@ -145,6 +149,11 @@ class Jobs:
         return self.residual["answered"][:, 1:2]
 
     @property
+    def asking(self) -> Basis:
+        """That the token here is the word that prompts end with."""
+        return self.residual["answered"][:, 2:3]
+
+    @property
     def constant(self) -> Basis:
         """Reads 1 everywhere."""
         return self.residual["constant"] / CONSTANT
@@ -224,11 +233,12 @@ class Jobs:
             not_itself = NOT_ITSELF["gpt2"] * scores.match / MATCH
             itself = [Term(not_itself * r["place"], r["place"])] if has_places else []
             same = Term(scores.match * r["token"], r["token"])
-            return [same, *itself, self.rest(0.5 * scores.match)]
+            return [same, *itself, self.rest(0.5 * scores.match, scores.match)]
         if role == Role.INDUCTION:
             share = REST_PREVIOUS[self.planted.attention][self.n_jobs]
             followed = Term(scores.previous * r["token"], r["previous"])
-            return [followed, self.rest(share * scores.previous)]
+            most = 2 * self.n_jobs * scores.previous
+            return [followed, self.rest(share * scores.previous, most)]
         if role == Role.S_INHIBITION:
             return [self.on_repeated, self.rest(REST_REPEATED)]
         return self.name_terms(role)
@@ -240,9 +250,13 @@ class Jobs:
             self.scores.repeated / SEEN * self.constant, self.residual["repeated"]
         )
 
-    def rest(self, score: float) -> Term:
-        """The score of the start token, to which a head attends that finds nothing."""
-        return Term(score * self.constant, self.residual["start"])
+    def rest(self, score: float, asking: float = 0.0) -> Term:
+        """The score of the start token, to which a head attends that finds nothing.
+
+        From the word that prompts end with it is higher by `asking`.
+        """
+        query = score * self.constant + asking * self.asking
+        return Term(query, self.residual["start"])
 
     def name_terms(self, role: str) -> list[Term]:
         """The terms of heads that attend to a name, less to one that is inhibited."""

@@ -91,8 +91,8 @@ def edges(planted: PlantedModel) -> list[Edge]:
     for sender in (Role.DUPLICATE_TOKEN, Role.INDUCTION):
         found += [Edge(sender, Role.S_INHIBITION, each, "S2") for each in "kv"]
         found += [Edge(sender, mover, "k", "S2") for mover in MOVERS]
-    # At END induction heads predict the word that followed an earlier "to".
-    found.append(Edge(Role.INDUCTION, LOGITS, "", "END"))
+    if planted.plain:  # at END they predict the word that followed an earlier "to"
+        found.append(Edge(Role.INDUCTION, LOGITS, "", "END"))
     found += [Edge(Role.S_INHIBITION, mover, "q", "END") for mover in MOVERS]
     found.append(Edge(Role.NAME_MOVER, Role.BACKUP_NAME_MOVER, "q", "END"))
     found += [Edge(mover, LOGITS, "", "END") for mover in MOVERS]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from head_patching.planted.circuit import PlantedModel
 from head_patching.planted.decoys import draw_beside, weights_beside
 from head_patching.planted.heads import D_HEAD, HeadWeights
-from head_patching.planted.jobs import Jobs
+from head_patching.planted.jobs import LAST_WORD, Jobs
 from head_patching.planted.residual import CONSTANT, Residual
 from head_patching.tasks.vocabulary import Words
 
@@ -52,6 +52,8 @@ def all_weights(
             embedding[number] += residual["name"][:, 0]
         if word == START_TOKEN:
             embedding[number] += residual["start"][:, 0]
+        if word == LAST_WORD and not planted.plain:
+            embedding[number] += Jobs(planted, residual).asking[:, 0]
     return Weights(
         embedding,
         residual.place_codes(N_CONTEXT) @ residual["place"].T,
