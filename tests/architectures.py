@@ -10,6 +10,7 @@ from transformers import (
     GPT2Config,
     GPTNeoXConfig,
     LlamaConfig,
+    PreTrainedConfig,
     PreTrainedTokenizerFast,
 )
 
@@ -49,8 +50,14 @@ CONFIGS = {
 
 def save_checkpoint(architecture: str, folder: Path) -> Path:
     """A checkpoint whose random weights are large enough for effects to be graded."""
-    generator = torch.Generator().manual_seed(sorted(CONFIGS).index(architecture))
-    model = AutoModelForCausalLM.from_config(CONFIGS[architecture])
+    seed = sorted(CONFIGS).index(architecture)
+    return save_model(CONFIGS[architecture], folder, seed)
+
+
+def save_model(config: PreTrainedConfig, folder: Path, seed: int = 0) -> Path:
+    """A checkpoint of any architecture, with such weights and a tokenizer of words."""
+    generator = torch.Generator().manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(config)
     for parameter in model.parameters():
         scale = 0.4 if parameter.ndim > 1 else 0.2
         parameter.data.normal_(0.0, scale, generator=generator)

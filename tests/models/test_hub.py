@@ -264,8 +264,9 @@ def test_no_code_of_a_repository_is_run(with_code, hub, tmp_path, answer, monkey
         ("config.json", {"model_type": "bert", "architectures": ["BertForMaskedLM"]},
          "BertForMaskedLM does not predict the next token"),
         ("config.json", {"model_type": "reformer", "architectures": ["ReformerModel"]},
-         "TransformerLens does not load ReformerModel; GPT-2, GPT-NeoX and Llama"),
-        ("config.json", {"model_type": "gpt22"}, "has no model type 'gpt22'; GPT-2"),
+         "ReformerModel does not predict the next token"),
+        ("config.json", {"model_type": "gpt22"},
+         "has no model type 'gpt22'; docs/models.md"),
         ("config.json", {"n_layer": "many"}, "config.json cannot be used"),
     ],
 )  # fmt: skip

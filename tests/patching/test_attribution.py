@@ -83,10 +83,7 @@ def test_the_last_layers_estimate_is_its_delta_along_the_gradient(prepared, patc
     estimated = estimate_effects(model, pairs, patch_type)
     batch = run_batch(model, pairs, [0, 1], first=2)
     layer = model.config.n_layers - 1
-    delta = head_deltas(
-        model.config, model.layers[layer].W_O, batch.corrupt, batch.clean, layer,
-        patch_type, 0,
-    )  # fmt: skip
+    delta = head_deltas(model, batch.corrupt, batch.clean, layer, patch_type, 0)
     gradients, *_ = run_gradients(model, pairs)
     gradient = (gradients[0] + gradients[1])[layer] / 2
     # In the last layer only END reaches the logits.
@@ -129,9 +126,9 @@ def test_estimates_at_positions_are_deltas_along_the_gradient_there(prepared):
     estimates = estimate_changes(model, pairs, positions=["S2", "END"])
     (clean, corrupt), *_ = run_gradients(model, pairs)
     batch = run_batch(model, pairs, [0, 1], first=2)
-    for layer, weights in enumerate(model.layers):
+    for layer in range(model.config.n_layers):
         delta = head_deltas(
-            model.config, weights.W_O, batch.clean, batch.corrupt, layer, "output", 0
+            model, batch.clean, batch.corrupt, layer, "output", 0
         )  # [head batch position d_model]
         along = (delta * (clean + corrupt)[layer] / 2).sum(dim=-1)
         for label in ("S2", "END"):

@@ -98,10 +98,7 @@ def test_all_heads_of_a_layer_together_are_the_attention_output(prepared, seed):
     pairs = random_pairs(seed, lengths=(8, 8, 8), n_changed=2)
     corrupt = torch.tensor([pair.corrupt_tokens for pair in pairs])
     layer = 1
-    deltas = head_deltas(
-        model.config, model.layers[layer].W_O, batch.corrupt, batch.clean, layer,
-        "output", first=0,
-    )  # fmt: skip
+    deltas = head_deltas(model, batch.corrupt, batch.clean, layer, "output", first=0)
     added = torch.zeros_like(batch.corrupt.resid_pre)
     added[layer] = deltas.sum(dim=0)
     with torch.no_grad():

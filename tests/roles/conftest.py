@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from head_patching.models.shape import ModelConfig
 from head_patching.models.transformer import Model
-from head_patching.models.weights import LayerWeights, ModelConfig
+from head_patching.models.weights import LayerWeights
 
 
 def tiny_model(

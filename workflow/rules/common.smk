@@ -14,7 +14,12 @@ from head_patching.building.project import project_files
 from head_patching.files import register
 from head_patching.files.folders import Folders
 from head_patching.files.writable import require_writable
-from head_patching.models.registry import FolderModel, find_source, short_names
+from head_patching.models.registry import (
+    FolderModel,
+    GgufModel,
+    find_source,
+    short_names,
+)
 from head_patching.planted.circuit import DEFAULT_NOISE
 from head_patching.reporting import discovery
 from head_patching.roles.published import published_heads

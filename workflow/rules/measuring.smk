@@ -21,11 +21,11 @@ def model_name(wildcards):
 
 
 def model_files(wildcards):
-    """The files of a model that is in a folder of this machine."""
+    """The files of a model that is a folder or a file of this machine."""
     source = find_source(model_name(wildcards))
-    if not isinstance(source, FolderModel):
+    if not isinstance(source, FolderModel | GgufModel):
         return []
-    return sorted(str(path) for path in source.folder.iterdir() if path.is_file())
+    return [str(path) for path in source.files]
 
 
 def cache(wildcards):

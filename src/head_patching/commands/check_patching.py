@@ -35,9 +35,9 @@ def check_patching(
 
     from head_patching.files.datasets import PATCHED, read_dataset
     from head_patching.files.writing import write_json, write_table
-    from head_patching.models.bridge import load_bridge
     from head_patching.models.loading import load_model
     from head_patching.patching import self_check
+    from head_patching.patching.reference import load_reference
     from head_patching.tasks.pairs import PromptPairs
 
     use_threads(threads)
@@ -48,7 +48,7 @@ def check_patching(
         model = load_model(model_folder)
         identity = self_check.identity_change(model, read)
         advance(share)
-        bridge = load_bridge(model_folder / "checkpoint")
+        bridge = load_reference(model)
         tables = []
         for dataset in datasets:
             table = self_check.check_effects(bridge, read, dataset, sample_heads, seed)

@@ -13,6 +13,13 @@ def prepare_model(
         typer.Option(help="Registered name, folder or hub id (owner/name@revision)."),
     ],
     out: Out,
+    check_length: Annotated[
+        int,
+        typer.Option(min=2, help="Longest prompt compared with transformers, tokens."),
+    ] = 1024,
+    allow_unused: Annotated[
+        bool, typer.Option(help="Leave out weights that config.json does not use.")
+    ] = False,
     threads: Threads = 0,
 ) -> None:
     """Fetch, fold and check a model, and write it into a folder."""
@@ -20,4 +27,4 @@ def prepare_model(
     from head_patching.planted import construct
 
     use_threads(threads)
-    loading.prepare_model(model, out, construct)
+    loading.prepare_model(model, out, construct, check_length, allow_unused)

@@ -12,11 +12,11 @@ from typing import Any
 
 from head_patching.models.checkpoint_files import CONFIG
 
-TESTED = "GPT-2, GPT-NeoX and Llama are tested"
+TESTED = "docs/models.md lists the architectures that are tested"
 
 
 def require_architecture(folder: Path, where: str) -> None:
-    """Refuse a model that transformers or TransformerLens has no class for.
+    """Refuse a model that transformers has no class for.
 
     Parameters
     ----------
@@ -63,26 +63,19 @@ def require_architecture(folder: Path, where: str) -> None:
 
 
 def require_decoder(config: Any, where: str) -> str:
-    """The architecture's name, if TransformerLens loads it and it predicts tokens."""
-    from transformer_lens.factories.architecture_adapter_factory import (
-        SUPPORTED_ARCHITECTURES,
-    )
-    from transformer_lens.model_bridge.sources.transformers import (
-        determine_architecture_from_hf_config,
+    """The architecture's name, if transformers has it and it predicts tokens."""
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as DECODERS,
     )
 
-    try:
-        name = determine_architecture_from_hf_config(config)
-    except ValueError:
-        name = ", ".join(config.architectures or [config.model_type])
-    if name not in SUPPORTED_ARCHITECTURES:
-        raise ValueError(f"{where}: TransformerLens does not load {name}; {TESTED}")
-    if not name.endswith(("ForCausalLM", "LMHeadModel")):
+    known = DECODERS.get(config.model_type)
+    name = (config.architectures or [known or config.model_type])[0]
+    if known is None or not name.endswith(("ForCausalLM", "LMHeadModel")):
         raise ValueError(
             f"{where}: {name} does not predict the next token, as patching needs; "
             f"{TESTED}"
         )
-    return name
+    return known
 
 
 def read_object(file: Path, where: str) -> dict[str, Any]:

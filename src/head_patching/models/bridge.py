@@ -1,5 +1,6 @@
 """TransformerLens's model of a checkpoint, its shape and its weights."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,12 @@ import torch
 from torch import Tensor
 
 from head_patching.models.integrity import require_as_prepared
+from head_patching.models.shape import ModelConfig
 from head_patching.models.tokenizer import quiet_transformers
-from head_patching.models.weights import ModelConfig
+
+# Positions whose rotation is stored: more than prompts have. The context of some models
+# is a million tokens.
+MOST_POSITIONS = 16384
 
 
 def load_bridge(checkpoint: Path | str) -> Any:
@@ -25,10 +30,14 @@ def load_bridge(checkpoint: Path | str) -> Any:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    bridge = TransformerBridge.boot_transformers(
-        str(checkpoint), device="cpu", dtype=torch.float32, trust_remote_code=False
-    )
-    bridge.enable_compatibility_mode()
+    # Whatever it warns of while it loads and folds, the model is compared with
+    # transformers' own afterwards. What it says of hooks is shown.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bridge = TransformerBridge.boot_transformers(
+            str(checkpoint), device="cpu", dtype=torch.float32, trust_remote_code=False
+        )
+        bridge.enable_compatibility_mode()
     return bridge
 
 
@@ -45,7 +54,7 @@ def config_of(bridge: Any, title: str) -> ModelConfig:
         d_head=cfg.d_head,
         d_mlp=cfg.d_mlp,
         d_vocab=cfg.d_vocab,
-        n_ctx=cfg.n_ctx,
+        n_ctx=min(cfg.n_ctx, MOST_POSITIONS),
         normalization="RMS" if cfg.uses_rms_norm else "LN",
         eps=float(cfg.eps),
         act_fn=cfg.act_fn,
@@ -70,7 +79,7 @@ def tensors_of(bridge: Any, config: ModelConfig) -> dict[str, Tensor]:
         tensors["pos_embed.W_pos"] = bridge.W_pos[: config.n_ctx]
     if hasattr(bridge, "rotary_emb"):
         positions = torch.arange(config.n_ctx)[None]
-        like = torch.zeros(1, config.n_ctx, config.d_model)
+        like = torch.zeros(1, 1, config.d_model)  # says on which device, and how exact
         cos, sin = bridge.rotary_emb(like, positions)
         tensors["rotary.cos"], tensors["rotary.sin"] = cos[0], sin[0]
     for index, block in enumerate(bridge.blocks):

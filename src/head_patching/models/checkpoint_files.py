@@ -59,6 +59,12 @@ def model_files(names: Collection[str], where: str, index: Path | None) -> list[
         weights = [INDEX, *shards(index, where)]
     else:
         raise ValueError(f"{where} {_instead_of_weights(names)}")
+    adapters = sorted(name for name in names if name.startswith("adapter_"))
+    if adapters:
+        raise ValueError(
+            f"{where} holds {adapters[0]}, an adapter beside the base model's weights, "
+            "which would be left out: merge it (peft's merge_and_unload), or remove it"
+        )
     missing = [name for name in weights if name not in names]
     if missing:
         raise ValueError(f"{where} lacks {missing[0]}, which {INDEX} names")

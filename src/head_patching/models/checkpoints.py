@@ -23,6 +23,7 @@ from head_patching.models.hub import fetch_snapshot
 from head_patching.models.integrity import is_damaged
 from head_patching.models.registry import (
     FolderModel,
+    GgufModel,
     HubModel,
     PlantedWeights,
     Source,
@@ -62,6 +63,8 @@ def locate(source: Source) -> Origin:
         return Origin(snapshot.files, snapshot.commit)
     if isinstance(source, FolderModel):
         return Origin(locate_in_folder(source.folder))
+    if isinstance(source, GgufModel):
+        return Origin((source.file,))
     return Origin(())
 
 
@@ -98,7 +101,7 @@ def write_checkpoint(
                     f"delete {file.resolve()} and run this again"
                 )
     folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(source, WheelModel):
+    if isinstance(source, WheelModel | GgufModel):
         dequantise(origin.files[0], source.title, folder)
     elif isinstance(source, PlantedWeights):
         if construct is None:
@@ -193,7 +196,9 @@ def license_of(source: Source) -> str:
     """The licence of the weights, where the registry knows it."""
     if isinstance(source, PlantedWeights):
         return "MIT"
-    return "see the model card" if isinstance(source, FolderModel) else source.license
+    if isinstance(source, FolderModel | GgufModel):
+        return "see the model card"
+    return source.license
 
 
 def origin_of(source: Source) -> str:
@@ -201,6 +206,8 @@ def origin_of(source: Source) -> str:
     if isinstance(source, WheelModel):
         version = importlib.metadata.version(source.package)
         return f"{source.file} in the Python package {source.package} {version}"
+    if isinstance(source, GgufModel):
+        return f"local file {source.file.name}"
     if isinstance(source, FolderModel):
         return f"local folder {source.folder.resolve().name}"
     if isinstance(source, PlantedWeights):

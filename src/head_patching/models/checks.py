@@ -1,78 +1,128 @@
 """The engine's assumptions about a model, tested when the model is prepared.
 
-The engine does not rely on an architecture's name. On a few seeded prompts it compares
-its own forward pass with TransformerLens's (every layer's residual, the logits) and
-tests each assumption of patching. A model that fails a check is patched by the slow
-reference instead, and `model.json` says which check failed.
+The engine does not rely on an architecture's name. On short and long prompts it
+compares its log-probabilities with those of transformers, which are the truth. Of a
+model that TransformerLens folds, every layer's residual is compared with
+TransformerLens's, and each assumption of patching is tested. `model.json` says which
+check failed.
 """
 
-import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from head_patching.models.activations import Activations
-from head_patching.models.layers import ACTIVATION_FUNCTIONS, attn_out
+from head_patching.models.layer import Layer
+from head_patching.models.layers import (
+    ACTIVATION_FUNCTIONS,
+    attention_pattern,
+    head_outputs,
+    per_query_head,
+)
+from head_patching.models.own_forward import Truth, relative_error
 from head_patching.models.transformer import Model
 
 # fp32 rounding through some tens of layers, relative to the largest expected value.
 TOLERANCE = 1e-4
-# Long enough for what depends on length, such as a sliding window, to show.
-N_PROMPTS, N_TOKENS = 4, 24
 
 
 @torch.no_grad()
-def check_against_bridge(model: Model, bridge: Any, seed: int = 0) -> dict[str, Any]:
-    """The largest relative error of each assumption, and the names of those that fail.
+def check_folded(model: Model, bridge: Any, truth: Truth) -> dict[str, float]:
+    """The largest relative error of each assumption about a folded model.
 
     The checks: `residual` and `logits` (our forward pass equals TransformerLens's),
     `head_output` (attention writes z @ W_O + b_O), `addition` (the residual after
     attention is the residual before it plus that write, or the sum of both writes for
-    parallel layers), `causality` (a changed last token changes nothing before it).
+    parallel layers), and those of `check_own`.
+
+    Raises
+    ------
+    ValueError
+        When the model has an activation function that is not among the folded ones.
     """
     if model.config.act_fn not in ACTIVATION_FUNCTIONS:
-        failed = [f"the activation function ({model.config.act_fn})"]
-        return {"errors": {}, "tolerance": TOLERANCE, "failed": failed, "n_prompts": 0}
-    generator = torch.Generator().manual_seed(seed)
-    size = (N_PROMPTS, min(N_TOKENS, model.config.n_ctx))
-    tokens = torch.randint(model.config.d_vocab, size, generator=generator)
-    start = getattr(bridge.tokenizer, "bos_token_id", None)
-    if start is not None and start < model.config.d_vocab:
-        # Heads that find nothing attend to it; without it, steep attention depends on
-        # rounding.
-        tokens[:, 0] = start
+        raise ValueError(f"its activation function ({model.config.act_fn}) is not one")
+    tokens = truth.tokens[0]
     logits, cache = bridge.run_with_cache(tokens)
     ours = model.run(tokens)
-
-    changed = tokens.clone()
-    changed[:, -1] = (changed[:, -1] + 1) % model.config.d_vocab
-    after_change = model.run(changed)
-
-    errors = {
+    return {
         "residual": residual_error(ours, cache),
         "logits": relative_error(ours.final_logits, logits[:, -1]),
         "head_output": head_output_error(model, cache),
         "addition": addition_error(model, cache),
-        "causality": relative_error(
-            after_change.resid_pre[:, :, :-1], ours.resid_pre[:, :, :-1]
-        ),
-    }
-    failed = [name for name, error in errors.items() if not error <= TOLERANCE]
+    } | check_own(model, truth)
+
+
+@torch.no_grad()
+def check_own(model: Model, truth: Truth) -> dict[str, float]:
+    """The largest relative error of our forward pass, whatever the model is made of.
+
+    The checks: `log_probabilities` (equal to those of transformers, after short and
+    after long prompts), `causality` (a changed last token changes nothing before it).
+
+    Raises
+    ------
+    ValueError
+        When an activation that can be patched moves nothing in any layer.
+    """
+    require_moved(model, truth.tokens[0])
+    errors = truth.errors(lambda tokens: model.run(tokens).final_logits)
     return {
-        "errors": {name: float(f"{error:.1e}") for name, error in errors.items()},
-        "tolerance": TOLERANCE,
-        "failed": failed,
-        "n_prompts": N_PROMPTS,
+        "log_probabilities": max(errors),
+        "causality": causality_error(model, truth.tokens[0]),
     }
 
 
-def relative_error(obtained: Tensor, expected: Tensor) -> float:
-    """Largest difference, relative to the largest expected magnitude."""
-    difference = (obtained - expected).abs().max()
-    error = float(difference / expected.abs().max().clamp_min(1e-12))
-    # `max` over layers would skip a NaN; infinity is never within a tolerance.
-    return error if math.isfinite(error) else math.inf
+def failed(errors: dict[str, float]) -> list[str]:
+    """The names of the checks that fail."""
+    return [name for name, error in errors.items() if not error <= TOLERANCE]
+
+
+def require_moved(model: Model, tokens: Int[Tensor, "prompt token"]) -> None:
+    """Refuse a model in which replacing an activation of all heads moves nothing.
+
+    Each is taken from the run of other prompts, in one layer at a time.
+    """
+    base, source = model.run(tokens), model.run(tokens.flip(0))
+    places = model.places(0, base.n_positions)
+    idle = sorted({name for name, _ in base.by_layer()} - {"resid_pre"})
+    for index, layer in enumerate(model.layers):
+        own = {name: tensor[index] for name, tensor in base.by_layer()}
+        resid_pre = base.resid_pre[index]
+
+        def resid_post(activations: Mapping[str, Tensor], name: str) -> Tensor:
+            z = z_from(layer, activations, name)  # noqa: B023 (called at once)
+            return layer.through(resid_pre, places, lambda *_: z)  # noqa: B023
+
+        for name in list(idle):
+            patched = own | {name: getattr(source, name)[index]}
+            if not torch.equal(resid_post(patched, name), resid_post(own, name)):
+                idle.remove(name)
+        if not idle:
+            return
+    raise ValueError(f"patches of {', '.join(idle)} would move nothing")
+
+
+def z_from(layer: Layer, activations: Mapping[str, Tensor], name: str) -> Tensor:
+    """z of a layer, computed from the activation of that name on."""
+    if name == "z":
+        return activations["z"]
+    k, v = (per_query_head(activations[each], layer.config) for each in ("k", "v"))
+    pattern = activations["pattern"]
+    if name != "pattern":
+        pattern = attention_pattern(activations["q"], k, rule=layer.rule)
+    return head_outputs(pattern, v)
+
+
+def causality_error(model: Model, tokens: Int[Tensor, "prompt token"]) -> float:
+    """How much a changed last token changes before it."""
+    changed = tokens.clone()
+    changed[:, -1] = (changed[:, -1] + 1) % model.config.d_vocab
+    before, after = model.run(tokens), model.run(changed)
+    return relative_error(after.resid_pre[:, :, :-1], before.resid_pre[:, :, :-1])
 
 
 def residual_error(ours: Activations, cache: Any) -> float:
@@ -87,7 +137,7 @@ def head_output_error(model: Model, cache: Any) -> float:
     """How far TransformerLens's attention is from writing z @ W_O + b_O."""
     return max(
         relative_error(
-            attn_out(cache[f"blocks.{index}.attn.hook_z"], layer),
+            layer.attn_out(cache[f"blocks.{index}.attn.hook_z"]),
             cache[f"blocks.{index}.hook_attn_out"],
         )
         for index, layer in enumerate(model.layers)

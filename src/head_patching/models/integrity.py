@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 
@@ -9,18 +10,34 @@ from head_patching.files.checksums import git_sha1_file, sha256_file
 from head_patching.files.records import read_record
 from head_patching.files.tensors import reading_tensors
 
+# Names of the matrices that can be tied, in most models.
+UNEMBEDDINGS = ("lm_head.weight", "embed_out.weight")
+EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight",
+              "word_embeddings.weight")  # fmt: skip
+
 # Suffixes of weights, config and tokenizer; a checkpoint may hold a README besides.
 MADE_FROM = (".safetensors", ".json", ".txt", ".model")
 
 
-def require_weights(folder: Path) -> None:
+def require_weights(folder: Path, allow_unused: bool = False) -> list[str]:
     """Refuse weights that are not those which `config.json` describes.
+
+    Parameters
+    ----------
+    allow_unused
+        Whether there may be weights that the model does not use.
+
+    Returns
+    -------
+    list
+        The weights that are not used. Buffers that transformers ignores for the class
+        are not counted.
 
     Raises
     ------
     ValueError
         When a file is damaged, a weight has another shape, or one is missing, which
-        transformers would replace by random numbers.
+        transformers would replace by random numbers; when one is not used.
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -48,6 +65,37 @@ def require_weights(folder: Path) -> None:
             + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
             + ", which config.json requires"
         )
+    unused = sorted(loaded["unexpected_keys"]) + untied_weights(folder, config)
+    if unused and not allow_unused:
+        others = f" and {len(unused) - 1} more" if len(unused) > 1 else ""
+        raise ValueError(
+            f"the model that config.json describes does not use weight {unused[0]}"
+            f"{others}: it is another model's config, or --allow-unused says that they "
+            "may be left out"
+        )
+    return unused
+
+
+def untied_weights(folder: Path, config: Any) -> list[str]:
+    """The unembedding, if it is not the embedding, though config.json ties them."""
+    import torch
+
+    if not getattr(config, "tie_word_embeddings", False):
+        return []
+    held: dict[str, torch.Tensor] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118
+                if name.endswith(UNEMBEDDINGS + EMBEDDINGS):
+                    held[name] = file.get_tensor(name)
+    embeddings = [held[name] for name in held if name.endswith(EMBEDDINGS)]
+    return [
+        name
+        for name in held
+        if name.endswith(UNEMBEDDINGS)
+        and embeddings
+        and not any(torch.equal(held[name], each) for each in embeddings)
+    ]
 
 
 def expected_shapes(folder: Path) -> tuple[dict[str, list[int]], str]:

@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from head_patching.models.products import linear
-from head_patching.models.weights import LayerWeights, ModelConfig
+from head_patching.models.attention import PLAIN, AttentionRule, readable_keys
+from head_patching.models.shape import ModelConfig
 
 
 def gelu_tanh(x: Tensor) -> Tensor:
@@ -78,13 +78,18 @@ def attention_pattern(
     q: Float[Tensor, "batch query_pos head d_head"],
     k: Float[Tensor, "batch key_pos head d_head"],
     padding: Int[Tensor, " batch"] | None = None,
+    rule: AttentionRule = PLAIN,
 ) -> Float[Tensor, "batch head query_pos key_pos"]:
     """Causal attention; the last query and the last key have the same position.
 
     The first `padding` positions of each prompt attend to themselves alone, and no
-    other position attends to them.
+    other position attends to them. The `rule` is that of the layer.
     """
-    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / q.shape[-1] ** 0.5
+    products = torch.einsum("bqhd,bkhd->bhqk", q, k)
+    if not rule.is_plain:
+        readable = readable_keys(padding, k.shape[1])
+        return rule.pattern(products, q.shape[-1], readable)
+    scores = products / q.shape[-1] ** 0.5
     n_query, n_key = scores.shape[-2:]
     allowed = torch.ones(n_query, n_key, dtype=torch.bool, device=q.device)
     allowed = allowed.tril(n_key - n_query)  # [query_pos key_pos]
@@ -101,23 +106,3 @@ def head_outputs(
 ) -> Float[Tensor, "batch query_pos head d_head"]:
     """z: each head's values, averaged by its attention, before W_O."""
     return torch.einsum("bhqk,bkhd->bqhd", pattern, v)
-
-
-def attn_out(
-    z: Float[Tensor, "... head d_head"], layer: LayerWeights
-) -> Float[Tensor, "... d_model"]:
-    """attn_out: what all heads of a layer write together, and b_O."""
-    return linear(z.flatten(-2), layer.W_O.flatten(0, 1), layer.b_O)
-
-
-def mlp_out(
-    x: Float[Tensor, "... d_model"], layer: LayerWeights
-) -> Float[Tensor, "... d_model"]:
-    """mlp_out: what the MLP writes, b_out included, given its normalised input."""
-    activation = ACTIVATION_FUNCTIONS[layer.config.act_fn]
-    if layer.W_gate is not None:
-        gate = activation(linear(x, layer.W_gate, layer.b_gate))
-        hidden = gate.mul_(linear(x, layer.W_in, layer.b_in))
-    else:
-        hidden = activation(linear(x, layer.W_in, layer.b_in))
-    return linear(hidden, layer.W_out, layer.b_out)

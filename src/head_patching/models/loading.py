@@ -1,9 +1,9 @@
-"""From a model's name to a `Model`, by way of TransformerLens.
+"""From a model's name to a `Model`.
 
-`prepare_model` runs once per model: it fetches the checkpoint, lets TransformerLens
-fold it (`enable_compatibility_mode`), checks our forward pass against TransformerLens's
-and writes a folder. `load_model` reads that folder in well under a second and needs
-neither TransformerLens nor transformers' model code.
+`prepare_model` runs once per model: it fetches the checkpoint, takes the form of it
+that equals transformers' own forward pass (`forms`) and writes a folder. `load_model`
+reads that folder. One that is folded takes well under a second, and neither
+TransformerLens nor transformers' model code.
 """
 
 import functools
@@ -23,11 +23,7 @@ from head_patching.files.checksums import sha256_file
 from head_patching.files.records import read_record
 from head_patching.files.tensors import reading_tensors
 from head_patching.files.writing import atomic, naming_a_full_disk, write_json
-from head_patching.models.bridge import (
-    config_of,
-    load_bridge,
-    tensors_of,
-)
+from head_patching.models.attention import AttentionRule
 from head_patching.models.checkpoints import (
     Construct,
     license_of,
@@ -35,23 +31,20 @@ from head_patching.models.checkpoints import (
     origin_of,
     write_checkpoint,
 )
-from head_patching.models.checks import check_against_bridge
 from head_patching.models.devices import find_device, find_dtype
 from head_patching.models.integrity import (
     checksums_of,
+    require_as_prepared,
     require_weights,
 )
+from head_patching.models.own_forward import CHECKED_LENGTH, load_own
 from head_patching.models.registry import FolderModel, find_source, short_name
+from head_patching.models.shape import ModelConfig, config_from
 from head_patching.models.tensors import build_model
 from head_patching.models.tokenizer import load_tokenizer, quiet_transformers
 from head_patching.models.transformer import Model
-from head_patching.models.weights import ModelConfig, config_from
 
 AGAIN = "delete it and prepare the model again"
-CONVENTIONS = {
-    "LN": "norms folded, writing weights and unembedding centred, fp32",
-    "RMS": "norms folded, unembedding centred, fp32",
-}
 
 
 def load_model(
@@ -92,7 +85,10 @@ def load_model(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     require_finite(folder, tensors)
     try:
-        model = build_model(config_from(record["config"]), tensors)
+        if "attention" in record:
+            model = load_modules(folder, record, tensors)
+        else:
+            model = build_model(config_from(record["config"]), tensors)
     except ValueError as error:
         raise ValueError(
             f"{description} does not describe the weights beside it ({error}): {AGAIN}"
@@ -100,6 +96,27 @@ def load_model(
     model.read_tokenizer = functools.partial(load_tokenizer, folder / "checkpoint")
     model.provenance, model.folder = record["provenance"], folder
     return model.to(where, precision)
+
+
+def load_modules(
+    folder: Path, record: dict[str, Any], tensors: dict[str, Tensor]
+) -> Model:
+    """A model that is run by transformers' own modules, from its checkpoint."""
+    from head_patching.models.unfolded import build_module_model
+
+    quiet_transformers()
+    require_as_prepared(folder / "checkpoint", with_weights=True)
+    rules = []
+    for index, numbers in enumerate(record["attention"]):
+        prefix = f"blocks.{index}.attn."
+        of_layer = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+        rules.append(AttentionRule(**numbers, **of_layer))
+    own = load_own(folder / "checkpoint")
+    return build_module_model(own, record["config"]["name"], rules)
 
 
 def require_finite(where: Path | str, tensors: dict[str, Tensor]) -> None:
@@ -111,9 +128,13 @@ def require_finite(where: Path | str, tensors: dict[str, Tensor]) -> None:
 
 
 def require_tokenizer(checkpoint: Path, config: ModelConfig) -> None:
-    """Refuse a tokenizer with tokens that the model has no embedding for."""
-    n_tokens = len(load_tokenizer(checkpoint))
-    if n_tokens > config.d_vocab:
+    """Refuse a tokenizer with tokens that the model has no embedding for.
+
+    Special tokens that were added to it, as for padding, are in no prompt.
+    """
+    tokenizer = load_tokenizer(checkpoint)
+    n_tokens, special = len(tokenizer), {*tokenizer.all_special_ids}
+    if not {*range(config.d_vocab, n_tokens)} <= special:
         raise ValueError(
             f"{config.name}: the tokenizer has {n_tokens} tokens, the model embeds "
             f"only {config.d_vocab}: it belongs to another model"
@@ -121,7 +142,11 @@ def require_tokenizer(checkpoint: Path, config: ModelConfig) -> None:
 
 
 def prepare_model(
-    name: str, folder: Path | str, construct: Construct | None = None
+    name: str,
+    folder: Path | str,
+    construct: Construct | None = None,
+    check_length: int = CHECKED_LENGTH,
+    allow_unused: bool = False,
 ) -> dict[str, Any]:
     """Fetch, fold, check and write one model; returns what `model.json` holds.
 
@@ -136,6 +161,11 @@ def prepare_model(
     construct
         Writes the checkpoint of a registered planted model; give
         `head_patching.planted.construct`. No other model needs it.
+    check_length
+        Tokens of the longest prompt on which it is compared with transformers.
+    allow_unused
+        Whether the checkpoint may have weights that the model does not use; they are
+        then named in the provenance.
 
     Raises
     ------
@@ -148,6 +178,8 @@ def prepare_model(
     folder = Path(folder)
     checkpoint = folder / "checkpoint"
     source = find_source(name)
+    from head_patching.models.forms import MODULES, rules_record, take_form
+
     quiet_transformers()
     origin = locate(source)
     folder.mkdir(parents=True, exist_ok=True)
@@ -156,14 +188,11 @@ def prepare_model(
     in_place = isinstance(source, FolderModel) and source.folder.resolve()
     with nullcontext() if in_place == checkpoint.resolve() else new_folder(checkpoint):
         files = write_checkpoint(source, origin, checkpoint, construct)
-        require_weights(checkpoint)
-        bridge = load_bridge(checkpoint)
-        config = config_of(bridge, source.title)
+        unused = require_weights(checkpoint, allow_unused)
+        form, check = take_form(checkpoint, source.title, check_length)
+        config, tensors = form.model.config, form.tensors
         require_tokenizer(checkpoint, config)
-        tensors = tensors_of(bridge, config)
         require_finite(name, tensors)
-        model = build_model(config, tensors)
-        check = check_against_bridge(model, bridge)
     with atomic(folder / "weights.safetensors") as partial:
         save_file(tensors, partial)
         checksum = sha256_file(partial)
@@ -172,11 +201,12 @@ def prepare_model(
         "title": source.title,
         "source": origin_of(source),
         "license": license_of(source),
-        "convention": "TransformerLens compatibility mode: "
-        + CONVENTIONS[config.normalization],
+        "convention": form.convention,
         "files": files,
         "check": check,
     }
+    if unused:
+        provenance["unused_weights"] = unused
     if origin.commit:
         provenance["revision"] = origin.commit
     record = {
@@ -185,6 +215,8 @@ def prepare_model(
         "checkpoint": checksums_of(checkpoint),
         "provenance": provenance,
     }
+    if form.name == MODULES:
+        record["attention"] = rules_record(form.model)
     write_json(folder / "model.json", record)
     return record
 

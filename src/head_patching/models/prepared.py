@@ -6,7 +6,12 @@ from pathlib import Path
 
 from head_patching.models.checkpoints import Construct
 from head_patching.models.loading import prepare_model
-from head_patching.models.registry import FolderModel, find_source, short_name
+from head_patching.models.registry import (
+    FolderModel,
+    GgufModel,
+    find_source,
+    short_name,
+)
 
 
 def prepared_folder(name: str, construct: Construct | None = None) -> Path:
@@ -27,15 +32,14 @@ def prepared_folder(name: str, construct: Construct | None = None) -> Path:
         When the name is unknown.
     """
     source, places = find_source(name), [Path("results") / short_name(name) / "model"]
-    if isinstance(source, FolderModel):
+    if isinstance(source, FolderModel | GgufModel):
         # The workflow's copy may be of another folder of that name.
         places = []
         # A folder can change behind its name: its path and dates belong to the key.
-        entries = source.folder.resolve().iterdir()
-        files = sorted(entry for entry in entries if entry.is_file())
+        files = [file.resolve() for file in source.files]
         state = [f"{file} {file.stat().st_mtime_ns}" for file in files]
         digest = hashlib.sha256("\n".join(state).encode()).hexdigest()[:12]
-        key = f"{source.folder.resolve().name}-{digest}"
+        key = f"{source.title}-{digest}"
     else:
         key = short_name(name)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

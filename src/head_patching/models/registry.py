@@ -42,6 +42,24 @@ class FolderModel:
     folder: Path
     title: str
 
+    @property
+    def files(self) -> list[Path]:
+        """All files in it, sorted."""
+        return sorted(entry for entry in self.folder.iterdir() if entry.is_file())
+
+
+@dataclass(frozen=True)
+class GgufModel:
+    """One file of weights and tokenizer, as llama.cpp has them."""
+
+    file: Path
+    title: str
+
+    @property
+    def files(self) -> list[Path]:
+        """The file alone, in a list."""
+        return [self.file]
+
 
 @dataclass(frozen=True)
 class PlantedWeights:
@@ -55,7 +73,7 @@ class PlantedWeights:
     attention: str = "soft"
 
 
-Source = WheelModel | HubModel | FolderModel | PlantedWeights
+Source = WheelModel | HubModel | FolderModel | GgufModel | PlantedWeights
 
 MODELS: dict[str, Source] = {
     "smollm2-135m": WheelModel(
@@ -92,8 +110,9 @@ MODELS: dict[str, Source] = {
 def find_source(name: str) -> Source:
     """Where the weights of `name` come from.
 
-    `name` is a registered name, a local folder that holds a `config.json`, or a
-    Hugging Face repository written `owner/name` or `owner/name@revision`.
+    `name` is a registered name, a local folder that holds a `config.json`, a local
+    file that ends in `.gguf`, or a Hugging Face repository written `owner/name` or
+    `owner/name@revision`.
 
     Raises
     ------
@@ -109,6 +128,8 @@ def find_source(name: str) -> Source:
         return MODELS[name]
     if (Path(name) / "config.json").is_file():
         return FolderModel(Path(name), title=Path(name).resolve().name)
+    if Path(name).suffix == ".gguf" and Path(name).is_file():
+        return GgufModel(Path(name), title=Path(name).stem)
     hub = HUB_NAME.fullmatch(name)
     if hub and not name.startswith(".") and not Path(name).exists():
         title = hub["id"].split("/")[1]
@@ -117,7 +138,7 @@ def find_source(name: str) -> Source:
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(
         f"unknown model {name!r}: expected one of {', '.join(sorted(MODELS))}, a "
-        "folder with a config.json, or a Hugging Face id owner/name or "
+        "folder with a config.json, a .gguf file, or a Hugging Face id owner/name or "
         f"owner/name@revision{hint}"
     )
 
@@ -136,7 +157,11 @@ def short_name(name: str) -> str:
     ('gpt2-small', 'someone--model--v1.0')
     """
     source = find_source(name)
-    plain = source.folder.resolve().name if isinstance(source, FolderModel) else name
+    plain = name
+    if isinstance(source, FolderModel):
+        plain = source.folder.resolve().name
+    elif isinstance(source, GgufModel):
+        plain = source.title
     short = re.sub(r"[/@]", "--", plain)
     short = re.sub(r"[^A-Za-z0-9._-]+", "-", short).lstrip("._-")
     if not short or short in RESERVED:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from head_patching.models.shape import ModelConfig
 from head_patching.models.transformer import Model
-from head_patching.models.weights import LayerWeights, ModelConfig
+from head_patching.models.weights import LayerWeights
 
 
 def build_model(config: ModelConfig, tensors: Mapping[str, Tensor]) -> Model:

@@ -5,7 +5,6 @@ That import would take a third of the time of writing prompts.
 
 import logging
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,5 +47,4 @@ def quiet_transformers() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")
-    warnings.filterwarnings("ignore", module="transformer_lens")
     logging.getLogger("transformers").setLevel(logging.ERROR)

@@ -10,7 +10,7 @@ are centred where the norm subtracts a mean, and the unembedding is centred.
 TransformerLens on all three architectures.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,17 +21,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from head_patching.models.activations import BY_LAYER, Activations, following
-from head_patching.models.layers import (
-    attention_pattern,
-    attn_out,
-    head_outputs,
-    mlp_out,
-    normalise,
-    per_query_head,
-    rotate,
-)
-from head_patching.models.products import linear
-from head_patching.models.weights import LayerWeights, ModelConfig, moved
+from head_patching.models.attending import Attention
+from head_patching.models.layer import Layer
+from head_patching.models.layers import normalise
+from head_patching.models.places import Places
+from head_patching.models.shape import ModelConfig
+from head_patching.models.weights import moved
 
 
 @dataclass
@@ -39,7 +34,7 @@ class Model:
     """Weights, tokenizer and provenance of one language model."""
 
     config: ModelConfig
-    layers: list[LayerWeights]
+    layers: Sequence[Layer]
     W_E: Float[Tensor, "d_vocab d_model"]
     W_pos: Float[Tensor, "n_ctx d_model"] | None
     rotary_cos: Float[Tensor, "n_ctx rotary_dim"] | None
@@ -61,6 +56,51 @@ class Model:
     def device(self) -> torch.device:
         return self.W_E.device
 
+    def places(self, first: int | Int[Tensor, " batch"], count: int) -> Places:
+        """`count` positions from `first` on, counted in the prompt or in each prompt.
+
+        Where `first` differs between prompts, each prompt has positions of its own.
+        """
+        places = Places.of(first, count, self.device)
+        if self.rotary_cos is None or self.rotary_sin is None:
+            return places
+        rows: slice | Tensor = places.numbers
+        if isinstance(first, int):
+            rows = slice(first, first + count)  # a view
+        return replace(places, cos=self.rotary_cos[rows], sin=self.rotary_sin[rows])
+
+    def embed(
+        self,
+        tokens: Int[Tensor, "batch position"],
+        start: int | Int[Tensor, " batch"] = 0,
+    ) -> Float[Tensor, "batch position d_model"]:
+        """The residual stream before the first layer (see the function `embed`)."""
+        resid = self.W_E[tokens]  # [batch position d_model]
+        if self.W_pos is not None:
+            resid = resid + self.W_pos[self.places(start, tokens.shape[1]).numbers]
+        return resid
+
+    def unembed(
+        self, resid: Float[Tensor, "... d_model"]
+    ) -> Float[Tensor, "... d_vocab"]:
+        """Logits of a final residual stream."""
+        return normalise(resid, self.config) @ self.W_U + self.b_U
+
+    def logit_diff(
+        self,
+        resid: Float[Tensor, "*patch batch d_model"],
+        answer: Int[Tensor, " batch"],
+        wrong_answer: Int[Tensor, " batch"],
+    ) -> Float[Tensor, "*patch batch"]:
+        """logit(answer) - logit(wrong answer) of a final residual stream.
+
+        Two columns of the unembedding are needed.
+        """
+        direction = (self.W_U[:, answer] - self.W_U[:, wrong_answer]).T
+        offset = self.b_U[answer] - self.b_U[wrong_answer]  # [batch]
+        along = normalise(resid, self.config) * direction  # [*patch batch d_model]
+        return along.sum(dim=-1) + offset
+
     def to(self, device: str, dtype: torch.dtype) -> "Model":
         """The model on another device, or in another precision."""
         layers = [layer.to(device, dtype) for layer in self.layers]
@@ -71,69 +111,29 @@ class Model:
         """The engine's assumptions that this model does not meet (`models.checks`)."""
         return self.provenance.get("check", {}).get("failed", [])
 
+    @property
+    def longest_prompt(self) -> int:
+        """Tokens of the longest prompt that the model takes, and was checked for."""
+        return self.provenance.get("check", {}).get("longest_prompt", self.config.n_ctx)
+
+    @property
+    def is_rotary(self) -> bool:
+        """Whether queries and keys are turned by their positions."""
+        return self.rotary_cos is not None
+
     def require_engine(self, purpose: str) -> None:
         """Refuse what only the engine can do for a model that fails its checks."""
         if self.failed_checks:
             raise ValueError(
                 f"{self.config.name} fails the engine's check of "
-                f"{', '.join(self.failed_checks)}: {purpose} is not possible; only "
-                "HeadPatcher.run works for it, through TransformerLens's hooks"
+                f"{', '.join(self.failed_checks)}: {purpose} is not possible; prepare "
+                "the model again"
             )
 
     @torch.no_grad()
     def run(self, tokens: Int[Tensor, "batch position"]) -> Activations:
         """The activations of one forward pass."""
         return forward(self, tokens)
-
-
-def project_qkv(
-    x: Float[Tensor, "... position d_model"],
-    layer: LayerWeights,
-    model: Model,
-    start: int | Int[Tensor, " batch"] = 0,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values [... position heads d_head] of one layer.
-
-    Parameters
-    ----------
-    x
-        The normalised residual stream that the layer reads.
-    start
-        Position of its first vector in the prompt, or in each prompt.
-    """
-    config = layer.config
-    flat = linear(x, layer.W_QKV, layer.b_QKV)  # [... position qkv]
-    heads = flat.unflatten(-1, (-1, config.d_head))  # [... position heads d_head]
-    n_heads, n_kv = config.n_heads, config.n_key_value_heads
-    q, k, v = heads.split((n_heads, n_kv, n_kv), dim=-2)  # k, v: one head a group
-    cos, sin = rotary_tables(model, start, x.shape[-2])
-    return rotate(q, cos, sin), rotate(k, cos, sin), v
-
-
-def rotary_tables(
-    model: Model, first: int | Int[Tensor, " batch"], count: int
-) -> tuple[Tensor | None, Tensor | None]:
-    """Cosines and sines of `count` positions from `first` on (None if not rotary).
-
-    Where `first` differs between prompts, each prompt has tables of its own.
-    """
-    if model.rotary_cos is None or model.rotary_sin is None:
-        return None, None
-    rows = positions_from(first, count)
-    return model.rotary_cos[rows], model.rotary_sin[rows]
-
-
-def positions_from(
-    first: int | Int[Tensor, " batch"], count: int
-) -> slice | Int[Tensor, "batch position"]:
-    """`count` positions from `first` on, counted in the prompt or in each prompt.
-
-    Padding has negative positions; the first one, 0, is used in their place.
-    """
-    if isinstance(first, int):
-        return slice(first, first + count)
-    steps = torch.arange(count, device=first.device)  # [position]
-    return (first[:, None] + steps).clamp(min=0)  # [batch position]
 
 
 def embed(
@@ -154,27 +154,34 @@ def embed(
         When a prompt is longer than the model's context, or a token unknown to it.
     """
     stop = tokens.shape[1] + (start if isinstance(start, int) else int(start.max()))
-    if stop > model.config.n_ctx:
-        raise ValueError(
-            f"prompts have {stop} tokens; {model.config.name} takes at most "
-            f"{model.config.n_ctx}"
-        )
+    require_length(model, stop)
     if tokens.numel() and int(tokens.max()) >= model.config.d_vocab:
         raise ValueError(
             f"token {int(tokens.max())} is not in the vocabulary of {model.config.name}"
             f" ({model.config.d_vocab} tokens): the prompts belong to another model"
         )
-    resid = model.W_E[tokens]  # [batch position d_model]
-    if model.W_pos is not None:
-        resid = resid + model.W_pos[positions_from(start, tokens.shape[1])]
-    return resid
+    return model.embed(tokens, start)
+
+
+def require_length(model: Model, n_tokens: int) -> None:
+    """Refuse prompts longer than the context, or than those that were checked."""
+    name, n_ctx = model.config.name, model.config.n_ctx
+    if n_tokens > n_ctx:
+        raise ValueError(
+            f"prompts have {n_tokens} tokens; {name} takes at most {n_ctx}"
+        )
+    if n_tokens > model.longest_prompt:
+        raise ValueError(
+            f"prompts have {n_tokens} tokens; {name} was compared with transformers on "
+            f"{model.longest_prompt} at most, and its attention changes beyond"
+        )
 
 
 def unembed(
     model: Model, resid: Float[Tensor, "... d_model"]
 ) -> Float[Tensor, "... d_vocab"]:
     """Logits of a final residual stream."""
-    return normalise(resid, model.config) @ model.W_U + model.b_U
+    return model.unembed(resid)
 
 
 def forward(
@@ -204,24 +211,14 @@ def forward(
     # Unbound once: the gradient of indexing would fill the whole tensor at each layer.
     additions = [None] * len(model.layers) if added is None else added.unbind()
     resid = embed(model, tokens, start)  # [batch position d_model]
+    places = model.places(start, tokens.shape[1])
     kept = []
     for index, layer in enumerate(model.layers):
-        x = normalise(resid, model.config)
-        q, k, v = project_qkv(x, layer, model, start)  # [batch position heads d_head]
-        if before is not None:
-            k = torch.cat((before.k[index], k), dim=1)  # [batch key_pos kv_head d_head]
-            v = torch.cat((before.v[index], v), dim=1)
-        keys, values = (per_query_head(each, model.config) for each in (k, v))
-        pattern = attention_pattern(q, keys, padding)  # [batch head query_pos key_pos]
-        z = head_outputs(pattern, values)  # [batch position head d_head]
-        kept.append((resid, q, k, v, pattern, z))
-
-        resid_mid = resid + attn_out(z, layer)  # [batch position d_model]
-        if additions[index] is not None:
-            resid_mid = resid_mid + additions[index]
-        if not model.config.parallel_attn_mlp:
-            x = normalise(resid_mid, model.config)
-        resid = resid_mid + mlp_out(x, layer)
+        earlier = None if before is None else (before.k[index], before.v[index])
+        attention = Attention(layer, padding, earlier)
+        resid_post = layer.through(resid, places, attention, added=additions[index])
+        kept.append((resid, *attention.kept))
+        resid = resid_post
     stacked = {
         name: torch.stack(by_layer)  # [layer batch ...]
         for name, by_layer in zip(BY_LAYER, zip(*kept, strict=True), strict=True)

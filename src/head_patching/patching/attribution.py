@@ -245,6 +245,6 @@ def estimated_change(
     """
     by_layer = []
     for layer, gradient in enumerate(along_z):
-        change = z_changes(model.config, base, source, layer, patch_type, first)
+        change = z_changes(model, base, source, layer, patch_type, first)
         by_layer.append((change * gradient).sum(dim=-1).permute(2, 0, 1))
     return torch.stack(by_layer)

@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from head_patching.models.products import linear
-from head_patching.models.weights import ModelConfig
+from head_patching.models.shape import ModelConfig
 from head_patching.patching.contenders import (
     Cell,
     EngineContender,

@@ -22,12 +22,14 @@ from torch import Tensor
 
 from head_patching.lookup import find
 from head_patching.models.activations import Activations
+from head_patching.models.attention import PLAIN, AttentionRule
 from head_patching.models.layers import (
     attention_pattern,
     head_outputs,
     per_query_head,
 )
-from head_patching.models.weights import ModelConfig
+from head_patching.models.shape import ModelConfig
+from head_patching.models.transformer import Model
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class LayerPatch:
     mask
         Where activations are replaced (None: everywhere). For a pattern it is the
         query position.
+    rule
+        How the layer's scores become a pattern.
     """
 
     config: ModelConfig
@@ -61,6 +65,7 @@ class LayerPatch:
     layer: int
     first: int
     mask: Bool[Tensor, "batch position"] | None = None
+    rule: AttentionRule = PLAIN
 
     def from_source(self, name: str) -> Float[Tensor, "batch position heads d_head"]:
         """`q`, `k`, `v` or `z` of the layer: the source run's where the mask is true.
@@ -94,7 +99,7 @@ class LayerPatch:
         """
         q = replaced.get("q", self.base.q[self.layer])[:, self.first :]
         k = per_query_head(replaced.get("k", self.base.k[self.layer]), self.config)
-        return attention_pattern(q, k, self.base.padding)
+        return attention_pattern(q, k, self.base.padding, self.rule)
 
 
 PatchFunction = Callable[[LayerPatch], Float[Tensor, "batch suffix_pos head d_head"]]
@@ -151,7 +156,7 @@ def patch_pattern(patch: LayerPatch) -> Float[Tensor, "batch suffix_pos head d_h
 
 
 def z_changes(
-    config: ModelConfig,
+    model: Model,
     base: Activations,
     source: Activations,
     layer: int,
@@ -177,7 +182,8 @@ def z_changes(
         Where activations are replaced (None: everywhere).
     """
     z_of = find("patch type", patch_type, PATCH_FUNCTIONS)
-    patch = LayerPatch(config, base, source, layer, first, mask)
+    rule = model.layers[layer].rule
+    patch = LayerPatch(model.config, base, source, layer, first, mask, rule)
     # The base run's z by the same arithmetic as the patched one: an activation replaced
     # by an equal one then gives a change of exactly zero.
     unpatched = replace(patch, source=base, mask=None)
@@ -185,8 +191,7 @@ def z_changes(
 
 
 def head_deltas(
-    config: ModelConfig,
-    W_O: Float[Tensor, "head d_head d_model"],
+    model: Model,
     base: Activations,
     source: Activations,
     layer: int,
@@ -198,11 +203,9 @@ def head_deltas(
 
     Parameters
     ----------
-    W_O
-        The output weights of the layer's heads.
-    base, source, layer, patch_type, first, mask
+    model, base, source, layer, patch_type, first, mask
         As in `z_changes`.
     """
-    z_change = z_changes(config, base, source, layer, patch_type, first, mask)
+    z_change = z_changes(model, base, source, layer, patch_type, first, mask)
     # [head batch suffix_pos d_model]
-    return torch.einsum("bphd,hdm->hbpm", z_change, W_O)
+    return torch.einsum("bphd,hdm->hbpm", z_change, model.layers[layer].W_O)

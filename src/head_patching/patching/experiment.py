@@ -11,7 +11,6 @@ from head_patching.lookup import one_of
 from head_patching.models.transformer import Model
 from head_patching.patching.chunks import Chunk, chunks_of
 from head_patching.patching.effects import unpatched_logit_diff
-from head_patching.patching.fallback import patch_by_hooks, warn_of_fallback
 from head_patching.patching.findings import (
     HeadResult,
     find_important_heads,
@@ -117,13 +116,7 @@ class HeadPatcher:
             "direction": direction,
             "positions": positions if isinstance(positions, str) else "listed",
         }
-        if self.model.failed_checks:
-            for what, some in (("heads", heads), ("pairs", pair_indices)):
-                if some is not None:
-                    self.model.require_engine(f"patching some {what} only")
-            warn_of_fallback(self.model, self.model.failed_checks)
-            patch_by_hooks(self.model, pairs, labels, results, on_progress)
-            return results
+        self.model.require_engine("patching")
         if batches is None:
             batches = run_pairs(self.model, pairs, self.pairs_per_batch(pairs))
         wanted = sorted(heads) if heads is not None else self.model.config.heads

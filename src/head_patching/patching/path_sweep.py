@@ -19,7 +19,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from head_patching.models.activations import Activations
-from head_patching.models.layers import attn_out, mlp_out, normalise
 from head_patching.models.transformer import Model
 from head_patching.patching.hooks import Held
 from head_patching.patching.propagate import blocks, final_residual
@@ -118,52 +117,62 @@ def changes_at_receivers(
     mlps
         Whether MLPs are `recomputed`, or `frozen` at their outputs in the base run.
     """
-    # Up to its lowest layer, where it is not read, a sender's change is its delta.
-    resid_change, at_receivers = deltas.lowest.clone(), {}
-    highest, parallel = max(receiver_layers), model.config.parallel_attn_mlp
+    resid_change, at_receivers = torch.zeros_like(deltas.lowest), {}
+    highest = max(receiver_layers)
     for layer in range(highest + 1):
         n_below = bisect_left(deltas.layers, layer)
         if layer in receiver_layers:
             at_receivers[layer] = resid_change[:n_below].clone()
-        if layer == highest:
-            break
-        # A parallel MLP reads resid_pre, without the deltas of its own layer.
-        if mlps == "recomputed" and parallel:
-            add_mlp_change_(model, base, layer, resid_change[:n_below], receiver_pos)
-        if layer in deltas.higher:
-            senders, of_layer = deltas.higher[layer]
-            resid_change[senders] += of_layer
-        if mlps == "recomputed" and not parallel:
-            n_read = bisect_right(deltas.layers, layer)
-            add_mlp_change_(model, base, layer, resid_change[:n_read], receiver_pos)
+        if layer < highest:
+            change_by_layer_(
+                model, base, layer, resid_change, deltas, receiver_pos, mlps
+            )
     return at_receivers
 
 
-def add_mlp_change_(
+def change_by_layer_(
     model: Model,
     base: Activations,
     layer: int,
     resid_change: Float[Tensor, "sender batch receiver_pos d_model"],
+    deltas: SenderDeltas,
     receiver_pos: slice,
+    mlps: MlpMode,
 ) -> None:
-    """Add, in place, by how much a layer's MLP changes its output.
+    """Take, in place, the senders' changes of resid_pre through one layer.
 
     Parameters
     ----------
     layer
         Index of the layer.
     resid_change
-        Change of the residual stream that the MLP reads. The change of mlp_out that it
-        causes is added to it.
+        Change of the residual stream that the layer reads; 0 for senders that begin in
+        the layer. Those that begin above it are left alone.
+    deltas
+        What each sender adds to attn_out of its layers.
     receiver_pos
         The positions of that axis.
+    mlps
+        As in `changes_at_receivers`.
     """
-    weights, config = model.layers[layer], model.config
-    mlp_in = base.resid_pre[layer][:, receiver_pos]  # [batch receiver_pos d_model]
-    if not config.parallel_attn_mlp:
-        mlp_in = mlp_in + attn_out(base.z[layer][:, receiver_pos], weights)
-    unpatched = mlp_out(normalise(mlp_in, config), weights)
-    for block in blocks(len(resid_change), mlp_in[..., 0].numel(), model.device):
-        patched_in = mlp_in + resid_change[block]
-        patched = mlp_out(normalise(patched_in, config), weights)
-        resid_change[block] += patched - unpatched
+    n_below = bisect_left(deltas.layers, layer)
+    n_here = bisect_right(deltas.layers, layer)
+    if not n_here:
+        return
+    resid_pre = base.resid_pre[layer][:, receiver_pos]
+    places = model.places(base.position_in_prompt(0), base.n_positions)
+    change = model.layers[layer].changing(
+        resid_pre, base.z[layer][:, receiver_pos], places.at(receiver_pos), mlps
+    )
+    joining = None
+    if layer in deltas.higher:
+        senders, of_layer = deltas.higher[layer]
+        joining = torch.zeros_like(resid_change[:n_below])
+        joining[senders] = of_layer
+    n_vectors = resid_pre[..., 0].numel()  # batch * receiver_pos
+    for block in blocks(n_below, n_vectors, model.device):
+        delta = None if joining is None else joining[block]
+        resid_change[block] = change(resid_change[block], delta)
+    for block in blocks(n_here - n_below, n_vectors, model.device):
+        here = slice(block.start + n_below, block.stop + n_below)
+        resid_change[here] = change(resid_change[here], deltas.lowest[here])

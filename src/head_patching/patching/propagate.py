@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from head_patching.models.activations import Activations
-from head_patching.models.layers import attn_out, mlp_out, normalise
+from head_patching.models.places import ALL
 from head_patching.models.transformer import Model
 from head_patching.patching.hooks import Hook
 from head_patching.patching.layer_step import LayerStep
@@ -39,7 +39,6 @@ VECTORS_PER_BLOCK_ON_GPU = 32768
 
 # Slices of an axis of positions.
 LAST = slice(-1, None)
-ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -142,8 +141,10 @@ def final_residual(
 
     With a slice of positions the result has the axis `position`.
     """
-    weights, config = model.layers[-1], model.config
-    resid_pre = base.resid_pre[-1, :, pos]
-    resid_mid = resid_pre + attn_out(base.z[-1, :, pos], weights)
-    mlp_in = resid_pre if config.parallel_attn_mlp else resid_mid
-    return resid_mid + mlp_out(normalise(mlp_in, config), weights)
+    at_end = isinstance(pos, int)
+    if isinstance(pos, int):
+        pos = slice(pos, pos + 1 or None)
+    places = model.places(base.position_in_prompt(0), base.n_positions).at(pos)
+    layer, resid_pre = model.layers[-1], base.resid_pre[-1, :, pos]
+    final = layer.rest(resid_pre, layer.attn_out(base.z[-1, :, pos]), places)
+    return final[:, 0] if at_end else final

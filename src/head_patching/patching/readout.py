@@ -16,7 +16,6 @@ from torch import Tensor
 from head_patching.lookup import find, one_of
 from head_patching.metrics import answer_probability, kl_from_clean
 from head_patching.models.activations import Activations
-from head_patching.models.layers import normalise
 from head_patching.models.transformer import Model, unembed
 from head_patching.patching.propagate import final_residual
 from head_patching.patching.runs import PairBatch
@@ -182,10 +181,8 @@ def read_metrics(
         Names of `METRICS`; logit_diff (in logits) is read in any case.
     """
     answer, wrong_answer = answer_tokens(model, pairs, batch.indices)
-    direction = (model.W_U[:, answer] - model.W_U[:, wrong_answer]).T  # [batch d_model]
-    offset = model.b_U[answer] - model.b_U[wrong_answer]  # [batch]
-    along = normalise(final, model.config) * direction  # [patch batch d_model]
-    read = {"logit_diff": along.sum(dim=-1) + offset}  # [patch batch]
+    # [patch batch]
+    read = {"logit_diff": model.logit_diff(final, answer, wrong_answer)}
     if set(metrics) != {"logit_diff"}:
         names = [name for name in METRICS if name in metrics and name != "logit_diff"]
         read |= {name: torch.empty_like(read["logit_diff"]) for name in names}

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from head_patching.lookup import one_of
 from head_patching.models.activations import Activations
-from head_patching.models.layers import attention_pattern, head_outputs, normalise
-from head_patching.models.transformer import Model, project_qkv
-from head_patching.models.weights import ModelConfig
+from head_patching.models.layers import attention_pattern, head_outputs
+from head_patching.models.shape import ModelConfig
+from head_patching.models.transformer import Model
 from head_patching.patching.hooks import Held, Hook, InputHook
 from head_patching.patching.propagate import Patches, blocks, propagate
 from head_patching.patching.readout import PositionLabel
@@ -163,9 +163,9 @@ def receiver_inputs(
         The positions of that axis.
     """
     resid_pre = base.resid_pre[layer][:, receiver_pos] + resid_change
-    normalised = normalise(resid_pre, model.config)
-    rotary_offset = base.position_in_prompt(receiver_pos.start)
-    qkv = project_qkv(normalised, model.layers[layer], model, rotary_offset)
+    first = base.position_in_prompt(receiver_pos.start)
+    places = model.places(first, resid_pre.shape[2])
+    qkv = model.layers[layer].qkv(resid_pre, places)
     by_name = dict(zip(HEAD_INPUTS, qkv, strict=True))
     return by_name[activation][..., input_heads(model.config, heads)[activation], :]
 
@@ -198,6 +198,7 @@ def receiver_deltas(
     receiver_pos
         The positions at which it is replaced.
     """
+    rule = model.layers[layer].rule.of_heads(heads)
     base_inputs = {
         name: getattr(base, name)[layer][:, :, indices]
         for name, indices in input_heads(model.config, heads).items()
@@ -207,7 +208,8 @@ def receiver_deltas(
         q, padding = inputs["q"][:, receiver_pos.start :], base.padding
         if padding is not None:
             padding = padding.repeat(len(q) // len(base))  # [sender*batch]
-        return head_outputs(attention_pattern(q, inputs["k"], padding), inputs["v"])
+        pattern = attention_pattern(q, inputs["k"], padding, rule)
+        return head_outputs(pattern, inputs["v"])
 
     z_changes = []
     n_vectors = base_inputs["k"][:, :, 0, 0].numel()  # batch * position

@@ -1,7 +1,8 @@
 """The slow reference: one full forward pass with TransformerLens's hooks per head.
 
 It shares no arithmetic with the engine. It is the oracle of the self-check in every
-build, and the fallback for models that fail the engine's checks.
+build. Of models that TransformerLens does not fold, or not rightly, plain transformers
+is the reference (`own_reference`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,10 +13,29 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from head_patching.lookup import find
+from head_patching.models.bridge import load_bridge
+from head_patching.models.module_model import ModuleModel
+from head_patching.models.own_forward import load_own
+from head_patching.models.transformer import Model
+from head_patching.patching.own_reference import own_reference_logits
 from head_patching.tasks.pairs import PromptPairs
 from head_patching.terms import DIRECTIONS, PATCH_TYPES, SHARED_IN_GROUP
 
 Hook = Callable[..., Tensor | None]
+
+
+def load_reference(model: Model) -> Any:
+    """TransformerLens's model of a prepared one, or transformers' if it is not folded.
+
+    Raises
+    ------
+    ValueError
+        When the model was not loaded from a prepared folder, which has its checkpoint.
+    """
+    if model.folder is None:
+        raise ValueError(f"{model.config.name} has no checkpoint folder")
+    load = load_own if isinstance(model, ModuleModel) else load_bridge
+    return load(model.folder / "checkpoint")
 
 
 def hook_name(layer: int, activation: str) -> str:
@@ -61,6 +81,8 @@ def reference_logits(
 
     Parameters
     ----------
+    bridge
+        TransformerLens's model, or transformers' of one that it does not fold.
     base_tokens
         The prompts that are patched.
     source_tokens
@@ -70,6 +92,10 @@ def reference_logits(
     positions
         Where they are replaced (None: everywhere); query positions of a pattern.
     """
+    if not hasattr(bridge, "run_with_hooks"):
+        return own_reference_logits(
+            bridge, base_tokens, source_tokens, heads, patch_type, positions
+        )
     replaced = find("patch type", patch_type, PATCH_TYPES).replaces
     layers = range(bridge.cfg.n_layers)
     names = [hook_name(layer, each) for layer in layers for each in replaced]

@@ -11,19 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from head_patching.models.activations import BY_LAYER, Activations
-from head_patching.models.layers import (
-    attention_pattern,
-    attn_out,
-    head_outputs,
-    mlp_out,
-    normalise,
-    per_query_head,
-)
-from head_patching.models.transformer import Model, project_qkv, unembed
+from head_patching.models.attending import Attention
+from head_patching.models.transformer import Model, unembed
 from head_patching.patching.head_sets import check_sets, heads_in
 from head_patching.patching.hooks import Held
 from head_patching.patching.runs import PairBatch
@@ -50,6 +43,37 @@ class Silenced:
     def held(self, batch: PairBatch, mask: Bool[Tensor, "batch position"]) -> Held:
         """What holds them silent while other heads of the batch are patched."""
         return Held(self.heads, batch.corrupt.z, mask)
+
+
+@dataclass(frozen=True)
+class AttentionWith:
+    """Attention of one layer, with z of some heads replaced.
+
+    Parameters
+    ----------
+    attention
+        Computes z, and remembers what was read and written.
+    source_z
+        What z of `members` is taken from.
+    members
+        Head indices in the layer.
+    where
+        Where it is taken (None: everywhere).
+    """
+
+    attention: Attention
+    source_z: Float[Tensor, "batch position head d_head"]
+    members: Sequence[int]
+    where: Bool[Tensor, "batch position 1 1"] | None
+
+    def __call__(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        z = self.attention(q, k, v)
+        if self.members:
+            taken = self.source_z[:, :, self.members]
+            if self.where is not None:
+                taken = torch.where(self.where, taken, z[:, :, self.members])
+            z[:, :, self.members] = taken
+        return z
 
 
 @torch.no_grad()
@@ -80,26 +104,17 @@ def with_heads_replaced(
     """
     check_sets(model, [heads])
     lowest = min(layer for layer, _ in heads)
-    start = base.position_in_prompt(0)
     where = None if mask is None else mask[:, :, None, None]
+    places = model.places(base.position_in_prompt(0), base.n_positions)
     resid, kept = base.resid_pre[lowest], []
     for index in range(lowest, model.config.n_layers):
         layer, members = model.layers[index], heads_in(heads, index)
-        x = normalise(resid, model.config)
-        q, k, v = project_qkv(x, layer, model, start)
-        keys, values = (per_query_head(each, model.config) for each in (k, v))
-        pattern = attention_pattern(q, keys, base.padding)
-        z = head_outputs(pattern, values)  # [batch position head d_head]
-        if members:
-            taken = source.z[index][:, :, members]
-            if where is not None:
-                taken = torch.where(where, taken, z[:, :, members])
-            z[:, :, members] = taken
-        kept.append((resid, q, k, v, pattern, z))
-        resid_mid = resid + attn_out(z, layer)
-        if not model.config.parallel_attn_mlp:
-            x = normalise(resid_mid, model.config)
-        resid = resid_mid + mlp_out(x, layer)
+        attention = AttentionWith(
+            Attention(layer, base.padding, None), source.z[index], members, where
+        )
+        resid_post = layer.through(resid, places, attention)
+        kept.append((resid, *attention.attention.kept))
+        resid = resid_post
     computed = zip(BY_LAYER, zip(*kept, strict=True), strict=True)
     parts = {
         name: torch.cat((getattr(base, name)[:lowest], torch.stack(tensors)))

@@ -86,8 +86,7 @@ def sender_deltas(
     lowest, higher = [], {}
     for layer in sorted({layer for heads in senders for layer, _ in heads}):
         of_layer = head_deltas(
-            model.config, model.layers[layer].W_O, base, source, layer, "output",
-            receiver_pos.start, sender_mask,
+            model, base, source, layer, "output", receiver_pos.start, sender_mask,
         )[:, :, :count]  # [head batch receiver_pos d_model]  # fmt: skip
         starting, joining = [], {}
         for index, heads in enumerate(senders):

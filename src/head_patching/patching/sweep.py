@@ -57,10 +57,7 @@ def sweep_heads(
         wanted = by_layer.get(layer, [])
         if not wanted:
             return Patches.none(base, layer, first)
-        deltas = head_deltas(
-            model.config, model.layers[layer].W_O, base, source, layer, patch_type,
-            first, mask,
-        )  # fmt: skip
+        deltas = head_deltas(model, base, source, layer, patch_type, first, mask)
         deltas = deltas[
             [head for _, head in wanted]
         ]  # [patch batch suffix_pos d_model]

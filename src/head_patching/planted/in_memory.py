@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from head_patching.models.shape import ModelConfig
 from head_patching.models.transformer import Model
-from head_patching.models.weights import LayerWeights, ModelConfig
+from head_patching.models.weights import LayerWeights
 from head_patching.planted.checkpoint import word_tokenizer
 from head_patching.planted.circuit import GROUP_SIZE, PlantedModel
 from head_patching.planted.heads import D_HEAD

@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from head_patching.models.layer import Layer
 from head_patching.models.layers import normalise
 from head_patching.models.products import linear
 from head_patching.models.transformer import Model
-from head_patching.models.weights import LayerWeights
 
 CELLS_AT_ONCE = 2**22  # of the array [sample, token]: 16 MB of float32
 FIRST_PIECE = 256  # tokens
@@ -47,10 +47,11 @@ def copy_scores(
         For each prompt the share of its names found among the `top_k` logits, for
         the head's output and for its negative.
     """
-    x = normalise(resid, model.config).flatten(0, 1)  # [sample d_model]
+    places = model.places(0, resid.shape[1])
     tokens = names.flatten()
     copied, suppressed = [], []
     for layer in model.layers:
+        x = layer.read(resid, places).flatten(0, 1)  # [sample d_model]
         writes = normalise(ov_outputs(x, layer), model.config)  # [head sample d_model]
         n_heads = writes.shape[0]
         found = among_top_logits(
@@ -63,14 +64,14 @@ def copy_scores(
 
 
 def ov_outputs(
-    x: Float[Tensor, "sample d_model"], layer: LayerWeights
+    x: Float[Tensor, "sample d_model"], layer: Layer
 ) -> Float[Tensor, "head sample d_model"]:
     """The output of each head that attends to x alone, without the layer's b_O."""
     values = torch.einsum("sm,kmd->ksd", x, layer.W_V)  # [kv_head sample d_head]
     if layer.b_V is not None:
         values = values + layer.b_V[:, None]
     per_head = values.repeat_interleave(layer.config.group_size, dim=0)
-    return per_head @ layer.W_O
+    return per_head @ layer.W_write
 
 
 def among_top_logits(

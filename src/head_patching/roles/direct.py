@@ -28,7 +28,8 @@ def direct_effects(
     direction = direction / final_scale(model, final_residual(model, activations))
     by_layer = []
     for layer, z in zip(model.layers, activations.z[:, :, -1], strict=True):
-        reads = layer.W_O @ direction  # [head d_head batch]
+        along = direction / layer.write_divisor(z)  # [d_model batch]
+        reads = layer.W_write @ along  # [head d_head batch]
         by_layer.append(torch.einsum("bhd,hdb->hb", z, reads))
     return torch.stack(by_layer)
 

@@ -4,6 +4,7 @@ In a sequence of random tokens only an earlier occurrence determines the next to
 (Olsson et al. 2022, arXiv 2209.11895, section 3).
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +24,38 @@ SMALL_VOCABULARY = 5000
 POSITIONS_AT_ONCE = 1024
 
 METRICS = ("accuracy", "probability", "logit_diff")
+
+
+def distances_that_fit(
+    model: Model, distances: Sequence[int], n_copies: int, prepend_bos: bool
+) -> list[int]:
+    """The distances whose sequences the model takes; a warning names the others.
+
+    Raises
+    ------
+    ValueError
+        When a distance is below 2, or none fits.
+    """
+    for distance in distances:
+        if distance < 2:
+            raise ValueError(f"distance is {distance}: allowed: whole numbers from 2")
+    longest = (model.longest_prompt - prepend_bos) // n_copies
+    fitting = [distance for distance in distances if distance <= longest]
+    left_out = [distance for distance in distances if distance > longest]
+    name, most = model.config.name, model.longest_prompt
+    if not fitting:
+        raise ValueError(
+            f"distance {min(distances)} in {n_copies} copies makes "
+            f"{n_copies * min(distances) + prepend_bos} tokens, but {name} takes at "
+            f"most {most}"
+        )
+    if left_out:
+        warnings.warn(
+            f"{name} takes at most {most} tokens: {n_copies} copies at distance "
+            f"{', '.join(map(str, left_out))} are left out",
+            stacklevel=2,
+        )
+    return fitting
 
 
 def measure_repetition(
@@ -59,15 +92,7 @@ def measure_repetition(
     """
     vocabulary = frequent_tokens(model)
     rows = []
-    for distance in distances:
-        if distance < 2:
-            raise ValueError(f"distance is {distance}: allowed: whole numbers from 2")
-        n_tokens = n_copies * distance + prepend_bos
-        if n_tokens > model.config.n_ctx:
-            raise ValueError(
-                f"distance {distance} in {n_copies} copies makes {n_tokens} tokens, "
-                f"but the context of {model.config.name} has {model.config.n_ctx}"
-            )
+    for distance in distances_that_fit(model, distances, n_copies, prepend_bos):
         drawn = random_tokens(vocabulary, distance, n_sequences, seed)
         measured = repetition(model, drawn, n_copies, prepend_bos)
         for number, metric in enumerate(METRICS):

@@ -29,9 +29,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from head_patching.models.layer import Layer
 from head_patching.models.products import linear
 from head_patching.models.transformer import Model
-from head_patching.models.weights import LayerWeights
 from head_patching.terms import HEAD_INPUTS, HeadInput
 
 N_ROTATIONS = 100  # the baseline is then known to a tenth of its spread
@@ -78,33 +78,31 @@ def compositions(
     return of_kind
 
 
-def write_factor(layer: LayerWeights) -> Float[Tensor, "head d_head d_model"]:
+def write_factor(layer: Layer) -> Float[Tensor, "head d_head d_model"]:
     """A factor of the size of W_V W_O, also after any product from the right."""
-    return triangle(layer.W_V, layer) @ layer.W_O
+    return triangle(layer.W_V, layer) @ layer.W_write
 
 
-def read_factor(
-    layer: LayerWeights, kind: HeadInput
-) -> Float[Tensor, "head d_model d_head"]:
+def read_factor(layer: Layer, kind: HeadInput) -> Float[Tensor, "head d_model d_head"]:
     """A factor of the size of what reads, also after any product from the left."""
     if kind == "q":
         return layer.W_Q @ triangle(layer.W_K, layer).mT
     if kind == "k":
         return for_each_head(layer.W_K, layer) @ triangle(layer.W_Q, layer).mT
     if kind == "v":
-        return for_each_head(layer.W_V, layer) @ triangle(layer.W_O.mT, layer).mT
+        return for_each_head(layer.W_V, layer) @ triangle(layer.W_write.mT, layer).mT
     raise ValueError(f"expected a composition of q, k or v, got {kind!r}")
 
 
 def triangle(
-    weights: Float[Tensor, "some_head d_model d_head"], layer: LayerWeights
+    weights: Float[Tensor, "some_head d_model d_head"], layer: Layer
 ) -> Float[Tensor, "head d_head d_head"]:
     """R of weights = Q R: |weights X| = |R X| for any X."""
     return for_each_head(torch.linalg.qr(weights, mode="r").R, layer)
 
 
 def for_each_head(
-    weights: Float[Tensor, "some_head rows columns"], layer: LayerWeights
+    weights: Float[Tensor, "some_head rows columns"], layer: Layer
 ) -> Float[Tensor, "head rows columns"]:
     """One copy for each query head of weights that its group shares."""
     return weights.repeat_interleave(layer.config.n_heads // len(weights), dim=0)

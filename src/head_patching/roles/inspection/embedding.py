@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from head_patching.models.layers import mlp_out, normalise
 from head_patching.models.transformer import Model
 
 TOKENS_AT_ONCE = 4096  # 50 MB for the hidden layer of an MLP
@@ -29,9 +28,10 @@ def plain(model: Model) -> Float[Tensor, "d_vocab d_model"]:
 @torch.no_grad()
 def with_first_mlp(model: Model) -> Float[Tensor, "d_vocab d_model"]:
     """The embedding of every token plus the output of the first MLP for it."""
+    first, place = model.layers[0], model.places(0, 1)
     return torch.cat(
         [
-            resid + mlp_out(normalise(resid, model.config), model.layers[0])
+            first.rest(resid[:, None], torch.zeros_like(resid[:, None]), place)[:, 0]
             for resid in model.W_E.split(TOKENS_AT_ONCE)
         ]
     )

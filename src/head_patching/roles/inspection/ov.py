@@ -32,7 +32,7 @@ def ov_eigenvalues(
     """
     through = (model.W_U @ resid).double()  # [d_model d_model]
     small = [
-        layer.W_O.double()
+        layer.W_write.double()
         @ through
         @ layer.W_V.double().repeat_interleave(layer.config.group_size, dim=0)
         for layer in model.layers

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from head_patching.models.layers import attention_pattern, normalise, per_query_head
-from head_patching.models.transformer import Model, project_qkv
+from head_patching.models.layers import attention_pattern, per_query_head
+from head_patching.models.transformer import Model
 
 N_POSITIONS = 32  # of a short prompt
 
@@ -35,10 +35,11 @@ def previous_token_shares(
     resid = mean_resid.expand(1, n_positions, -1)
     if model.W_pos is not None:
         resid = resid + model.W_pos[:n_positions]
-    x = normalise(resid, config)
+    places = model.places(0, n_positions)
     shares = []
     for layer in model.layers:
-        q, k, _ = project_qkv(x, layer, model)
-        pattern = attention_pattern(q, per_query_head(k, config))[0]
+        q, k, _ = layer.qkv(resid, places)
+        keys = per_query_head(k, config)
+        pattern = attention_pattern(q, keys, rule=layer.rule)[0]
         shares.append(pattern.diagonal(offset=-1, dim1=1, dim2=2).mean(dim=-1))
     return torch.stack(shares)

@@ -18,10 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from head_patching.models.layers import normalise, per_query_head
+from head_patching.models.layer import Layer
+from head_patching.models.layers import per_query_head
 from head_patching.models.products import linear
-from head_patching.models.transformer import Model, project_qkv
-from head_patching.models.weights import LayerWeights
+from head_patching.models.transformer import Model
 from head_patching.roles.copying import ov_outputs
 
 # Neighbours, a clause, a sentence.
@@ -30,7 +30,7 @@ DISTANCES = (1, 4, 16)
 
 def offsets_of(model: Model, distances: Sequence[int] = DISTANCES) -> Sequence[int]:
     """The distances of key and query; a single one without rotary positions."""
-    return distances if model.rotary_cos is not None else (0,)
+    return distances if model.is_rotary else (0,)
 
 
 @torch.no_grad()
@@ -50,11 +50,10 @@ def same_token_shares(
         Distance of key and query in positions; without rotary positions it has no
         influence.
     """
-    x = normalise(resid, model.config)
     shares = []
     for layer in model.layers:
-        keys = project_alone(x, layer, model, at=0)[1]
-        queries = project_alone(x, layer, model, at=offset)[0]
+        keys = project_alone(resid, layer, model, at=0)[1]
+        queries = project_alone(resid, layer, model, at=offset)[0]
         keys = per_query_head(keys, model.config)
         scores = torch.einsum("qhd,khd->hqk", queries, keys)
         shares.append(own_highest_(scores))
@@ -74,11 +73,16 @@ def same_token_shares_through(
     highest.
     """
     config = model.config
-    x = normalise(resid, config)
-    moved = [ov_outputs(x, layer) for layer in model.layers]  # [head token d_model]
-    shares = x.new_zeros(len(offsets), *(config.n_layers, config.n_heads) * 2)
+    # each [head token d_model]
+    moved = [
+        ov_outputs(layer.read(resid[:, None], model.places(0, 1))[:, 0], layer)
+        for layer in model.layers
+    ]
+    shares = resid.new_zeros(len(offsets), *(config.n_layers, config.n_heads) * 2)
     for later, layer in enumerate(model.layers):
-        queries = [project_alone(x, layer, model, at=offset)[0] for offset in offsets]
+        queries = [
+            project_alone(resid, layer, model, at=offset)[0] for offset in offsets
+        ]
         W_K = layer.W_K.transpose(0, 1).flatten(1)  # [d_model, kv_head and d_head]
         for earlier in range(later):
             # [earlier_head token kv_head d_head]
@@ -111,15 +115,15 @@ def scores_of_all(
 
 
 def project_alone(
-    x: Float[Tensor, "token d_model"], layer: LayerWeights, model: Model, at: int
+    resid: Float[Tensor, "token d_model"], layer: Layer, model: Model, at: int
 ) -> tuple[Tensor, Tensor]:
     """Queries and keys [token heads d_head] of tokens that all have one position."""
-    if model.rotary_cos is not None and at >= model.config.n_ctx:
+    if model.is_rotary and at >= model.config.n_ctx:
         raise ValueError(
             f"expected an offset below the {model.config.n_ctx} positions of "
             f"{model.config.name}, got {at}"
         )
-    q, k, _ = project_qkv(x[:, None], layer, model, start=at)
+    q, k, _ = layer.qkv(resid[:, None], model.places(at, 1))
     return q[:, 0], k[:, 0]
 
 
