@@ -140,11 +140,11 @@ class FoldedSteps(Layer):
         z: Float[Tensor, "batch position head d_head"],
         places: Places,
         mlps: str = "recomputed",
-    ) -> Callable[[Tensor, Tensor | None], Tensor]:
+    ) -> Callable[[Tensor, Tensor], Tensor]:
         """By how much resid_post changes when the layer's heads are frozen.
 
         The function returned takes by how much resid_pre changes, and what is added to
-        attn_out (None: nothing): [*patch batch position d_model].
+        attn_out: [patch batch position d_model] both.
 
         Parameters
         ----------
@@ -160,22 +160,22 @@ class FoldedSteps(Layer):
             mlp_in = mlp_in + self.attn_out(z)
         unpatched = self.mlp_out(normalise(mlp_in, self.config))
 
-        def change(resid_change: Tensor, delta: Tensor | None) -> Tensor:
-            total = resid_change if delta is None else resid_change + delta
+        def change(resid_change: Tensor, delta: Tensor) -> Tensor:
+            total = resid_change + delta
             if mlps == "frozen":
                 return total
             patched_in = mlp_in + (resid_change if is_parallel else total)
             patched = self.mlp_out(normalise(patched_in, self.config))
-            return total + (patched - unpatched)
+            return total.add_(patched.sub_(unpatched))
 
         return change
 
     def rest(
         self,
-        resid_pre: Float[Tensor, "*batch position d_model"],
-        attn_out: Float[Tensor, "*batch position d_model"],
+        resid_pre: Float[Tensor, "*_stream position d_model"],
+        attn_out: Float[Tensor, "*_written position d_model"],
         places: Places,
-    ) -> Float[Tensor, "*batch position d_model"]:
+    ) -> Float[Tensor, "*_both position d_model"]:
         """resid_post of the layer, from its input and what its attention wrote."""
         resid_mid = resid_pre + attn_out
         mlp_in = resid_pre if self.config.parallel_attn_mlp else resid_mid

@@ -150,10 +150,10 @@ class ModuleLayer(Layer):
 
     def rest(
         self,
-        resid_pre: Float[Tensor, "*batch position d_model"],
-        attn_out: Float[Tensor, "*patched position d_model"],
+        resid_pre: Float[Tensor, "*_stream position d_model"],
+        attn_out: Float[Tensor, "*_written position d_model"],
         places: Places,
-    ) -> Float[Tensor, "*patched position d_model"]:
+    ) -> Float[Tensor, "*_both position d_model"]:
         """resid_post of the layer, from its input and what its attention wrote."""
         resid_pre, attn_out = torch.broadcast_tensors(resid_pre, attn_out)
         written = attn_out.flatten(0, -3)
@@ -184,7 +184,7 @@ class ModuleLayer(Layer):
         z: Float[Tensor, "batch position head d_value"],
         places: Places,
         mlps: str = "recomputed",
-    ) -> Callable[[Tensor, Tensor | None], Tensor]:
+    ) -> Callable[[Tensor, Tensor], Tensor]:
         """By how much resid_post changes (see `LayerWeights.changing`)."""
         written, kept = self.attn_out(z), {}  # module: its output
 
@@ -201,10 +201,9 @@ class ModuleLayer(Layer):
         with tapped(mlp=remember):
             unpatched = self.rest(resid_pre, written, places)
 
-        def change(resid_change: Tensor, delta: Tensor | None) -> Tensor:
-            patched = written if delta is None else written + delta
+        def change(resid_change: Tensor, delta: Tensor) -> Tensor:
             with tapped(mlp=repeat if mlps == "frozen" else None):
-                after = self.rest(resid_pre + resid_change, patched, places)
+                after = self.rest(resid_pre + resid_change, written + delta, places)
             return after - unpatched
 
         return change

@@ -54,7 +54,9 @@ class Stream:
         key = numbers.shape, str(numbers.device), numbers.numpy(force=True).tobytes()
         with self.lock:
             if key not in self.remembered:
-                self.remembered[key] = self._arguments(numbers)
+                # They may be read again where gradients are wanted.
+                with torch.inference_mode(False), torch.no_grad():
+                    self.remembered[key] = self._arguments(numbers.clone())
                 if len(self.remembered) > REMEMBERED:
                     self.remembered.popitem(last=False)
             self.remembered.move_to_end(key)

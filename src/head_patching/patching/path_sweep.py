@@ -164,15 +164,12 @@ def change_by_layer_(
     change = model.layers[layer].changing(
         resid_pre, base.z[layer][:, receiver_pos], places.at(receiver_pos), mlps
     )
-    joining = None
+    # All senders in one product: the weights are read once.
+    added = torch.zeros_like(resid_change[:n_here])
+    added[n_below:] = deltas.lowest[n_below:n_here]
     if layer in deltas.higher:
         senders, of_layer = deltas.higher[layer]
-        joining = torch.zeros_like(resid_change[:n_below])
-        joining[senders] = of_layer
+        added[senders] = of_layer
     n_vectors = resid_pre[..., 0].numel()  # batch * receiver_pos
-    for block in blocks(n_below, n_vectors, model.device):
-        delta = None if joining is None else joining[block]
-        resid_change[block] = change(resid_change[block], delta)
-    for block in blocks(n_here - n_below, n_vectors, model.device):
-        here = slice(block.start + n_below, block.stop + n_below)
-        resid_change[here] = change(resid_change[here], deltas.lowest[here])
+    for block in blocks(n_here, n_vectors, model.device):
+        resid_change[block] = change(resid_change[block], added[block])
