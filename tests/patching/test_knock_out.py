@@ -121,3 +121,16 @@ def test_unknown_heads_and_positions_are_refused(prepared, heads, position, mess
     with pytest.raises(ValueError, match=message) as error:
         knock_out(model, random_pairs(seed=43), heads, position)
     assert "\n" not in str(error.value)
+
+
+def test_some_heads_alone_have_the_values_of_the_whole_sweep(prepared):
+    model, _ = prepared
+    pairs, chosen = random_pairs(seed=44, n_changed=4), [(2, 1), (0, 3)]
+    whole = knock_out(model, pairs, KNOCKED_OUT)
+    some = knock_out(model, pairs, KNOCKED_OUT, heads=chosen)
+    for name in ("logit_diff", "joint_logit_diff"):
+        for head in model.config.heads:
+            expected = whole[name].values[head]
+            if head not in chosen:
+                expected = np.full_like(expected, np.nan)
+            np.testing.assert_allclose(some[name].values[head], expected, atol=1e-4)

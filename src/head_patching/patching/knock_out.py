@@ -34,6 +34,7 @@ def knock_out(
     knocked_out: Sequence[Head],
     position: str = "END",
     batches: Iterable[PairBatch] | None = None,
+    heads: Sequence[Head] | None = None,
     on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> xr.Dataset:
     """logit_diff of clean runs with some heads knocked out, and each other head too.
@@ -46,6 +47,8 @@ def knock_out(
         Name of the only position at which outputs are replaced by the corrupt run's.
     batches
         The pairs' activations; computed here when None.
+    heads
+        The heads that are patched besides (None: all); the others' values are NaN.
     on_progress
         Called with the fraction of the whole work that was just done, from any thread,
         one call at a time.
@@ -72,11 +75,13 @@ def knock_out(
         "position": position,
         "knocked_out": "+".join(head_name(*head) for head in knocked_out),
     }
-    others = [head for head in model.config.heads if head not in set(knocked_out)]
+    chosen = model.config.heads if heads is None else sorted(heads)
+    others = [head for head in chosen if head not in set(knocked_out)]
     if not others:
         raise ValueError("all heads are knocked out: expected at least one to be left")
+    check_sets(model, [others])
     joint_sets = [[*knocked_out, head] for head in others]
-    single_sets = [[head] for head in model.config.heads]
+    single_sets = [[head] for head in chosen]
     head_sets = [list(knocked_out), *joint_sets, *single_sets]
     if batches is None:
         batches = run_together(model, pairs, pairs_per_batch(model, pairs))
@@ -93,12 +98,13 @@ def knock_out(
         for batch in each_pair_once(pairs, batches):
             read_unpatched(model, pairs, batch, results)
             run_all(patch, parts(pairs, batch, position, len(head_sets)))
-    # In the order of head_sets: [1 pair], [other pair], [layer*head pair].
+    # In the order of head_sets: [1 pair], [other pair], [chosen pair].
     knocked_out_only, joint, single = np.split(logit_diff, [1, 1 + len(others)])
     joint_of_head = np.full_like(results.logit_diff.values, np.nan)  # [layer head pair]
     layers, heads = np.array(others).T
     joint_of_head[layers, heads] = joint
-    results.logit_diff.values[:] = single.reshape(joint_of_head.shape)
+    layers, heads_of = np.array(chosen).T
+    results.logit_diff.values[layers, heads_of] = single
     return results.assign(
         joint_logit_diff=(("layer", "head", "pair"), joint_of_head, {"units": "logit"}),
         knocked_out_logit_diff=("pair", knocked_out_only[0], {"units": "logit"}),

@@ -109,9 +109,16 @@ def trace_paths(
     return Traced(paths, list(stages.values()))
 
 
-def knocked_out(trace: Tracer, heads: Sequence[Head]) -> list[Measured]:
-    """The evidence with some heads knocked out, empty without any."""
-    measured = trace.knock_out(heads) if heads else map(trace.nothing, KNOCKED_OUT)
+def knocked_out(
+    trace: Tracer, heads: Sequence[Head], others: Sequence[Head] | None = None
+) -> list[Measured]:
+    """The evidence with some heads knocked out, empty without any.
+
+    Of all other heads, or of some.
+    """
+    measured = [trace.nothing(criterion) for criterion in KNOCKED_OUT]
+    if heads and set(trace.model.config.heads if others is None else others) - {*heads}:
+        measured = trace.knock_out(heads, others)
     return [replace(each, given=heads_key(heads)) for each in measured]
 
 

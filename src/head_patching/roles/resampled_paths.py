@@ -27,7 +27,9 @@ def retrace_paths(
 ) -> tuple[list[Measured], list[LeftOver]]:
     """Paths into receivers that only resamples find, and the draws left over.
 
-    They are asked the questions to which the group of that step mattered.
+    They are asked the questions to which the group of that step mattered, and a
+    knock-out of the heads alone that may have a role by it, which are then its family
+    of tests.
 
     Parameters
     ----------
@@ -47,6 +49,17 @@ def retrace_paths(
         stage.step.criterion: [each.question for each in stage.answers if each.matters]
         for stage in traced.stages
     }
+    # Heads that may have a role that asks for effects of the knock-out.
+    backups = sorted(
+        {
+            head
+            for row in classifier.criteria
+            if row.criterion in KNOCKED_OUT
+            for head in classifier.candidates(row.role, known)
+        }
+    )
+    # The null of the group was passed with the receivers that were found.
+    rules = replace(rules, random_groups=0)
     n_sets: Counter[str] = Counter()
     added: list[Measured] = []
 
@@ -56,7 +69,7 @@ def retrace_paths(
         if not key:
             return []
         if (criterion, key) not in measured_of:
-            if n_sets[criterion] == rules.receiver_sets:
+            if n_sets[criterion] >= rules.receiver_sets:
                 return None
             n_sets[criterion] += 1
             found = [replace(each, retraced=True) for each in measure()]
@@ -74,7 +87,10 @@ def retrace_paths(
         )  # fmt: skip
 
     def without(heads: Sequence[Head]) -> Sequence[Measured] | None:
-        return once(KNOCKED_OUT[0], heads_key(heads), lambda: knocked_out(trace, heads))
+        return once(
+            KNOCKED_OUT[0], heads_key(heads),
+            lambda: knocked_out(trace, heads, backups),
+        )  # fmt: skip
 
     for each in traced.measured:
         if each.criterion in KNOCKED_OUT:

@@ -134,9 +134,16 @@ class Tracer:
         at_once = HeadPatcher(self.model).pairs_per_batch(pairs)
         return list(run_together(self.model, pairs, at_once))
 
-    def knock_out(self, heads: Sequence[Head]) -> list[Measured]:
-        """Effects with some heads knocked out, and how the knock-out changes them."""
-        patched = knock_out(self.model, self.prompts, heads, batches=self.steps.batches)
+    def knock_out(
+        self, heads: Sequence[Head], others: Sequence[Head] | None = None
+    ) -> list[Measured]:
+        """Effects with some heads knocked out, and how the knock-out changes them.
+
+        Of all other heads, or of some.
+        """
+        patched = knock_out(
+            self.model, self.prompts, heads, batches=self.steps.batches, heads=others
+        )
         alone = patched.clean_logit_diff - patched.logit_diff
         conditional = patched.knocked_out_logit_diff - patched.joint_logit_diff
         changes = (conditional, conditional - alone)
