@@ -19,7 +19,7 @@ SEED, DECOYS = 7, ("copying",)
 MODELS = {
     "plain": ([], PlantedModel("gpt2", SEED)),
     "redundant": (
-        ["--architecture", "llama", "--redundancy", "2", "--attention", "saturated"]
+        ["--architecture", "llama", "--redundancy", "2"]
         + ["--wiring", "separate", "--decoys", "copying"]
         + ["--noise", "0.05"],
         PlantedModel("llama", SEED, 0.05, (), 2, "saturated", "separate", DECOYS),

@@ -10,11 +10,18 @@ from typer.testing import CliRunner
 
 from head_patching.cli import app
 from head_patching.commands._planting import (
+    models_in_turn,
     noise_level,
     planted_models,
     seed_numbers,
 )
-from head_patching.planted.circuit import ATTENTION, ROLES, WIRINGS, draw_circuit
+from head_patching.planted.circuit import (
+    ATTENTION,
+    ROLES,
+    WIRINGS,
+    PlantedModel,
+    draw_circuit,
+)
 from head_patching.roles import validation
 
 CRITERIA = Path(__file__).parents[2] / "config" / "roles"
@@ -120,6 +127,28 @@ def test_models_of_every_combination_and_settings_in_turn():
     pairs = [(each.attention, each.wiring) for each in models[:8]]
     assert sorted(pairs) == sorted(product(ATTENTION, WIRINGS))
     assert pairs == [(each.attention, each.wiring) for each in models[8:]]
+
+
+def test_attention_and_wiring_go_with_redundancy_where_they_are_not_given():
+    settings = {"architecture": ["gpt2"], "redundancy": [None, 3]}
+    models = planted_models(settings | {"attention": [None], "wiring": [None]}, "0-3")
+    assert models[:4] == [PlantedModel("gpt2", seed) for seed in range(4)]
+    assert {each.attention for each in models[4:]} == {"saturated"}
+    assert {each.wiring for each in models[4:]} == {*WIRINGS}
+
+
+def test_few_seeds_of_both_architectures_have_every_kind():
+    settings = {
+        "architecture": ["gpt2", "llama"],
+        "noise": [0.1],
+        "redundancy": [None, 1, 2, 3],
+        "attention": [None],
+        "wiring": [None],
+    }
+    models = models_in_turn(settings, "0-1")
+    assert [(each.architecture, each.redundancy, each.seed) for each in models] == [
+        ("gpt2", None, 0), ("gpt2", 1, 1), ("llama", 2, 0), ("llama", 3, 1),
+    ]  # fmt: skip
 
 
 def test_decoys_are_put_into_models_of_their_own(monkeypatch):

@@ -127,7 +127,7 @@ def classified(criteria: str) -> Arguments:
 def summarised_validation(file: str) -> Arguments:
     return ["summarise-validation", "--out", "out/a.csv", file] + [
         "--out-confusion", "out/b.csv", "--out-null-models", "out/c.csv",
-        "--out-decoys", "out/d.csv",
+        "--out-decoys", "out/d.csv", "--out-pooled", "out/e.csv",
     ]  # fmt: skip
 
 

@@ -42,9 +42,38 @@ def synthetic_scores() -> pd.DataFrame:
     ]
     columns = "task architecture noise role tp fp fn precision precision_low"
     columns += " precision_high recall recall_low recall_high is_default"
-    table = made("scores", columns, rows, n_models=10)
+    constant = {"n_models": 10, "redundancy": "shared", "attention": "soft"}
+    table = made("scores", columns, rows, **constant)
     table.loc[~table["is_default"], "n_models"] = 3
     return table.astype({"is_default": int})
+
+
+def synthetic_pooled_scores() -> pd.DataFrame:
+    """pooled_scores.csv: worse with noise, and with redundancy."""
+    rows = [
+        (*(task, noise, redundancy, role, 20 - n, m, n), *rates, noise == 0.1)
+        for task, roles in (("ioi", ROLES), ("induction", (ROLES[0], ROLES[2])))
+        for m, redundancy in enumerate(("shared", "1", "2", "3"))
+        for n, noise in enumerate((0.1, 0.2))
+        for rates in [
+            (1 - 0.03 * m, 0.9 - 0.03 * m, 1 - 0.02 * m)
+            + (1 - 0.05 * n, 0.9 - 0.05 * n, 1 - 0.04 * n)
+        ]
+        for role in roles
+        if n == 0 or redundancy in ("shared", "2")
+    ]
+    columns = "task noise redundancy role tp fp fn precision precision_low"
+    columns += " precision_high recall recall_low recall_high is_default"
+    table = made("pooled_scores", columns, rows, n_models=4)
+    return table.astype({"is_default": int})
+
+
+def synthetic_decoys() -> pd.DataFrame:
+    """decoys.csv: one of eight decoys has a role."""
+    rows = [("attention", 5, 0, ""), ("effect", 3, 1, "L3H2 induction")]
+    columns = "kind n_decoys with_role heads"
+    constant = {"task": "ioi", "architecture": "gpt2", "noise": 0.1, "n_models": 1}
+    return made("decoys", columns, rows, redundancy="shared", **constant)
 
 
 def synthetic_confusion() -> pd.DataFrame:

@@ -69,7 +69,7 @@ def names_of(files):
         ("ioi/behaviour/clean-logit-diff", {"behaviour.csv"}),
         ("ioi/data/n-pairs", {"pairs.jsonl"}),
         ("ioi/roles/decided/n", {"effects.csv", "roles.csv", "role_criteria.csv"}),
-        ("validation/default/lowest-recall", {"scores.csv", "null_models.csv"}),
+        ("validation/default/lowest-recall", {"scores.csv", "pooled_scores.csv"}),
         ("model/name", {"model.json"}),
         ("settings/threshold", {"provenance.json"}),
     ],

@@ -91,16 +91,18 @@ def input_options(*names):
 
 
 def validation_options(wildcards):
-    """What is scored at this noise level: seeds, tasks, and null models if any are."""
+    """What is scored at this noise level: models, tasks, and what nobody planted."""
     settings = config["validation"]
-    is_default = wildcards.noise == "default"
-    seeds = options(
-        "validation", seeds="seeds" if is_default else "seeds_of_curve", pairs="n_pairs"
-    )
+    end = "" if wildcards.noise == "default" else "_of_curve"
+    kinds = {"seeds": f"seeds{end}", "redundancy": f"redundancy{end}"}
+    models = options("validation", pairs="n_pairs", **kinds)
     tasks = settings["tasks"]
     if wildcards.noise not in settings["all_tasks_at"]:
         tasks = tasks[:1]
-    words = [seeds(wildcards), repeat("--task", tasks)]
+    words = [models(wildcards), repeat("--task", tasks)]
     if wildcards.noise in settings["null_models_at"]:
         words += ["--null-models", options("validation", "null_seeds")(wildcards)]
+    if settings["decoys"] and not end:
+        decoys = repeat("--decoys", settings["decoys"])
+        words += [decoys, options("validation", "decoy_seeds")(wildcards)]
     return " ".join(words)

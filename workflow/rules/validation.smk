@@ -37,6 +37,7 @@ rule summarise_validation:
     output:
         scores="results/validation/scores.csv",
         record="results/validation/scores.run.json",
+        pooled="results/validation/pooled_scores.csv",
         confusion="results/validation/confusion.csv",
         nulls="results/validation/null_models.csv",
         decoys="results/validation/decoys.csv",
@@ -48,6 +49,7 @@ rule summarise_validation:
         level=options("statistics", "level"),
     shell:
         "head-patching summarise-validation {params.level}"
-        " --out {output.scores} --out-confusion {output.confusion}"
+        " --out {output.scores} --out-pooled {output.pooled}"
+        " --out-confusion {output.confusion}"
         " --out-null-models {output.nulls} --out-decoys {output.decoys}"
         " {input.heads} > {log} 2>&1"

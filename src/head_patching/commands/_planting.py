@@ -19,7 +19,11 @@ Redundancy = Annotated[
     typer.Option(help="How many heads do each job alone (1, 2, 3), or shared."),
 ]
 Attention = Annotated[
-    str, typer.Option(help="How receivers respond: soft or saturated.")
+    str | None,
+    typer.Option(
+        help="How receivers respond: soft or saturated. Without it: soft for shared "
+        "jobs, else saturated."
+    ),
 ]
 Wiring = Annotated[
     str,
@@ -27,16 +31,18 @@ Wiring = Annotated[
 ]
 
 
-def planted_models(
-    settings: Mapping[str, Sequence[Any]], seeds: str
-) -> "list[PlantedModel]":
+Settings = Mapping[str, Sequence[Any]]
+
+
+def planted_models(settings: Settings, seeds: str) -> "list[PlantedModel]":
     """A model of each seed with each combination of settings.
 
     Parameters
     ----------
     settings
-        What each setting is to be, by its name in `PlantedModel`; attention and wiring
-        may be `by-seed`: in turn.
+        What each setting is to be, by its name in `PlantedModel`. Attention and wiring
+        may be `by-seed`: in turn; or None: soft and both where heads share a job, else
+        saturated and in turn.
     seeds
         As `seed_numbers` reads them.
 
@@ -45,22 +51,57 @@ def planted_models(
     ValueError
         When a model would be there twice.
     """
-    from head_patching.planted.circuit import PlantedModel
-    from head_patching.roles.validation import in_turn
-
-    models = []
-    for values in product(*settings.values()):
-        chosen = dict(zip(settings, values, strict=True))
-        for seed in seed_numbers(seeds):
-            turns = in_turn(seed).items()
-            of_seed = {key: turn for key, turn in turns if chosen.get(key) == BY_SEED}
-            models.append(PlantedModel(seed=seed, **chosen | of_seed))
+    models = [
+        planted_model(dict(zip(settings, values, strict=True)), seed)
+        for values in product(*settings.values())
+        for seed in seed_numbers(seeds)
+    ]
     if len({*models}) < len(models):
         raise ValueError(
             f"{BY_SEED} stands beside a setting that it includes: some models would be "
             "scored twice"
         )
     return models
+
+
+def models_in_turn(settings: Settings, seeds: str) -> "list[PlantedModel]":
+    """A model of each seed, architecture and noise level; the others are taken in turn.
+
+    The architectures begin as far apart as they can, so that a few seeds of all of them
+    have every setting.
+
+    Parameters
+    ----------
+    settings, seeds
+        As in `planted_models`.
+    """
+    each = {key: settings[key] for key in ("architecture", "noise")}
+    turns = [*product(*(settings[key] for key in settings if key not in each))]
+    names = [key for key in settings if key not in each]
+    models = []
+    for number, (architecture, noise) in enumerate(product(*each.values())):
+        apart = number * len(turns) // len(each["architecture"])
+        for turn, seed in enumerate(seed_numbers(seeds), apart):
+            # What null models lack takes turns by seed, too: not with equal settings.
+            turn += turn // len(turns)
+            chosen = dict(zip(names, turns[turn % len(turns)], strict=True))
+            chosen |= {"architecture": architecture, "noise": noise}
+            models.append(planted_model(chosen, seed))
+    return models
+
+
+def planted_model(settings: Mapping[str, Any], seed: int) -> "PlantedModel":
+    """The model of a seed, with the attention and wiring that settings leave open."""
+    from head_patching.planted.circuit import PlantedModel
+    from head_patching.roles.validation import in_turn
+
+    turn = in_turn(seed)
+    plain = {"attention": "soft", "wiring": "both"}
+    redundant = {"attention": "saturated", "wiring": turn["wiring"]}
+    usual = plain if settings["redundancy"] is None else redundant
+    found = {None: usual, BY_SEED: turn}
+    chosen = {key: found.get(settings[key], settings)[key] for key in plain}
+    return PlantedModel(seed=seed, **settings | chosen)
 
 
 def each_once(kind: str, texts: Sequence[str], read: Callable[[str], Any]) -> list[Any]:

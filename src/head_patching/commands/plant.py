@@ -25,7 +25,7 @@ def plant(
     ],
     architecture: Annotated[str, typer.Option(help="gpt2 or llama.")] = "gpt2",
     redundancy: Redundancy = SHARED,
-    attention: Attention = "soft",
+    attention: Attention = None,
     wiring: Wiring = "both",
     decoys: Annotated[
         list[str] | None,
@@ -60,7 +60,8 @@ def plant(
     from head_patching.tasks.vocabulary import WORDS
 
     one_of("architecture", architecture, ARCHITECTURES)
-    one_of("attention", attention, ATTENTION)
+    usual = "soft" if redundancy == SHARED else "saturated"
+    attention = one_of("attention", attention or usual, ATTENTION)
     one_of("wiring", wiring, WIRINGS)
     planted = PlantedModel(
         architecture,

@@ -14,6 +14,9 @@ def summarise_validation(
         typer.Argument(metavar="CSV...", help="Planted and found roles (validate)."),
     ],
     out: Annotated[Path, typer.Option(metavar="CSV", help="Precision and recall.")],
+    out_pooled: Annotated[
+        Path, typer.Option(metavar="CSV", help="The same over all architectures.")
+    ],
     out_confusion: Annotated[
         Path, typer.Option(metavar="CSV", help="Planted roles by found roles.")
     ],
@@ -37,5 +40,7 @@ def summarise_validation(
     scores.require_once(table)
     write_table("confusion", out_confusion, scores.confusion(table))
     write_table("null_models", out_null_models, false_findings.false_roles(table))
+    pooled = scores.scores(table, level, scores.POOLED)
+    write_table("pooled_scores", out_pooled, pooled)
     write_table("decoys", out_decoys, false_findings.decoys_named(table))
     write_table("scores", out, scores.scores(table, level))

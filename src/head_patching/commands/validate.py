@@ -18,6 +18,7 @@ from head_patching.commands._options import (
 from head_patching.commands._planting import (
     BY_SEED,
     each_once,
+    models_in_turn,
     noise_level,
     planted_models,
     redundancy_level,
@@ -57,18 +58,26 @@ def validate(
     ] = None,
     attention: Annotated[
         list[str] | None,
-        typer.Option(help="soft, saturated, or by-seed (in turn); may be repeated."),
+        typer.Option(
+            help="soft, saturated, or by-seed (in turn); may be repeated. Without it: "
+            "soft for shared jobs, else saturated."
+        ),
     ] = None,
     wiring: Annotated[
         list[str] | None,
         typer.Option(
             help="What S-inhibition heads write: both, place, token, separate, or "
-            "by-seed (in turn); may be repeated."
+            "by-seed (in turn); may be repeated. Without it: both for shared jobs, "
+            "else in turn."
         ),
     ] = None,
     null_models: Annotated[
         bool,
-        typer.Option("--null-models", help="Score models without a circuit, too."),
+        typer.Option(
+            "--null-models",
+            help="Score models without a circuit or a role, too, in turn, of one kind "
+            "after the other.",
+        ),
     ] = False,
     null_seeds: Annotated[
         str | None, typer.Option(help="Their seeds, if not those of the others.")
@@ -76,7 +85,7 @@ def validate(
     decoys: Annotated[
         list[str] | None,
         typer.Option(
-            help="Score models with heads without a role, too: attention, effect, "
+            help="Score models that hold heads without a role, too: attention, effect, "
             "copying, rescaling; may be repeated."
         ),
     ] = None,
@@ -127,10 +136,10 @@ def validate(
     kinds = model_kinds(architecture, noise, redundancy, attention, wiring)
     models = planted_models(kinds, seeds)
     if null_models:
-        drawn = planted_models(kinds, null_seeds or seeds)
+        drawn = models_in_turn(kinds, null_seeds or seeds)
         models += [validation.null_model(each) for each in drawn]
     if decoys:
-        drawn = planted_models(kinds, decoy_seeds or seeds)
+        drawn = models_in_turn(kinds, decoy_seeds or seeds)
         models += [replace(each, decoys=tuple(decoys)) for each in drawn]
     classifiers = {
         name: Classifier(
@@ -154,7 +163,9 @@ def validate(
     if json is not None:
         write_json(json, false_findings.as_record(table))
     console = Console()
-    console.print(scores_table(scores.scores(table, keys=scores.EACH)))
+    of_kinds = scores.scores(table, keys=scores.EACH)
+    if len(of_kinds):
+        console.print(scores_table(of_kinds))
     nulls, beside = (
         false_findings.false_roles(table),
         false_findings.decoys_named(table),
@@ -186,7 +197,8 @@ def model_kinds(
     Parameters
     ----------
     architecture, noise, redundancy, attention, wiring
-        As given on the command line; None: all architectures, else the plainest.
+        As given on the command line. Without, all architectures at the default noise
+        whose heads share jobs, and the attention and wiring that go with redundancy.
 
     Raises
     ------
@@ -208,8 +220,8 @@ def model_kinds(
         "architecture": architecture or [*ARCHITECTURES],
         "noise": noise or ["default"],
         "redundancy": redundancy or [SHARED],
-        "attention": attention or ["soft"],
-        "wiring": wiring or ["both"],
+        "attention": attention or [],
+        "wiring": wiring or [],
     }
     read: dict[str, Callable[[str], Any]] = {
         "architecture": named("architecture", ARCHITECTURES),
@@ -218,26 +230,29 @@ def model_kinds(
         "attention": named("attention", (*ATTENTION, BY_SEED)),
         "wiring": named("wiring", (*WIRINGS, BY_SEED)),
     }
-    return {kind: each_once(kind, given[kind], read[kind]) for kind in given}
+    chosen = {kind: each_once(kind, given[kind], read[kind]) for kind in given}
+    return {kind: values or [None] for kind, values in chosen.items()}
 
 
 def scores_table(scores: "pd.DataFrame") -> "Table":
     """Precision and recall of each role, for the terminal.
 
-    Redundancy, attention and wiring are shown where one of them is not the plainest.
+    What all rows share stands in the title.
     """
     from rich.table import Table
 
-    plainest = {"redundancy": SHARED, "attention": "soft", "wiring": "both"}
-    varied = [key for key, plain in plainest.items() if (scores[key] != plain).any()]
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("task", "model", "noise", *varied, "role"):
+    from head_patching.roles.scores import EACH
+
+    varied = [key for key in EACH if scores[key].nunique() > 1]
+    shared = [f"{key} {scores[key].iloc[0]}" for key in EACH if key not in varied]
+    table = Table(box=None, padding=(0, 1, 0, 0), title_justify="left")
+    table.title = ", ".join(shared)
+    for heading in (*varied, "role"):
         table.add_column(heading, no_wrap=True)
     for heading in ("right", "wrong", "missed", "precision", "recall"):
         table.add_column(heading, justify="right")
     for row in scores.itertuples():
-        names = [row.task, row.architecture, f"{row.noise:g}"]
-        names += [getattr(row, key) for key in varied]
+        names = [str(getattr(row, key)) for key in varied]
         table.add_row(
             *names, row.role, str(row.tp), str(row.fp), str(row.fn),
             f"{row.precision:.2f}", f"{row.recall:.2f}",

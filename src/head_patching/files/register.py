@@ -214,6 +214,11 @@ _EACH = (
         f" {_RATES} n_models:i is_default:i",
     ),
     Table(
+        "pooled_scores",  # over architectures
+        Scope.VALIDATION,
+        f"task noise:f redundancy role tp:i fp:i fn:i {_RATES} n_models:i is_default:i",
+    ),
+    Table(
         "confusion",
         Scope.VALIDATION,
         "task architecture noise:f redundancy attention planted found heads:i"

@@ -15,38 +15,60 @@ from head_patching.reporting.rounding import (
     math_mode,
 )
 from head_patching.reporting.tabular import interval_cell, tabular
-from head_patching.terms import NO_CIRCUIT
+from head_patching.terms import NO_CIRCUIT, SHARED
 
 ARCHITECTURES = {"gpt2": "GPT-2", "llama": "Llama"}
 FIRST_TASK = "ioi"  # the others are named in the table
-MEASURES = ("precision", "recall")
+MEASURES = ("recall", "precision")
 MODEL = ["architecture", "seed", "without"]
 
 
+def redundancies(scores: pd.DataFrame) -> list[str]:
+    """The redundancies that were scored: shared jobs, then the numbers.
+
+    Examples
+    --------
+    >>> redundancies(pd.DataFrame({"redundancy": ["2", "1", "shared", "2"]}))
+    ['shared', '1', '2']
+    """
+    return sorted({*scores["redundancy"]}, key=lambda name: (name != SHARED, name))
+
+
+def at_default(scores: pd.DataFrame, *, shared: bool) -> pd.DataFrame:
+    """The scores at the default noise, of shared jobs or of redundant heads."""
+    is_kind = (scores["redundancy"] == SHARED) == shared
+    return scores[is_kind & (scores["is_default"] == 1)]
+
+
 @latex_table
-def validation_table(scores: pd.DataFrame) -> str:
-    """Precision and recall of roles at the default noise, by task and architecture.
+def validation_table(pooled_scores: pd.DataFrame) -> str:
+    """Precision and recall of roles at the default noise, by task and redundancy.
 
     The task is named after the role, except the first.
     """
-    shown = scores[scores["is_default"] == 1]
+    shown = pooled_scores[pooled_scores["is_default"] == 1]
     rows = []
     for (task, role), of_role in shown.groupby(["task", "role"], sort=False):
         heading = role if task == FIRST_TASK else f"{role} ({task})"
-        for number, row in enumerate(of_role.itertuples()):
-            name = ARCHITECTURES.get(row.architecture, escape(row.architecture))
+        by_kind = of_role.set_index("redundancy", drop=False)
+        for number, kind in enumerate(redundancies(of_role)):
+            row = by_kind.loc[kind]
             cells = [
-                f"{format_number(getattr(row, m), 2)} "
-                + interval_cell(getattr(row, f"{m}_low"), getattr(row, f"{m}_high"), 2)
+                f"{format_number(row[m], 2)} "
+                + interval_cell(row[f"{m}_low"], row[f"{m}_high"], 2)
                 for m in MEASURES
             ]
-            planted = row.tp + row.fn
+            counts = [row["tp"] + row["fn"], row["tp"], row["fp"]]
             rows.append(
-                [escape(heading) if number == 0 else "", name, str(planted)]
-                + [str(row.tp), str(row.fp), *cells]
+                [
+                    escape(heading) if number == 0 else "",
+                    kind,
+                    *map(str, counts),
+                    *cells,
+                ]
             )
-    columns = ["Role", "Architecture", "Planted", "Right", "Wrong"]
-    columns += ["Precision", "Recall"]
+    columns = ["Role", "Redundancy", "Planted", "Right", "Wrong"]
+    columns += ["Recall", "Precision"]
     return tabular(pd.DataFrame(rows, columns=columns), "@{}llrrrll@{}")
 
 
@@ -116,9 +138,9 @@ def levels_text(scores: pd.DataFrame) -> str:
 
 
 @numbers
-def validation_numbers(scores: pd.DataFrame, null_models: pd.DataFrame) -> Numbers:
+def validation_numbers(scores: pd.DataFrame, pooled_scores: pd.DataFrame) -> Numbers:
     """How often roles are right, at the default noise, without noise, and at most."""
-    default, loudest = scores[scores["is_default"] == 1], scores["noise"].max()
+    default, loudest = at_default(scores, shared=True), scores["noise"].max()
     others = scores[scores["is_default"] == 0]
     silent = scores[scores["noise"] == 0]
     n_others = others["noise"].nunique()
@@ -142,13 +164,43 @@ def validation_numbers(scores: pd.DataFrame, null_models: pd.DataFrame) -> Numbe
         "validation/loudest-noise": f"{loudest:g}",
         "validation/architectures": " and ".join(map(escape, names)),
     }
+    noisy = pooled_scores[pooled_scores["noise"] == loudest]
+    redundant = at_default(pooled_scores, shared=False)
     for name, chosen in (
         ("default", default),
-        ("loudest", scores[scores["noise"] == loudest]),
+        ("loudest", noisy[noisy["redundancy"] == SHARED]),
+        ("redundant", redundant),
+        ("loudest-redundant", noisy[noisy["redundancy"] != SHARED]),
     ):
         for measure in MEASURES:
             found |= _lowest_numbers(f"validation/{name}", chosen, measure)
-    return found | _null_numbers(null_models)
+    key, louder = "validation/loudest-redundant/measured", noisy["redundancy"] != SHARED
+    return found | _redundant_numbers(redundant) | {key: flag(louder.any())}
+
+
+def _redundant_numbers(redundant: pd.DataFrame) -> Numbers:
+    """Which redundancies were planted, and whether all of their heads were found."""
+    named = redundancies(redundant)
+    return {
+        "validation/redundant/measured": flag(bool(named)),
+        "validation/redundant/kinds": str(join_names(named)),
+        "validation/redundant/exact": flag(
+            bool(named) and (redundant[["fp", "fn"]] == 0).all(axis=None)
+        ),
+    }
+
+
+@numbers
+def decoy_numbers(decoys: pd.DataFrame) -> Numbers:
+    """How many heads that only look as if they had a role were given one."""
+    n_decoys, n_named = int(decoys["n_decoys"].sum()), int(decoys["with_role"].sum())
+    return {
+        "validation/decoys/planted": flag(n_decoys > 0),
+        "validation/decoys/n": str(n_decoys),
+        "validation/decoys/named/n-words": number_word(n_named),
+        "validation/decoys/named/found": flag(n_named > 0),
+        "validation/decoys/named/one": flag(n_named == 1),
+    }
 
 
 def _lowest_numbers(key: str, scores: pd.DataFrame, measure: str) -> Numbers:
@@ -156,18 +208,21 @@ def _lowest_numbers(key: str, scores: pd.DataFrame, measure: str) -> Numbers:
     # Of several that are equally low, the one that is known least well.
     columns = [measure, f"{measure}_low", f"{measure}_high"]
     lowest = scores.dropna(subset=[measure]).sort_values(columns[:2]).head(1)
-    role, bounds = MISSING, [float("nan")] * 3
+    role, bounds, kind = MISSING, [float("nan")] * 3, MISSING
     if len(lowest):
-        role, bounds = lowest["role"].iloc[0], lowest[columns].iloc[0].tolist()
+        role, kind = lowest[["role", "redundancy"]].iloc[0]
+        bounds = lowest[columns].iloc[0].tolist()
     value, low, high = bounds
     return {
         f"{key}/lowest-{measure}": math_mode(format_number(value, 2)),
         f"{key}/lowest-{measure}-interval": math_mode(format_interval(low, high, 2)),
         f"{key}/lowest-{measure}-role": escape(role),
+        f"{key}/lowest-{measure}-redundancy": escape(kind),
     }
 
 
-def _null_numbers(null_models: pd.DataFrame) -> Numbers:
+@numbers
+def null_model_numbers(null_models: pd.DataFrame) -> Numbers:
     """How often a role is found in models without its circuit."""
     analysed = null_models[null_models["refused"] == 0]
     empty = null_models[null_models["without"] == NO_CIRCUIT]

@@ -20,6 +20,7 @@ MODEL = ["architecture", "noise", "redundancy", "attention", "wiring", "decoys"]
 MODEL += ["seed", "without"]
 CELL = ["task", "architecture", "noise", "redundancy", "attention"]
 EACH = [*CELL, "wiring"]
+POOLED = ["task", "noise", "redundancy"]
 RATES = [f"{rate}{end}" for rate in ("precision", "recall") for end in ENDS]
 
 
