@@ -13,17 +13,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from head_patching.metrics import logit_diff
-from head_patching.models.layers import normalise
-from head_patching.models.transformer import (
-    attention_pattern,
-    attn_out,
-    embed,
-    head_outputs,
-    mlp_out,
-    per_query_head,
-    project_qkv,
-    unembed,
-)
+from head_patching.models.attending import Attention
+from head_patching.models.transformer import embed, unembed
 from head_patching.patching.head_sets import sweep_sets
 from head_patching.patching.readout import answer_tokens, logit_diffs
 from head_patching.patching.runs import run_pairs
@@ -162,13 +153,14 @@ def test_a_circuit_without_room_is_refused():
 def run_with(model, pair, writes):
     """logit_diff of a clean prompt; heads write only where `writes` is True."""
     tokens = torch.tensor([pair.clean_tokens])
-    resid = embed(model, tokens)
-    for index, layer in enumerate(model.layers):
-        q, k, v = project_qkv(normalise(resid, model.config), layer, model)
-        k, v = (per_query_head(each, model.config) for each in (k, v))
-        z = head_outputs(attention_pattern(q, k), v)
-        resid = resid + attn_out(z * writes[index][None, :, :, None], layer)
-        resid = resid + mlp_out(normalise(resid, model.config), layer)
+    resid, places = embed(model, tokens), model.places(0, tokens.shape[1])
+    for layer, written in zip(model.layers, writes, strict=True):
+        attention = Attention(layer, None, None)
+
+        def attend(q, k, v, attention=attention, written=written):
+            return attention(q, k, v) * written[None, :, :, None]
+
+        resid = layer.through(resid, places, attend)
     logits = unembed(model, resid[0, -1])
     return float(logits[pair.answer_token] - logits[pair.wrong_answer_token])
 
