@@ -60,6 +60,15 @@ def test_heads_can_replace_one_another_or_not(label, found):
     assert len(redundant_groups(rows)) == found
 
 
+def test_an_effect_against_the_answer_makes_no_group():
+    """Clean heads can also make a corrupt run say its own answer more surely."""
+    against = ("abc", "denoising", "", -0.9, -1.8, "each sufficient", 1)
+    assert redundant_groups(answers(against)).empty
+    rows = answers(against, REDUNDANT)
+    assert redundant_groups(rows)["joint"].tolist() == [0.4]
+    assert shown_groups(rows)["joint"].tolist() == [0.4, -0.9]
+
+
 def test_stages_are_in_the_order_of_the_trace(group):
     stages = ("stage.mover_keys", "stage.induction_keys", STAGE)
     table = pd.concat([group.assign(stage=stage) for stage in stages])

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.workflow
 
 def experiment(built: Workspace) -> Path:
     """The folder of the planted model's IOI results."""
-    return built.folder / "results/planted-gpt2/ioi/s2_io_flip"
+    return built.folder / "results/planted-gpt2-redundant/ioi/s2_io_flip"
 
 
 def test_the_number_is_in_the_text(built: Workspace, text: str) -> None:

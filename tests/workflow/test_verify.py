@@ -44,7 +44,7 @@ def test_a_build_reproduces_itself(built: Workspace, reference: Path) -> None:
 
 
 def test_an_altered_result_is_named(built: Workspace, reference: Path) -> None:
-    effects = built.folder / "results/planted-gpt2/ioi/s2_io_flip/effects.csv"
+    effects = built.folder / "results/planted-gpt2-redundant/ioi/s2_io_flip/effects.csv"
     before = effects.read_bytes()
     table = pd.read_csv(effects)
     table.loc[7, "effect"] += 0.001
@@ -55,7 +55,10 @@ def test_an_altered_result_is_named(built: Workspace, reference: Path) -> None:
         effects.write_bytes(before)
     assert verify.returncode == 1
     assert "not reproduced: ioi-effects (1 of" in verify.stdout
-    assert "changed after it was written: results/planted-gpt2/ioi" in verify.stdout
+    assert (
+        "changed after it was written: results/planted-gpt2-redundant/ioi"
+        in verify.stdout
+    )
 
 
 def test_the_rule_fails_when_a_claim_does(built: Workspace, reference: Path) -> None:

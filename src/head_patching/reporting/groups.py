@@ -42,15 +42,14 @@ STAGES = [name.replace("path.", "stage.") for name, (role, _) in PATHS.items() i
 def shown_groups(head_groups: pd.DataFrame) -> pd.DataFrame:
     """Of each stage the questions whose joint effect matters, the largest effect first.
 
-    If none does, the question of the largest. Stages in the order of tracing, then by
-    name.
+    Effects that work against the answer come last. If none matters, the question of the
+    largest. Stages in the order of tracing, then by name.
     """
     known = {stage: number for number, stage in enumerate(STAGES)}
     ordered = head_groups.assign(
         stage_number=head_groups["stage"].map(known).fillna(len(known)),
-        size=head_groups["joint"].abs(),
     ).sort_values(
-        ["stage_number", "stage", "matters", "size", *QUESTION],
+        ["stage_number", "stage", "matters", "joint", *QUESTION],
         ascending=[True, True, False, False, True, True, True],
     )
     shown = (ordered["matters"] == 1) | ~ordered.duplicated("stage")
@@ -62,10 +61,11 @@ def redundant_groups(head_groups: pd.DataFrame) -> pd.DataFrame:
 
     One question that says so is enough, since heads that replace one another in what
     they say may add up when they say something wrong. Of several, the one of largest
-    joint effect.
+    joint effect; one that works against the answer does no job.
     """
     shown = shown_groups(head_groups)
-    redundant = shown[(shown["matters"] == 1) & shown["label"].isin(CAN_REPLACE)]
+    helps = (shown["matters"] == 1) & (shown["joint"] > 0)
+    redundant = shown[helps & shown["label"].isin(CAN_REPLACE)]
     return redundant.drop_duplicates("stage").reset_index(drop=True)
 
 
