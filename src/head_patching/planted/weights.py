@@ -65,17 +65,21 @@ def all_weights(
 
 def all_heads(planted: PlantedModel, residual: Residual) -> list[list[HeadWeights]]:
     """Every head's weights, [layer][head]: the circuit's, and noise elsewhere."""
-    heads = [
-        [noise_head(planted, residual, layer, head) for head in range(planted.n_heads)]
+    jobs = Jobs(planted, residual)
+    chosen = {
+        (member.layer, member.head): jobs.weights(role, member)
+        for role, members in planted.circuit.items()
+        for member in members
+    }
+    for beside in draw_beside(planted):
+        chosen[beside.layer, beside.head] = weights_beside(jobs, beside)
+    return [
+        [
+            chosen.get((layer, head)) or noise_head(planted, residual, layer, head)
+            for head in range(planted.n_heads)
+        ]
         for layer in range(planted.n_layers)
     ]
-    jobs = Jobs(planted, residual)
-    for role, members in planted.circuit.items():
-        for member in members:
-            heads[member.layer][member.head] = jobs.weights(role, member)
-    for beside in draw_beside(planted):
-        heads[beside.layer][beside.head] = weights_beside(jobs, beside)
-    return heads
 
 
 def noise_head(
