@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float
 
+from head_patching.files.register import columns
 from head_patching.patching.effects import ratio_of_means
 from head_patching.statistics import Statistics, group_sums, resampled_group_counts
 from head_patching.terms import EACH_SUFFICIENT, REDUNDANT, heads_named
@@ -96,7 +97,10 @@ def group_tables(
             }
         )
         members += members_of(texts, names, parts, scale, templates, statistics)
-    return pd.DataFrame(groups), pd.DataFrame(members)
+    return (
+        pd.DataFrame(groups, columns=columns("head_groups")),
+        pd.DataFrame(members, columns=columns("group_members")),
+    )
 
 
 def interval_of(found, number: int, name: str) -> dict[str, float]:
