@@ -15,7 +15,8 @@ Cells called `told-...` are whole circuits of which the trace is told receivers 
 groups: what the same criteria find then is beside what they find.
 
 In the folder: `models/CELL/SEED.csv`, `cells.csv` (precision and recall of each role),
-`false_findings.csv` (what nobody planted) and `run.json` (what was run).
+`false_findings.csv` (what nobody planted), `null_models.csv` and `decoys.csv` (in which
+heads) and `run.json` (what was run).
 """
 
 import argparse
@@ -39,7 +40,12 @@ from head_patching.patching.effects import Importance
 from head_patching.roles.cells import KINDS, TOLD, Cell, cells
 from head_patching.roles.classifier import Classifier
 from head_patching.roles.criteria import read_criteria
-from head_patching.roles.false_findings import findings, n_models
+from head_patching.roles.false_findings import (
+    decoys_named,
+    false_roles,
+    findings,
+    n_models,
+)
 from head_patching.roles.groups import TraceRules
 from head_patching.roles.scores import EACH, require_once, scores
 from head_patching.roles.validation import told, validate_model
@@ -180,6 +186,8 @@ def summarise(commit: str, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     false = false.assign(holds=(false["n_found"] <= MOST).astype(int))
     write_csv(folder / "cells.csv", found)
     write_csv(folder / "false_findings.csv", false)
+    write_csv(folder / "null_models.csv", false_roles(table))
+    write_csv(folder / "decoys.csv", decoys_named(table))
     done = {
         "models_scored": n_models(table),
         "models_asked_for": N_SEEDS * sum(c.kind != TOLD for c in cells()),
