@@ -149,6 +149,27 @@ def test_few_seeds_of_both_architectures_have_every_kind():
     assert [(each.architecture, each.redundancy, each.seed) for each in models] == [
         ("gpt2", None, 0), ("gpt2", 1, 1), ("llama", 2, 0), ("llama", 3, 1),
     ]  # fmt: skip
+    # Also where the workflow asks for one architecture at a time.
+    alone = models_in_turn(settings | {"architecture": ["llama"]}, "0-1")
+    assert alone == models[2:]
+
+
+def test_a_task_of_models_whose_heads_share_jobs(monkeypatch):
+    asked = []
+
+    def validated(planted, classifiers, *_):
+        asked.append((planted.redundancy, [*classifiers]))
+        if len(asked) == 2:
+            raise ValueError("that is all")
+        return pd.DataFrame()
+
+    monkeypatch.setattr(validation, "validate_model", validated)
+    run(
+        *["--architecture", "gpt2", "--seeds", "3", "--task", "ioi"],
+        *["--redundancy", "shared", "--redundancy", "2"],
+        *["--task-of-shared", "induction"],
+    )
+    assert asked == [(None, ["ioi", "induction"]), (2, ["ioi"])]
 
 
 def test_decoys_are_put_into_models_of_their_own(monkeypatch):

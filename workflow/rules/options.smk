@@ -96,10 +96,10 @@ def validation_options(wildcards):
     end = "" if wildcards.noise == "default" else "_of_curve"
     kinds = {"seeds": f"seeds{end}", "redundancy": f"redundancy{end}"}
     models = options("validation", pairs="n_pairs", **kinds)
-    tasks = settings["tasks"]
-    if wildcards.noise not in settings["all_tasks_at"]:
-        tasks = tasks[:1]
-    words = [models(wildcards), repeat("--task", tasks)]
+    first, *others = settings["tasks"]
+    words = [models(wildcards), repeat("--task", [first])]
+    if wildcards.noise in settings["all_tasks_at"]:
+        words.append(repeat("--task-of-shared", others))
     if wildcards.noise in settings["null_models_at"]:
         words += ["--null-models", options("validation", "null_seeds")(wildcards)]
     if settings["decoys"] and not end:

@@ -75,12 +75,15 @@ def models_in_turn(settings: Settings, seeds: str) -> "list[PlantedModel]":
     settings, seeds
         As in `planted_models`.
     """
+    from head_patching.planted.circuit import ARCHITECTURES
+
     each = {key: settings[key] for key in ("architecture", "noise")}
     turns = [*product(*(settings[key] for key in settings if key not in each))]
     names = [key for key in settings if key not in each]
     models = []
-    for number, (architecture, noise) in enumerate(product(*each.values())):
-        apart = number * len(turns) // len(each["architecture"])
+    for architecture, noise in product(*each.values()):
+        number = ARCHITECTURES.index(architecture)
+        apart = number * len(turns) // len(ARCHITECTURES)
         for turn, seed in enumerate(seed_numbers(seeds), apart):
             # What null models lack takes turns by seed, too: not with equal settings.
             turn += turn // len(turns)

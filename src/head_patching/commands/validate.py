@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,10 +25,6 @@ from head_patching.commands._planting import (
 )
 from head_patching.terms import SHARED
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.table import Table
-
 # The tasks that planted models do.
 TASKS = ("ioi", "induction")
 
@@ -43,6 +39,12 @@ def validate(
     ] = None,
     task: Annotated[
         list[str] | None, typer.Option(help="ioi or induction; may be repeated.")
+    ] = None,
+    task_of_shared: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A task for models whose heads share jobs alone; may be repeated."
+        ),
     ] = None,
     seeds: Seeds = "0-9",
     noise: Annotated[
@@ -116,12 +118,12 @@ def validate(
     from dataclasses import replace
 
     import pandas as pd
-    from rich.console import Console
 
+    from head_patching.commands._printed_scores import print_scores
     from head_patching.commands._progress import progress
     from head_patching.files.writing import write_json, write_table
     from head_patching.patching.effects import Importance
-    from head_patching.roles import false_findings, scores, validation
+    from head_patching.roles import false_findings, validation
     from head_patching.roles.classifier import Classifier
     from head_patching.roles.criteria import read_criteria
     from head_patching.roles.groups import TraceRules
@@ -141,20 +143,23 @@ def validate(
     if decoys:
         drawn = models_in_turn(kinds, decoy_seeds or seeds)
         models += [replace(each, decoys=tuple(decoys)) for each in drawn]
+    tasks, of_shared = task or [*TASKS], task_of_shared or []
     classifiers = {
         name: Classifier(
             read_criteria(criteria / f"{find_task(name).name}.yaml"),
             Importance(threshold, false_discovery_rate),
             Statistics(n_sign_flips=sign_flips, seed=seed),
         )
-        for name in task or TASKS
+        for name in (*tasks, *of_shared)
     }
     rules = TraceRules(random_groups, random_orders, receiver_sets=0, seed=seed)
     tables = []
     with progress(f"Validating roles on {len(models)} planted models") as advance:
         for planted in models:
+            names = [*tasks, *(of_shared if planted.redundancy is None else [])]
+            asked = {name: classifiers[name] for name in names}
             tables.append(
-                validation.validate_model(planted, classifiers, rules, n_pairs, seed)
+                validation.validate_model(planted, asked, rules, n_pairs, seed)
             )
             advance(1 / len(models))
     table = pd.concat(tables, ignore_index=True)
@@ -162,27 +167,7 @@ def validate(
         write_table("validation", out, table)
     if json is not None:
         write_json(json, false_findings.as_record(table))
-    console = Console()
-    of_kinds = scores.scores(table, keys=scores.EACH)
-    if len(of_kinds):
-        console.print(scores_table(of_kinds))
-    nulls, beside = (
-        false_findings.false_roles(table),
-        false_findings.decoys_named(table),
-    )
-    for name, of_task in nulls.groupby("task", sort=False):
-        console.print(
-            f"{name}: {len(of_task)} null models: "
-            f"{of_task['false_roles'].sum()} false roles, "
-            f"{of_task['backups'].sum()} backups called name movers where these are "
-            f"left out, {of_task['refused'].sum()} refused because they do not do the "
-            "task."
-        )
-    for (name, kind), of_kind in beside.groupby(["task", "kind"], sort=False):
-        console.print(
-            f"{name}: {of_kind['n_decoys'].sum()} decoys of kind {kind}: "
-            f"{of_kind['with_role'].sum()} with a role."
-        )
+    print_scores(table)
 
 
 def model_kinds(
@@ -232,29 +217,3 @@ def model_kinds(
     }
     chosen = {kind: each_once(kind, given[kind], read[kind]) for kind in given}
     return {kind: values or [None] for kind, values in chosen.items()}
-
-
-def scores_table(scores: "pd.DataFrame") -> "Table":
-    """Precision and recall of each role, for the terminal.
-
-    What all rows share stands in the title.
-    """
-    from rich.table import Table
-
-    from head_patching.roles.scores import EACH
-
-    varied = [key for key in EACH if scores[key].nunique() > 1]
-    shared = [f"{key} {scores[key].iloc[0]}" for key in EACH if key not in varied]
-    table = Table(box=None, padding=(0, 1, 0, 0), title_justify="left")
-    table.title = ", ".join(shared)
-    for heading in (*varied, "role"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("right", "wrong", "missed", "precision", "recall"):
-        table.add_column(heading, justify="right")
-    for row in scores.itertuples():
-        names = [str(getattr(row, key)) for key in varied]
-        table.add_row(
-            *names, row.role, str(row.tp), str(row.fp), str(row.fn),
-            f"{row.precision:.2f}", f"{row.recall:.2f}",
-        )  # fmt: skip
-    return table
