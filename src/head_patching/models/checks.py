@@ -24,6 +24,7 @@ from head_patching.models.layers import (
 )
 from head_patching.models.own_forward import Truth, relative_error
 from head_patching.models.transformer import Model
+from head_patching.terms import SHARED_IN_GROUP
 
 # fp32 rounding through some tens of layers, relative to the largest expected value.
 TOLERANCE = 1e-4
@@ -110,7 +111,7 @@ def z_from(layer: Layer, activations: Mapping[str, Tensor], name: str) -> Tensor
     """z of a layer, computed from the activation of that name on."""
     if name == "z":
         return activations["z"]
-    k, v = (per_query_head(activations[each], layer.config) for each in ("k", "v"))
+    k, v = (per_query_head(activations[each], layer.config) for each in SHARED_IN_GROUP)
     pattern = activations["pattern"]
     if name != "pattern":
         pattern = attention_pattern(activations["q"], k, rule=layer.rule)

@@ -55,8 +55,8 @@ def truth(planted: PlantedModel) -> dict[str, Any]:
         for role, heads in planted.circuit.items()
     }
     beside = draw_beside(planted)
-    return asdict(planted) | {
-        "roles": roles,
+    found = {"roles": roles} | asdict(planted)
+    return found | {
         "edges": [edge._asdict() for edge in paths],
         "groups": [group._asdict() for group in groups(planted)],
         "decoys": [asdict(head) for head in decoys(planted)],
