@@ -121,6 +121,9 @@ def classified(criteria: str) -> Arguments:
         "--role-resamples", "5", "--seed", "1", "--criteria", criteria,
         "--out", "out/a.csv", "--out-criteria", "out/b.csv",
         "--out-evidence", "out/c.csv", "--out-stability", "out/d.csv", "patched.nc",
+        "--task", "ioi", "--groups", "groups.nc", "--redundant-below", "0.5",
+        "--necessary-above", "1.5", "--out-groups", "out/e.csv",
+        "--out-members", "out/f.csv",
     ]  # fmt: skip
 
 

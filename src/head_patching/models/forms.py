@@ -22,7 +22,7 @@ from head_patching.models.own_forward import (
     rotary_limit,
     truth_of,
 )
-from head_patching.models.tensors import build_model
+from head_patching.models.tensors import build_model, require_finite
 from head_patching.models.tracing import setting, text_config
 from head_patching.models.transformer import Model
 from head_patching.models.unfolded import CONTEXT_NAMES, build_module_model
@@ -79,6 +79,7 @@ def take_form(
         When neither form equals transformers, with the reason in one line.
     """
     own = load_own(checkpoint)
+    require_finite(title, dict(own.named_parameters()))
     settings, text = own.config.to_dict(), text_config(own)
     n_ctx = int(setting(text, *CONTEXT_NAMES, default=2048))
     limit = min(n_ctx, rotary_limit(settings) or n_ctx)

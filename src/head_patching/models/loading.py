@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -40,7 +39,7 @@ from head_patching.models.integrity import (
 from head_patching.models.own_forward import CHECKED_LENGTH, load_own
 from head_patching.models.registry import FolderModel, find_source, short_name
 from head_patching.models.shape import ModelConfig, config_from
-from head_patching.models.tensors import build_model
+from head_patching.models.tensors import build_model, require_finite
 from head_patching.models.tokenizer import load_tokenizer, quiet_transformers
 from head_patching.models.transformer import Model
 
@@ -117,14 +116,6 @@ def load_modules(
         rules.append(AttentionRule(**numbers, **of_layer))
     own = load_own(folder / "checkpoint")
     return build_module_model(own, record["config"]["name"], rules)
-
-
-def require_finite(where: Path | str, tensors: dict[str, Tensor]) -> None:
-    """Refuse weights that are NaN or infinite."""
-    for name, tensor in tensors.items():
-        # NaN and infinity reach the extremes: one pass, without an array of truths.
-        if tensor.numel() and not torch.stack(tensor.aminmax()).isfinite().all():
-            raise ValueError(f"{where}: weight {name} holds NaN or infinite values")
 
 
 def require_tokenizer(checkpoint: Path, config: ModelConfig) -> None:

@@ -1,6 +1,7 @@
 """From tensors under TransformerLens's names (`blocks.0.attn.W_Q`) to a `Model`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -77,3 +78,11 @@ def expect(
     found = tuple(tensors[name].shape)
     if shape is not None and found != shape:
         raise ValueError(f"weight {name} has shape {found}, expected {shape}")
+
+
+def require_finite(where: Path | str, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are NaN or infinite."""
+    for name, tensor in tensors.items():
+        # NaN and infinity reach the extremes: one pass, without an array of truths.
+        if tensor.numel() and not torch.stack(tensor.aminmax()).isfinite().all():
+            raise ValueError(f"{where}: weight {name} holds NaN or infinite values")
