@@ -102,8 +102,8 @@ def validate(
     threshold: Threshold = 0.02,
     false_discovery_rate: Rate = 0.05,
     sign_flips: SignFlips = 20000,
-    random_groups: RandomGroups = 10,
-    random_orders: RandomOrders = 3,
+    random_groups: RandomGroups = 6,
+    random_orders: RandomOrders = 2,
     threads: Threads = 0,
     out: Annotated[
         Path | None,
