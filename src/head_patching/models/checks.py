@@ -61,8 +61,9 @@ def check_folded(model: Model, bridge: Any, truth: Truth) -> dict[str, float]:
 def check_own(model: Model, truth: Truth) -> dict[str, float]:
     """The largest relative error of our forward pass, whatever the model is made of.
 
-    The checks: `log_probabilities` (equal to those of transformers, after short and
-    after long prompts), `causality` (a changed last token changes nothing before it).
+    The checks: `log_probabilities` and `log_probabilities_long` (equal to those of
+    transformers, after short and after long prompts), `causality` (a changed last token
+    changes nothing before it).
 
     Raises
     ------
@@ -71,10 +72,9 @@ def check_own(model: Model, truth: Truth) -> dict[str, float]:
     """
     require_moved(model, truth.tokens[0])
     errors = truth.errors(lambda tokens: model.run(tokens).final_logits)
-    return {
-        "log_probabilities": max(errors),
-        "causality": causality_error(model, truth.tokens[0]),
-    }
+    names = "log_probabilities", "log_probabilities_long"
+    causality = causality_error(model, truth.tokens[0])
+    return dict(zip(names, errors, strict=False)) | {"causality": causality}
 
 
 def failed(errors: dict[str, float]) -> list[str]:

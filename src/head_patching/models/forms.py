@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from head_patching.models.bridge import config_of, load_bridge, tensors_of
@@ -78,7 +79,7 @@ def take_form(
     ValueError
         When neither form equals transformers, with the reason in one line.
     """
-    own = load_own(checkpoint)
+    own = own_model(checkpoint, title)
     require_finite(title, dict(own.named_parameters()))
     settings, text = own.config.to_dict(), text_config(own)
     n_ctx = int(setting(text, *CONTEXT_NAMES, default=2048))
@@ -105,6 +106,21 @@ def take_form(
             } | ({"not_folded": reasons[0]} if reasons else {})
         reasons.append(f"{name}: {reason}")
     raise ValueError(f"{title} ({type(own).__name__}) cannot be patched: {reasons[-1]}")
+
+
+def own_model(checkpoint: Path, title: str) -> Any:
+    """transformers' model; ValueError if it cannot run its own."""
+    try:
+        own = load_own(checkpoint)
+        tokens = torch.full((1, 2), 3) % vocabulary_of(own)
+        with torch.no_grad():
+            own(input_ids=tokens, use_cache=False).logits.sum()
+    except Exception as error:  # libraries raise anything for a model they don't know
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(
+            f"{title}: transformers cannot run it: {lines[0][:200]}"
+        ) from error
+    return own
 
 
 def attempt(take: Callable[[], Form]) -> tuple[Form | None, str]:
