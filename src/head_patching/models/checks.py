@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from head_patching.models.activations import Activations
+from head_patching.models.attending import Attention
 from head_patching.models.layer import Layer
 from head_patching.models.layers import (
     ACTIVATION_FUNCTIONS,
@@ -23,7 +24,7 @@ from head_patching.models.layers import (
     per_query_head,
 )
 from head_patching.models.own_forward import Truth, relative_error
-from head_patching.models.transformer import Model
+from head_patching.models.transformer import Model, forward
 from head_patching.terms import SHARED_IN_GROUP
 
 # fp32 rounding through some tens of layers, relative to the largest expected value.
@@ -63,7 +64,7 @@ def check_own(model: Model, truth: Truth) -> dict[str, float]:
 
     The checks: `log_probabilities` and `log_probabilities_long` (equal to those of
     transformers, after short and after long prompts), `causality` (a changed last token
-    changes nothing before it).
+    changes nothing before it), `parts` (prompts can be run in parts, and padded).
 
     Raises
     ------
@@ -71,10 +72,23 @@ def check_own(model: Model, truth: Truth) -> dict[str, float]:
         When an activation that can be patched moves nothing in any layer.
     """
     require_moved(model, truth.tokens[0])
-    errors = truth.errors(lambda tokens: model.run(tokens).final_logits)
+    errors = truth.errors(lambda tokens: logits_after(model, tokens))
     names = "log_probabilities", "log_probabilities_long"
-    causality = causality_error(model, truth.tokens[0])
-    return dict(zip(names, errors, strict=False)) | {"causality": causality}
+    tokens = truth.tokens[0]
+    return dict(zip(names, errors, strict=False)) | {
+        "causality": causality_error(model, tokens),
+        "parts": parts_error(model, tokens),
+    }
+
+
+def logits_after(
+    model: Model, tokens: Int[Tensor, "prompt token"]
+) -> Float[Tensor, "prompt d_vocab"]:
+    """Logits at END; no activations are kept, which would fill the memory."""
+    resid, places = model.embed(tokens), model.places(0, tokens.shape[1])
+    for layer in model.layers:
+        resid = layer.through(resid, places, Attention(layer, None, None))
+    return model.unembed(resid[:, -1])
 
 
 def failed(errors: dict[str, float]) -> list[str]:
@@ -116,6 +130,26 @@ def z_from(layer: Layer, activations: Mapping[str, Tensor], name: str) -> Tensor
     if name != "pattern":
         pattern = attention_pattern(activations["q"], k, rule=layer.rule)
     return head_outputs(pattern, v)
+
+
+def parts_error(model: Model, tokens: Int[Tensor, "prompt token"]) -> float:
+    """How much it changes to run prompts in two parts, or with padding before them.
+
+    Patched runs begin at the first token that differs, and short prompts are padded.
+    """
+    whole, middle = model.run(tokens), max(1, tokens.shape[1] // 2)
+    before = model.run(tokens[:, :middle])
+    if middle == tokens.shape[1]:
+        return 0.0
+    later = forward(model, tokens[:, middle:], before=before)
+    shorter = tokens[:, :-1]
+    padded = torch.cat((torch.zeros_like(tokens[:, :1]), shorter), dim=1)
+    n_padding = torch.ones(len(tokens), dtype=torch.long)
+    behind = forward(model, padded, padding=n_padding)
+    return max(
+        relative_error(later.final_logits, whole.final_logits),
+        relative_error(behind.final_logits, model.run(shorter).final_logits),
+    )
 
 
 def causality_error(model: Model, tokens: Int[Tensor, "prompt token"]) -> float:

@@ -6,6 +6,7 @@ compared with transformers' own forward pass, on prompts shorter and longer than
 its configuration names as a length at which something changes.
 """
 
+import inspect
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,7 +45,9 @@ def log_probabilities(
     own: Any, tokens: Int[Tensor, "batch position"]
 ) -> Float[Tensor, "batch d_vocab"]:
     """Log-probabilities of the token after each prompt, by transformers."""
-    logits = own(input_ids=tokens, use_cache=False).logits
+    names = inspect.signature(own.forward).parameters
+    last = {"logits_to_keep": 1} if "logits_to_keep" in names else {}
+    logits = own(input_ids=tokens, use_cache=False, **last).logits
     return logits[:, -1].float().log_softmax(dim=-1)
 
 

@@ -78,12 +78,34 @@ class Stream:
         self, tokens: Int[Tensor, "row position"], numbers: Int[Tensor, "row position"]
     ) -> Float[Tensor, "row position d_model"]:
         """What the first layer reads."""
+        if not self.takes_positions and bool(numbers.any()):
+            return self._embed_in_place(tokens, numbers)
 
         def layer(number: int, args: Any, kwargs: Any) -> Tensor:
             raise Taken(first_of(args, kwargs))
 
         with tapped(layer=layer):
             return take(lambda: self.call(tokens, numbers))
+
+    def _embed_in_place(
+        self, tokens: Int[Tensor, "row position"], numbers: Int[Tensor, "row position"]
+    ) -> Float[Tensor, "row position d_model"]:
+        """What the first layer reads, of a model that counts positions itself.
+
+        Each token is put where it is in its prompt, others before it.
+        """
+        n_rows, count = tokens.shape
+        whole = tokens.new_zeros(n_rows, int(numbers.max()) + 1)
+        rows = torch.arange(n_rows, device=tokens.device)
+        for place in range(count):  # padding, which has position 0, comes first
+            whole[rows, numbers[:, place]] = tokens[:, place]
+
+        def layer(number: int, args: Any, kwargs: Any) -> Tensor:
+            raise Taken(first_of(args, kwargs))
+
+        with tapped(layer=layer):
+            resid = take(lambda: self.call(whole, whole))
+        return resid[rows[:, None], numbers]
 
     def unembed(
         self, final: Float[Tensor, "row d_model"]
