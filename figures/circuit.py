@@ -77,7 +77,8 @@ def edges_of(circuit: pd.DataFrame) -> pd.DataFrame:
     paths = circuit[circuit["important"] == 1].drop_duplicates([*HEAD, "receiver"])
     roles = circuit.groupby(HEAD)["role"].agg(set)
     own = [roles[row.layer, row.head] for row in paths.itertuples()]
-    paths = paths[[r not in o for r, o in zip(paths["receiver"], own, strict=True)]]
+    others = [r not in o for r, o in zip(paths["receiver"], own, strict=True)]
+    paths = paths[np.array(others, dtype=bool)]  # without any, a list names no column
     heads = circuit[[*HEAD, "role"]].drop_duplicates()
     heads = heads.rename(columns={"layer": "to_layer", "head": "to_head"})
     direct = paths[paths["receiver"] == LOGITS]

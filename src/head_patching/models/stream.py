@@ -32,7 +32,7 @@ class Stream:
         self.own, self.parts, self.lock = own, parts, threading.RLock()
         self.remembered: OrderedDict[Any, list[Any]] = OrderedDict()
         accepted = {*inspect.signature(own.forward).parameters}
-        self.takes_positions = bool(accepted & {"position_ids", "kwargs"})
+        self.takes_positions = "position_ids" in accepted
         for number, of_layer in enumerate(parts):
             tap_layer(of_layer, number)
             tap_mixer(of_layer.mixer, of_layer)
