@@ -2,17 +2,15 @@
 
 import numpy as np
 import pytest
-import torch
 
 from head_patching.models.loading import load_model, prepare_model
 from head_patching.models.own_forward import load_own
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.own_reference import own_reference_logits
-from head_patching.patching.reference import run_tokens
-from head_patching.patching.runs import group_pairs
 from head_patching.terms import DIRECTIONS, PATCH_TYPES
 from tests.architectures import random_pairs
 from tests.decoders import KINDS, save_decoder
+from tests.patching import swept
 
 TOLERANCE = 1e-4  # logit
 
@@ -29,22 +27,11 @@ def decoder(request, tmp_path_factory):
 
 def expected_logit_diff(model, own, pairs, patch_type, direction, label=None):
     """logit_diff [layer head pair] by plain transformers."""
-    config = model.config
-    expected = np.empty((config.n_layers, config.n_heads, len(pairs)))
-    for members in group_pairs(pairs).values():
-        base, source = run_tokens(pairs, members, direction)
-        mask = None
-        if label is not None:
-            mask = torch.zeros_like(base, dtype=torch.bool)
-            for row, index in enumerate(members):
-                mask[row, pairs[index].positions[label]] = True
-        logits = own_reference_logits(own, base, source, config.heads, patch_type, mask)
-        for row, index in enumerate(members):
-            pair = pairs[index]
-            diff = logits[:, row, pair.answer_token]
-            diff = diff - logits[:, row, pair.wrong_answer_token]
-            expected[:, :, index] = diff.view(config.n_layers, config.n_heads).numpy()
-    return expected
+
+    def by_transformers(base, source, heads, mask):
+        return own_reference_logits(own, base, source, heads, patch_type, mask)
+
+    return swept.reference_logit_diff(model, pairs, direction, by_transformers, label)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)

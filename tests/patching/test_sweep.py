@@ -6,32 +6,20 @@ import torch
 
 from head_patching.patching.experiment import HeadPatcher
 from head_patching.patching.reference import reference_logits, run_tokens
-from head_patching.patching.runs import group_pairs
 from head_patching.terms import DIRECTIONS, PATCH_TYPES
 from tests.architectures import random_pairs
+from tests.patching import swept
 
 TOLERANCE = 1e-4  # logit
 
 
 def reference_logit_diff(model, bridge, pairs, patch_type, direction, label=None):
     """logit_diff [layer head pair] by hooks alone."""
-    config = model.config
-    heads = [(la, h) for la in range(config.n_layers) for h in range(config.n_heads)]
-    expected = np.empty((config.n_layers, config.n_heads, len(pairs)))
-    for members in group_pairs(pairs).values():
-        base, source = run_tokens(pairs, members, direction)
-        mask = None
-        if label is not None:
-            mask = torch.zeros_like(base, dtype=torch.bool)
-            for row, index in enumerate(members):
-                mask[row, pairs[index].positions[label]] = True
-        logits = reference_logits(bridge, base, source, heads, patch_type, mask)
-        for row, index in enumerate(members):
-            pair = pairs[index]
-            diff = logits[:, row, pair.answer_token]
-            diff = diff - logits[:, row, pair.wrong_answer_token]
-            expected[:, :, index] = diff.view(config.n_layers, config.n_heads).numpy()
-    return expected
+
+    def by_hooks(base, source, heads, mask):
+        return reference_logits(bridge, base, source, heads, patch_type, mask)
+
+    return swept.reference_logit_diff(model, pairs, direction, by_hooks, label)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)

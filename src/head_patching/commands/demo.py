@@ -125,7 +125,7 @@ def roles(
         corruption: ioi_pairs(
             model.tokenizer, len(pairs), corruption, pairs.seed, pairs.prepend_bos
         )
-        for corruption in (tracing.corruption, *tracing.also_asked)
+        for corruption in tracing.asked
     }
     try:
         trace = tracer(model, traced)

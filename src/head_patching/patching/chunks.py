@@ -157,6 +157,23 @@ def rows_by_value(values: Sequence[int]) -> dict[int, list[int]]:
     return rows
 
 
+def set_parts(
+    pairs: PromptPairs, batch: PairBatch, label: PositionLabel, n_sets: int
+) -> Iterator[tuple[PairBatch, int | None, slice]]:
+    """The work of patching sets of heads in a batch, in parts for threads.
+
+    A part is pairs in which the label means the same position, that position (padding
+    counted; None: all), and a slice of the `n_sets` sets.
+    """
+    for position, rows in rows_patched_alike(pairs, batch, label):
+        alike = batch.select(rows)
+        first = batch.first if position is None else position
+        vectors_per_set = len(rows) * (batch.clean.n_positions - first)
+        sets_per_part = max(1, vectors_per_chunk(batch) // vectors_per_set)
+        for start in range(0, n_sets, sets_per_part):
+            yield alike, position, slice(start, min(start + sets_per_part, n_sets))
+
+
 def cut_by_pairs(chunk: Chunk, most: int) -> Iterator[Chunk]:
     """The chunk in parts with equally many pairs, and all heads.
 

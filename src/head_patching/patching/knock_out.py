@@ -9,7 +9,7 @@ at one position, the one that name movers write at.
 `tests/patching/test_knock_out.py` compares every head with hooks on all of them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from head_patching.models.transformer import Model
-from head_patching.patching.chunks import only_at, rows_by_position, vectors_per_chunk
+from head_patching.patching.chunks import only_at, set_parts
 from head_patching.patching.head_sets import check_sets, sweep_sets
 from head_patching.patching.padded import run_together
 from head_patching.patching.paths import check_position
@@ -97,7 +97,7 @@ def knock_out(
     with torch.inference_mode(), workers() as run_all:
         for batch in each_pair_once(pairs, batches):
             read_unpatched(model, pairs, batch, results)
-            run_all(patch, parts(pairs, batch, position, len(head_sets)))
+            run_all(patch, set_parts(pairs, batch, position, len(head_sets)))
     # In the order of head_sets: [1 pair], [other pair], [chosen pair].
     knocked_out_only, joint, single = np.split(logit_diff, [1, 1 + len(others)])
     joint_of_head = np.full_like(results.logit_diff.values, np.nan)  # [layer head pair]
@@ -109,22 +109,6 @@ def knock_out(
         joint_logit_diff=(("layer", "head", "pair"), joint_of_head, {"units": "logit"}),
         knocked_out_logit_diff=("pair", knocked_out_only[0], {"units": "logit"}),
     )
-
-
-def parts(
-    pairs: PromptPairs, batch: PairBatch, position: str, n_sets: int
-) -> Iterator[tuple[PairBatch, int, slice]]:
-    """The work on a batch, in parts for threads.
-
-    A part is pairs in which the name `position` means the same position, that position
-    (padding counted), and a slice of the `n_sets` sets of heads.
-    """
-    for pos, rows in rows_by_position(pairs, batch, position).items():
-        alike = batch.select(rows)
-        vectors_per_set = len(rows) * (batch.clean.n_positions - pos)
-        sets_per_part = max(1, vectors_per_chunk(batch) // vectors_per_set)
-        for start in range(0, n_sets, sets_per_part):
-            yield alike, pos, slice(start, min(start + sets_per_part, n_sets))
 
 
 def noised_logit_diff(

@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Iterable
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from head_patching.lookup import one_of
@@ -162,13 +162,27 @@ def patch_chunk(
         sender_mask=position_mask(pairs, batch, sender_position),
         mlps=results.attrs["mlps"],
     )  # fmt: skip
-    read = logit_diffs(model, pairs, batch, final)  # [sender batch]
-    # Rounding depends on which prompts share a batch: where nothing arrives, the very
-    # value of the unpatched run stays.
+    values = {"logit_diff": logit_diffs_of_paths(model, pairs, batch, final, results)}
+    fill_in(results, chunk.heads, batch.indices, chunk.position_index, values)
+
+
+def logit_diffs_of_paths(
+    model: Model,
+    pairs: PromptPairs,
+    batch: PairBatch,
+    final: Float[Tensor, "sender batch d_model"],
+    results: xr.Dataset,
+) -> Float[np.ndarray, "sender batch"]:
+    """logit_diff with each sender's paths patched.
+
+    Rounding depends on which prompts share a batch: where nothing arrives, the very
+    value of the unpatched run stays, which is in the results.
+    """
+    base, _ = base_and_source(batch, results.attrs["direction"])
+    read = logit_diffs(model, pairs, batch, final)
     unpatched = unpatched_logit_diff(results).values[batch.indices]
     same = (final == final_residual(model, base)).all(dim=-1).cpu().numpy()
-    values = {"logit_diff": np.where(same, unpatched, read)}
-    fill_in(results, chunk.heads, batch.indices, chunk.position_index, values)
+    return np.where(same, unpatched, read)
 
 
 def receiver_positions(chunk: Chunk, receivers: Receivers | str) -> slice:

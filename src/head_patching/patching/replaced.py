@@ -3,7 +3,7 @@
 What a head does may show only while others are silenced, as when two groups of heads do
 one job. Then a run in which one group is patched is patched again.
 
-`tests/patching/test_replaced.py` compares every activation with TransformerLens's
+`tests/patching/test_set_paths.py` compares every activation with TransformerLens's
 hooks.
 """
 
@@ -19,7 +19,9 @@ from head_patching.models.attending import Attention
 from head_patching.models.transformer import Model, unembed
 from head_patching.patching.head_sets import check_sets, heads_in
 from head_patching.patching.hooks import Held
+from head_patching.patching.paths import position_mask
 from head_patching.patching.runs import PairBatch
+from head_patching.tasks.pairs import PromptPairs
 from head_patching.terms import Head
 
 
@@ -33,15 +35,15 @@ class Silenced:
     heads: Sequence[Head]
     position: str
 
-    def batch(
-        self, model: Model, batch: PairBatch, mask: Bool[Tensor, "batch position"]
-    ) -> PairBatch:
-        """The batch with the heads silenced in its clean run, where the mask says."""
+    def batch(self, model: Model, pairs: PromptPairs, batch: PairBatch) -> PairBatch:
+        """The batch with the heads silenced in its clean run."""
+        mask = position_mask(pairs, batch, self.position)
         clean = with_heads_replaced(model, batch.clean, batch.corrupt, self.heads, mask)
         return replace(batch, clean=clean)
 
-    def held(self, batch: PairBatch, mask: Bool[Tensor, "batch position"]) -> Held:
+    def held(self, pairs: PromptPairs, batch: PairBatch) -> Held:
         """What holds them silent while other heads of the batch are patched."""
+        mask = position_mask(pairs, batch, self.position)
         return Held(self.heads, batch.corrupt.z, mask)
 
 

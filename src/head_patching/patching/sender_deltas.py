@@ -15,6 +15,7 @@ from torch import Tensor
 from head_patching.models.activations import Activations
 from head_patching.models.transformer import Model
 from head_patching.patching.deltas import head_deltas
+from head_patching.patching.head_sets import heads_in
 from head_patching.terms import Head
 
 
@@ -90,7 +91,7 @@ def sender_deltas(
         )[:, :, :count]  # [head batch receiver_pos d_model]  # fmt: skip
         starting, joining = [], {}
         for index, heads in enumerate(senders):
-            members = [head for layer_of_head, head in heads if layer_of_head == layer]
+            members = heads_in(heads, layer)
             if members and layers[index] == layer:
                 starting.append(members)
             elif members:

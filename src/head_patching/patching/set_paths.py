@@ -15,17 +15,14 @@ import xarray as xr
 
 from head_patching.lookup import one_of
 from head_patching.models.transformer import Model
-from head_patching.patching.chunks import rows_patched_alike, vectors_per_chunk
-from head_patching.patching.effects import unpatched_logit_diff
+from head_patching.patching.chunks import set_parts
 from head_patching.patching.head_sets import check_sets
 from head_patching.patching.padded import run_together
 from head_patching.patching.path_sweep import sweep_paths
-from head_patching.patching.paths import check_position, position_mask
-from head_patching.patching.propagate import final_residual
+from head_patching.patching.paths import check_position, logit_diffs_of_paths
 from head_patching.patching.readout import (
     base_and_source,
     empty_results,
-    logit_diffs,
     read_unpatched,
 )
 from head_patching.patching.receivers import Receivers
@@ -58,9 +55,10 @@ def set_path_effects(
         Sets of heads (layer, head). The outputs of a set are patched together, at all
         positions that reach the receivers; all other heads are frozen on the way.
     batches
-        The pairs' activations; computed here when None.
+        The pairs' activations; computed here when None. With heads silenced they are
+        runs without these (`Silenced.batch`).
     silenced
-        Heads that are silent meanwhile: the run that is patched is one without them.
+        Heads that are silent in the run that is patched, and stay so.
 
     Returns
     -------
@@ -87,6 +85,8 @@ def set_path_effects(
     logit_diff = np.empty((len(ordered), len(pairs)), np.float32)  # [set pair]
     if batches is None:
         batches = run_together(model, pairs, pairs_per_batch(model, pairs))
+        if silenced is not None:
+            batches = (silenced.batch(model, pairs, batch) for batch in batches)
 
     def patch(part: tuple[PairBatch, int | None, slice]) -> None:
         batch, position, sets = part
@@ -97,38 +97,16 @@ def set_path_effects(
         base, source = base_and_source(batch, direction)
         held = None
         if silenced is not None:
-            held = silenced.held(batch, position_mask(pairs, batch, silenced.position))
+            held = silenced.held(pairs, batch)
         final = sweep_paths(
             model, base, source, ordered[sets], receivers, at, held=held
         )
-        read = logit_diffs(model, pairs, batch, final)  # [set batch]
-        same = (final == final_residual(model, base)).all(dim=-1).cpu().numpy()
-        unpatched = unpatched_logit_diff(results).values[batch.indices]
-        values = np.where(same, unpatched, read)
-        logit_diff[order[sets][:, None], batch.indices] = values
+        values = logit_diffs_of_paths(model, pairs, batch, final, results)
+        logit_diff[order[sets][:, None], batch.indices] = values  # [set batch]
 
     with torch.inference_mode(), workers() as run_all:
         for batch in each_pair_once(pairs, batches):
-            if silenced is not None:
-                mask = position_mask(pairs, batch, silenced.position)
-                batch = silenced.batch(model, batch, mask)
             read_unpatched(model, pairs, batch, results)
-            run_all(patch, parts(pairs, batch, receivers.position, len(ordered)))
+            run_all(patch, set_parts(pairs, batch, receivers.position, len(ordered)))
     values = ("set", "pair"), logit_diff, {"units": "logit"}
     return results.assign(logit_diff=values)
-
-
-def parts(
-    pairs: PromptPairs, batch: PairBatch, position: str | int | None, n_sets: int
-) -> Iterable[tuple[PairBatch, int | None, slice]]:
-    """The work on a batch, in parts for threads: rows, their position, a slice of sets.
-
-    The rows of a part are pairs in which the label `position` means the same position.
-    """
-    for at, rows in rows_patched_alike(pairs, batch, position):
-        alike = batch.select(rows)
-        first = batch.first if at is None else at
-        vectors_per_set = len(rows) * (batch.clean.n_positions - first)
-        sets_per_part = max(1, vectors_per_chunk(batch) // vectors_per_set)
-        for start in range(0, n_sets, sets_per_part):
-            yield alike, at, slice(start, min(start + sets_per_part, n_sets))

@@ -8,8 +8,10 @@ have none of the roles that hang on the step.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from head_patching.roles.draws import Draw, Draws
 from head_patching.roles.measured import Measured
@@ -23,6 +25,8 @@ from head_patching.roles.stages import (
 )
 from head_patching.tasks.task import Step, Tracing
 from head_patching.terms import Head
+
+Found = TypeVar("Found")
 
 # Measures what depends on receivers, or on heads that are knocked out; None if that is
 # one set too many.
@@ -64,41 +68,48 @@ def retrace(
         ends = {
             number: ends_of(step, tracing, Draw(draws, number), ()) for number in traced
         }
-        left = set()
-        for found, members in most_frequent(ends):
-            measured = measure_stage(step, found)
-            if measured is None:
-                left |= {*members}
-            else:
-                draws.judge(measured, members)
+        left = judge_each(draws, ends, partial(measure_stage, step))
         traced = [number for number in traced if number not in left]
         n_left = len(draws) - len(traced)
         sets = len(set(ends.values()))
         report.append(LeftOver(step.criterion, len(draws), n_left, sets))
     if tracing.knocked_out:
-        role, n_left = tracing.knocked_out, 0
+        role = tracing.knocked_out
         heads = {
             number: tuple(Draw(draws, number).heads_with(role))
             for number in range(len(draws))
         }
-        for found, members in most_frequent(heads):
-            measured = measure_knock_out(found)
-            if measured is None:
-                n_left += len(members)
-            else:
-                draws.judge(measured, members)
+        left = judge_each(draws, heads, measure_knock_out)
         sets = len(set(heads.values()))
-        report.append(LeftOver("knocked_out", len(draws), n_left, sets))
+        report.append(LeftOver("knocked_out", len(draws), len(left), sets))
     return report
 
 
-def most_frequent(found: dict[int, object]) -> list[tuple]:
-    """Each distinct value with the draws that found it, the most frequent first."""
-    counts = Counter(found.values())
-    return [
-        (value, [number for number, each in found.items() if each == value])
-        for value, _ in counts.most_common()
-    ]
+def judge_each(
+    draws: Draws,
+    found: Mapping[int, Found],
+    measure: Callable[[Found], Sequence[Measured] | None],
+) -> set[int]:
+    """Judge each draw by what is measured of what it found; returns those left over.
+
+    Each distinct value is measured once, the most frequent first.
+
+    Parameters
+    ----------
+    found
+        By the number of the draw.
+    measure
+        None for one value too many: its draws are left over.
+    """
+    left = set()
+    for value, _ in Counter(found.values()).most_common():
+        numbers = [number for number, each in found.items() if each == value]
+        measured = measure(value)
+        if measured is None:
+            left |= {*numbers}
+        else:
+            draws.judge(measured, numbers)
+    return left
 
 
 def judge_paths(

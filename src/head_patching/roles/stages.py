@@ -74,7 +74,7 @@ class Ends:
     @property
     def silenced_names(self) -> str:
         """Names of the heads beside the receivers."""
-        return "+".join(head_name(*head) for head in self.silenced)
+        return heads_key(self.silenced)
 
 
 def roles_at(step: Step, classifier: FindsHeads) -> list[str]:
@@ -137,7 +137,7 @@ def questions_of(tracing: Tracing, known: Sequence[str], ends: Ends) -> list[Que
     """
     asked = [
         Question(corruption, direction)
-        for corruption in (tracing.corruption, *tracing.also_asked)
+        for corruption in tracing.asked
         if corruption in known
         for direction in DIRECTIONS
     ]

@@ -100,10 +100,12 @@ class Tracer:
     def patch_of(self, question: Question, receivers: Receivers, ends: Ends) -> Patch:
         """The function that patches sets of heads as a question asks."""
         pairs = self.pairs[question.corruption]
-        batches = self.batches(question.corruption)
-        silenced = None
+        runs, silenced = self.runs(question.corruption), None
+        batches = runs.batches if runs else None
         if question.silenced:
             silenced = Silenced(ends.silenced, ends.silenced_at)
+            if batches is not None:
+                batches = [silenced.batch(self.model, pairs, each) for each in batches]
 
         def patch(
             sender_sets: Sequence[Sequence[Head]],
@@ -124,15 +126,6 @@ class Tracer:
             return change.transpose("set", "pair").to_numpy().astype(np.float64)
 
         return patch
-
-    def batches(self, corruption: str) -> Sequence[PairBatch]:
-        """The runs of a corruption, kept or computed."""
-        runs = self.runs(corruption)
-        if runs is not None and runs.batches is not None:
-            return runs.batches
-        pairs = self.pairs[corruption]
-        at_once = HeadPatcher(self.model).pairs_per_batch(pairs)
-        return list(run_together(self.model, pairs, at_once))
 
     def knock_out(
         self, heads: Sequence[Head], others: Sequence[Head] | None = None

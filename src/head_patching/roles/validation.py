@@ -200,7 +200,7 @@ def traced(
     tracing = task.tracing
     pairs = {
         corruption: task.build(model.tokenizer, n_pairs, corruption, seed)
-        for corruption in (tracing.corruption, *tracing.also_asked)
+        for corruption in tracing.asked
     }
     try:
         trace = tracer(model, pairs)

@@ -61,10 +61,15 @@ class Tracing:
         return tuple(dict.fromkeys(map(str, named)))
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """The corruptions with which candidates of a step are asked."""
+        return (self.corruption, *self.also_asked)
+
+    @property
     def corruptions(self) -> tuple[str, ...]:
         """All corruptions that are needed; that of the steps comes first."""
         of_signals = (signal.corruption for signal in self.signals)
-        names = (self.corruption, *self.also_asked, *of_signals)
+        names = (*self.asked, *of_signals)
         return tuple(dict.fromkeys(names))
 
 
